@@ -1,0 +1,136 @@
+"""What goes into each batch, drawn as a function of (seed, step) so that a resumed run sees the same batches."""
+
+import dataclasses
+
+import numpy as np
+
+from data_pipelines.trajectories import Trajectory
+
+
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """How contexts are cut and changed; all arrays have the N contexts of a batch in front.
+
+    Attributes:
+      path: N file names.
+      box_xywh: [N, 4].
+      shift: [N, 2] the target's offset from the crop's centre, in cells of 8 px of the finished crop.
+      zoom: [N] factor on the side that is cut.
+      angle: [N] rotation about the target, radians.
+      flip: [N] bool.
+      colour: [N, 5] gains of R, G, B, brightness offset (grey levels) and grey (0 or 1).
+      blur: [N] int, index into augment.BLUR_SIGMAS, 0 for none.
+      noise: [N] standard deviation in grey levels.
+      seed: [N, 2] int32 for the noise.
+    """
+
+    path: np.ndarray
+    box_xywh: np.ndarray
+    shift: np.ndarray
+    zoom: np.ndarray
+    angle: np.ndarray
+    flip: np.ndarray
+    colour: np.ndarray
+    blur: np.ndarray
+    noise: np.ndarray
+    seed: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """Strength of the augmentation; `Augmentation()` changes nothing but the translation."""
+
+    shift_cells: float = 6.0  # Largest translation along an axis, in cells.
+    whole_cells: bool = False  # Translations by whole cells only.
+    zoom: float = 0.0  # Zoom is exp(uniform(-zoom, zoom)).
+    rotation: float = 0.0  # Largest rotation of still images, radians.
+    flip: float = 0.0  # Chance that all contexts of a video are mirrored.
+    colour: float = 0.0  # Standard deviation of the log of the channels' gains; 100 times that of the offset.
+    grey: float = 0.0  # Chance that a video is turned grey.
+    blur: float = 0.0  # Chance of a blur.
+    noise: float = 0.0  # Largest standard deviation of the noise, grey levels.
+
+
+STRONG = Augmentation(zoom=0.06, rotation=0.15, flip=0.5, colour=0.08, grey=0.15, blur=0.25, noise=8.0)
+BLUR_CHOICES = 3
+
+
+class Sampler:
+    """Draws videos (or stills) and frames for each step."""
+
+    def __init__(
+        self,
+        videos: list,
+        stills: list,
+        stills_share: float,
+        augmentation: Augmentation,
+        seed: int,
+        max_gap: int = 100,
+    ):
+        """Groups the trajectories.
+
+        Args:
+          videos: Trajectories with at least two frames (shorter ones are used as stills are).
+          stills: Trajectories of one frame.
+          stills_share: Chance of each draw to be a still.
+          augmentation: How contexts are changed.
+          seed: Together with the step it decides everything.
+          max_gap: Frames of one draw are at most this far apart.
+        """
+        self._groups = _grouped(videos)
+        self._stills = stills
+        self._share = stills_share if stills else 0.0
+        self._augmentation = augmentation
+        self._seed = seed
+        self._max_gap = max_gap
+
+    def draw(self, step: int, videos: int, contexts: int) -> Draw:
+        """Draws `videos` targets from different groups with `contexts` frames each, side by side in the result."""
+        rng = np.random.default_rng([self._seed, step])
+        parts = [self._draw_target(rng, trajectory, contexts) for trajectory in self._trajectories(rng, videos)]
+        return Draw(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in dataclasses.fields(Draw)))
+
+    def _trajectories(self, rng, count):
+        from_stills = rng.random(count) < self._share
+        n_stills = int(from_stills.sum())
+        chosen = [self._stills[i] for i in rng.choice(len(self._stills), n_stills, replace=False)] if n_stills else []
+        n_videos = count - n_stills
+        replace = n_videos > len(self._groups)
+        for group in rng.choice(len(self._groups), n_videos, replace=replace):
+            members = self._groups[group]
+            chosen.append(members[rng.integers(len(members))])
+        return chosen
+
+    def _frames(self, rng, trajectory, count):
+        anchor = rng.integers(len(trajectory))
+        near = np.flatnonzero(np.abs(trajectory.frame_numbers - trajectory.frame_numbers[anchor]) <= self._max_gap)
+        others = rng.choice(near[near != anchor], count - 1, replace=len(near) < count) if len(near) > 1 else []
+        return np.concatenate([[anchor], others, np.full(count - 1 - len(others), anchor)]).astype(int)
+
+    def _draw_target(self, rng, trajectory: Trajectory, n) -> Draw:
+        a = self._augmentation
+        frames = self._frames(rng, trajectory, n)
+        still = len(trajectory) == 1
+        shift = rng.uniform(-a.shift_cells, a.shift_cells, [n, 2])
+        gains = np.exp(rng.normal(0, a.colour, [n, 1]) + rng.normal(0, a.colour / 2, [n, 3]))
+        grey = np.full([n, 1], rng.random() < a.grey)
+        zoom = a.zoom * (2 if still else 1)
+        return Draw(
+            path=np.array([trajectory.frame_paths[i] for i in frames], object),
+            box_xywh=trajectory.boxes_xywh[frames],
+            shift=(np.round(shift) if a.whole_cells else shift).astype(np.float32),
+            zoom=np.exp(rng.uniform(-zoom, zoom, n)).astype(np.float32),
+            angle=(rng.uniform(-a.rotation, a.rotation, n) * still).astype(np.float32),
+            flip=np.full(n, rng.random() < a.flip),
+            colour=np.concatenate([gains, rng.normal(0, 100 * a.colour, [n, 1]), grey], 1).astype(np.float32),
+            blur=(rng.integers(1, BLUR_CHOICES + 1, n) * (rng.random(n) < a.blur)).astype(np.int32),
+            noise=(rng.uniform(0, a.noise, n) * (rng.random(n) < 0.5)).astype(np.float32),
+            seed=rng.integers(0, 2**31 - 1, [n, 2]).astype(np.int32),
+        )
+
+
+def _grouped(trajectories):
+    groups = {}
+    for trajectory in trajectories:
+        groups.setdefault(trajectory.group, []).append(trajectory)
+    return [groups[name] for name in sorted(groups)]

@@ -1,0 +1,130 @@
+"""Trains the matching network (Sec. 3.2.1) on ILSVRC VID; the defaults are the paper's.
+
+    python -m experiments.train_matching --data_dir ILSVRC2015 --run_dir runs/matching
+
+Run it again to go on from the last checkpoint. The recipe of the shipped weights is in WORKSPACE.md.
+"""
+
+import sys
+
+import tensorflow as tf
+from absl import app, flags, logging
+
+from data_pipelines import pairs, sampling, trajectories
+from experiments import training
+from mlt_tf import config, matching_loss, weights
+from mlt_tf.errors import InputError
+from mlt_tf.matching import MatchingNetwork
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("data_dir", None, "Folder that holds Annotations/VID and Data/VID (ILSVRC2015).", required=True)
+flags.DEFINE_string("run_dir", None, "Folder of checkpoints and TensorBoard scalars.", required=True)
+flags.DEFINE_list("splits", ["train"], "Splits to train on: train, or train,validation for MLT-mt.")
+flags.DEFINE_integer("channels", config.MATCHING_CHANNELS, "Channels of w5: 192, or 224 for MLT-mt.", lower_bound=1)
+flags.DEFINE_enum("batches", "pairs", ["pairs", "contexts"], "Plain pairs, or contexts as one another's exemplars.")
+flags.DEFINE_integer("batch", 8, "Pairs in a batch; with --batches=contexts, contexts, two of each target.")
+flags.DEFINE_integer("steps", 95000, "Updates in all.")
+flags.DEFINE_float("learning_rate", 1e-4, "Adam's learning rate.")
+flags.DEFINE_float("response_rate", 20.0, "Learning rate of the response's scale and bias over the others'.")
+flags.DEFINE_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
+flags.DEFINE_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
+flags.DEFINE_float("clip_norm", 0.0, "Global norm that gradients are clipped to; 0 for none.")
+flags.DEFINE_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
+flags.DEFINE_enum("augmentation", "shift", ["shift", "strong"], "Translation alone, or all of sampling.STRONG.")
+flags.DEFINE_integer("max_gap", 100, "x and z are at most this many frames apart.")
+flags.DEFINE_string("scenes", None, "Optional JSON lines of clip and scene: sample by scene, not by video.")
+flags.DEFINE_float("stills_share", 0.0, "Share of still images (ILSVRC DET below --data_dir) among the targets.")
+flags.DEFINE_string("start_from", None, "Optional weight file (.npz) whose variables to start from; w5 may be wider.")
+flags.DEFINE_integer("start_step", 0, "Step at which a run with --start_from begins.")
+flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16 (twice as fast where the CPU or GPU has it).")
+flags.DEFINE_integer("seed", 0, "Seed of the weights and of every draw.")
+flags.DEFINE_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
+
+
+def make_sampler() -> sampling.Sampler:
+    """Reads the trajectories that the flags name."""
+    scenes = trajectories.read_scenes(FLAGS.scenes) if FLAGS.scenes else None
+    videos = [t for split in FLAGS.splits for t in trajectories.read_vid(FLAGS.data_dir, split, scenes)]
+    stills = []
+    if FLAGS.stills_share:
+        stills = [t for split in FLAGS.splits for t in trajectories.read_det(FLAGS.data_dir, split)]
+    logging.info("%d trajectories of %d groups, %d stills", len(videos), len({t.group for t in videos}), len(stills))
+    whole = FLAGS.batches == "contexts"
+    strength = vars(sampling.STRONG) if FLAGS.augmentation == "strong" else {}
+    augmentation = sampling.Augmentation(**{**strength, "whole_cells": whole})
+    return sampling.Sampler(videos, stills, FLAGS.stills_share, augmentation, FLAGS.seed, FLAGS.max_gap)
+
+
+def make_stream(sampler: sampling.Sampler, start_step: int) -> tf.data.Dataset:
+    """Streams (x, z, y) or (z, shift, y) from a step on."""
+    if FLAGS.batches == "pairs":
+        return pairs.pair_stream(sampler, FLAGS.batch, start_step).map(pairs.with_label(FLAGS.label_radius))
+    stream = pairs.context_stream(sampler, FLAGS.batch // 2, 2, start_step)
+    label = pairs.with_label(FLAGS.label_radius)
+    return stream.map(lambda z, shift: (z, *label(shift, shift)))
+
+
+def make_optimizers() -> tuple:
+    """Makes Adam for the network and a faster one for the response's scale and bias."""
+    rates = (FLAGS.learning_rate, FLAGS.learning_rate * FLAGS.response_rate)
+    return tuple(
+        tf.keras.optimizers.Adam(training.schedule(FLAGS.schedule, rate, FLAGS.steps, FLAGS.warmup)) for rate in rates
+    )
+
+
+def make_train_step(network: MatchingNetwork, optimizers: tuple):
+    """Returns the compiled update."""
+    loss_of = matching_loss.pair_loss if FLAGS.batches == "pairs" else matching_loss.context_loss
+    response = [network.scale, network.bias]
+    others = [v for v in network.trainable_variables if all(v is not r for r in response)]
+    for optimizer, variables in zip(optimizers, (others, response)):
+        optimizer.build(variables)
+
+    @tf.function
+    def train_step(*batch):
+        with tf.GradientTape() as tape:
+            loss = loss_of(network, *batch)
+        gradients = tape.gradient(loss, others + response)
+        norm = tf.linalg.global_norm(gradients)
+        if FLAGS.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, FLAGS.clip_norm, norm)
+        optimizers[0].apply_gradients(zip(gradients[: len(others)], others))
+        optimizers[1].apply_gradients(zip(gradients[len(others) :], response))
+        return {"loss": loss, "gradient_norm": norm, "scale": network.scale, "bias": network.bias}
+
+    return train_step
+
+
+def train():
+    """Trains as the flags say."""
+    tf.keras.utils.set_random_seed(FLAGS.seed)
+    if FLAGS.bfloat16:
+        tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    network = MatchingNetwork(FLAGS.channels)
+    optimizers = make_optimizers()
+    train_step = make_train_step(network, optimizers)
+    run = training.Run(FLAGS.run_dir, FLAGS.flag_values_dict(), network=network, optimizers=list(optimizers))
+    if FLAGS.start_from and int(run.step) == 0:
+        weights.start_from(network, FLAGS.start_from)
+        run.step.assign(FLAGS.start_step)
+        for optimizer in optimizers:
+            optimizer.iterations.assign(FLAGS.start_step)
+    stream = make_stream(make_sampler(), int(run.step))
+    run.loop(
+        stream,
+        lambda batch: train_step(*batch),
+        FLAGS.steps,
+        FLAGS.max_minutes,
+        export=lambda path: weights.save(path, weights.collect(network), run.record(FLAGS.seed)),
+    )
+
+
+def main(_):
+    try:
+        train()
+    except InputError as error:
+        sys.exit(f"train_matching: error: {error}")
+
+
+if __name__ == "__main__":
+    app.run(main)

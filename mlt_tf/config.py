@@ -1,0 +1,65 @@
+"""Every number of the method, each with its source; `[ours]` marks a choice where the paper is silent."""
+
+import dataclasses
+
+from mlt_tf.errors import InputError
+
+EXEMPLAR_SIZE = 127  # Side of x in pixels (Sec. 3.2.1).
+CONTEXT_SIZE = 255  # Side of z in pixels (Sec. 3.2.1).
+STRIDE = 8  # Pixels of a crop per cell of its features: 2 (conv1) * 2 * 2 (pools).
+EXEMPLAR_CELLS = 8  # Side of phi(x) in cells.
+CONTEXT_CELLS = 24  # Side of phi(z) in cells.
+RESPONSE_CELLS = 17  # Side of the response map: 24 - 8 + 1.
+TRUNK_CHANNELS = 256  # Channels of phi_w1..w4, and rows of w5.
+MATCHING_CHANNELS = 192  # Channels of w5 (Sec. 3.2.2).
+TARGET_CHANNELS = 32  # Channels of w_target (Sec. 3.2.2).
+BASELINE_CHANNELS = MATCHING_CHANNELS + TARGET_CHANNELS  # Channels of w5 in MLT-mt and MLT-mt+ft (Sec. 4.2.1).
+VARIANTS = ("mlt", "mlt_mt", "mlt_mt_ft")  # Table 2.
+LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackerConfig:
+    """Settings of Algorithm 1; the defaults are the paper's (Sec. 4.1)."""
+
+    scale_step: float = 1.035  # Scales 1, 1/1.035 and 1.035.
+    scale_penalty: float = 0.97  # Multiplies the maps of the two off-scales.
+    scale_damping: float = 0.59  # Share of a new scale that is taken over.
+    window_influence: float = 0.25  # The cosine window h enters as (1 - 0.25) + 0.25 * h [ours].
+    tau: float = 0.5  # A frame is confident where its similarity at the new state exceeds this.
+    update_interval: int = 30  # T: frames between two updates.
+    samples: int = 8  # M: contexts in one update.
+    memory: int = 64  # K [ours]: contexts kept; the oldest leaves first.
+    keep_first: bool = True  # [ours] The first frame's context is always among the M.
+    penalise: str = "similarity"  # [ours] What the penalties multiply: (similarity + 1) / 2, or "sigmoid".
+    lost_below: float = 0.35  # [ours] `lost` labels frames whose similarity is lower; it changes nothing.
+    finetune_interval: int = 50  # MLT-mt+ft: frames between two updates (Sec. 4.2.1).
+    finetune_steps: int = 30  # MLT-mt+ft: Adam steps of an update.
+    finetune_rate: float = 1e-3  # MLT-mt+ft: Adam's learning rate.
+
+    def __post_init__(self):
+        for name in ("update_interval", "samples", "memory", "finetune_interval", "finetune_steps"):
+            if getattr(self, name) < 1:
+                raise InputError(
+                    f"{name}={getattr(self, name)} in the tracker's settings: give a whole number from 1 up"
+                )
+        if self.penalise not in ("similarity", "sigmoid"):
+            raise InputError(f"penalise={self.penalise!r} in the tracker's settings: give 'similarity' or 'sigmoid'")
+        if self.scale_step <= 1 or not 0 <= self.window_influence <= 1:
+            raise InputError("scale_step must exceed 1 and window_influence lie in 0..1 in the tracker's settings")
+
+    def replace(self, **overrides) -> "TrackerConfig":
+        """Returns a copy with some settings changed.
+
+        Raises:
+          InputError: A name is unknown or a value has another type.
+        """
+        types = {field.name: field.type for field in dataclasses.fields(self)}
+        for name, value in overrides.items():
+            if name not in types:
+                raise InputError(f"unknown tracker setting {name!r}: the settings are {', '.join(types)}")
+            if types[name] is float and type(value) is int:
+                value = float(value)
+            if type(value) is not types[name]:
+                raise InputError(f"tracker setting {name}={value!r}: expected {types[name].__name__}")
+        return dataclasses.replace(self, **overrides)

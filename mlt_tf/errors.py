@@ -1,0 +1,8 @@
+"""The error that every bad input ends in."""
+
+
+class InputError(ValueError):
+    """Bad input from the user: its one-line message says what, where and what to do.
+
+    Binaries print the message and exit with 1; everything else is a bug and keeps its traceback.
+    """

@@ -1,0 +1,52 @@
+"""The trunk phi_w1..w4 of the matching network (Sec. 3.2.1)."""
+
+import tensorflow as tf
+
+RGB_MEAN, RGB_SCALE = 114.0, 58.0  # [ours] Inputs are scaled inside the network.
+BATCH_NORM = {"momentum": 0.99, "epsilon": 1e-3}
+
+
+class ConvBlock(tf.keras.layers.Layer):
+    """Convolution without bias or padding, batch normalisation and ReLU."""
+
+    def __init__(self, filters: int, kernel: int, stride: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        self.conv = tf.keras.layers.Conv2D(
+            filters, kernel, stride, use_bias=False, kernel_initializer="he_normal", name="conv"
+        )
+        self.norm = tf.keras.layers.BatchNormalization(**BATCH_NORM, name="norm")
+
+    def call(self, inputs, training=False):
+        return tf.nn.relu(self.norm(self.conv(inputs), training=training))
+
+
+class Extractor(tf.keras.Model):
+    """Four convolutions and two poolings of total stride 8, without any padding.
+
+    A feature of an n-px crop is therefore exactly a slice of the features of any larger crop around it.
+    """
+
+    def __init__(self, name="extractor", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.block1 = ConvBlock(128, 11, stride=2, name="block1")
+        self.block2 = ConvBlock(256, 5, name="block2")
+        self.block3 = ConvBlock(384, 3, name="block3")
+        self.block4 = ConvBlock(256, 3, name="block4")
+
+    def call(self, images, training=False):
+        """Extracts features.
+
+        Args:
+          images: [N, side, side, 3] RGB in 0..255; side 127 for x, 255 for z.
+          training: Whether batch normalisation uses the batch's statistics.
+
+        Returns:
+          float32 [N, cells, cells, 256]; 8 cells for x, 24 for z.
+        """
+        hidden = (tf.cast(images, self.compute_dtype) - RGB_MEAN) / RGB_SCALE
+        hidden = self.block1(hidden, training=training)
+        hidden = tf.nn.max_pool2d(hidden, 3, 2, "VALID")
+        hidden = self.block2(hidden, training=training)
+        hidden = tf.nn.max_pool2d(hidden, 3, 2, "VALID")
+        hidden = self.block3(hidden, training=training)
+        return tf.cast(self.block4(hidden, training=training), tf.float32)

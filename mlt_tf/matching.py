@@ -1,0 +1,60 @@
+"""The matching network (Sec. 3.2.1): trunk, last layer, cross-correlation."""
+
+import tensorflow as tf
+
+from mlt_tf import config, ops
+from mlt_tf.extractor import BATCH_NORM, Extractor
+
+SCALE_START, BIAS_START = 8.0, -4.0  # [ours] response = scale * similarity + bias.
+
+
+class MatchingNetwork(tf.keras.Model):
+    """Scores every offset of a target patch x inside a context patch z (Eq. 1)."""
+
+    def __init__(self, channels: int = config.MATCHING_CHANNELS, name="matching", **kwargs):
+        """Makes the network and all its variables.
+
+        Args:
+          channels: Channels of w5: 192, or 224 for MLT-mt and MLT-mt+ft.
+        """
+        super().__init__(name=name, **kwargs)
+        self.channels = channels
+        self.extractor = Extractor()
+        # The layer w5 works in float32 also where the trunk does not: it is small, and its cosines are compared.
+        self.norm5 = tf.keras.layers.BatchNormalization(**BATCH_NORM, name="norm5", dtype="float32")
+        self.w5 = self.add_weight(
+            "w5", [config.TRUNK_CHANNELS, channels], initializer="glorot_uniform", dtype=tf.float32
+        )
+        self.scale = self.add_weight("scale", [], initializer=_constant(SCALE_START), dtype=tf.float32)
+        self.bias = self.add_weight("bias", [], initializer=_constant(BIAS_START), dtype=tf.float32)
+        self.extractor(tf.zeros([1, config.EXEMPLAR_SIZE, config.EXEMPLAR_SIZE, 3]))
+        with tf.name_scope("norm5"):
+            self.norm5.build([None, None, None, channels])
+        self.built = True
+
+    def embed(self, trunk_features, training=False):
+        """Maps trunk features [N, h, w, 256] to unit-length features [N, h, w, channels]."""
+        return ops.l2_normalise(self.norm5(tf.matmul(trunk_features, self.w5), training=training))
+
+    def respond(self, similarity):
+        """Makes the logit that Eq. 6 is about from the mean cosine."""
+        return self.scale * similarity + self.bias
+
+    def call(self, inputs, training=False):
+        """Computes the response map of each pair (Eq. 1).
+
+        Args:
+          inputs: (x [B, 127, 127, 3], z [B, 255, 255, 3]), RGB in 0..255.
+          training: Whether batch normalisation uses the batch's statistics.
+
+        Returns:
+          response [B, 17, 17], a logit.
+        """
+        x, z = inputs
+        x_features = self.embed(self.extractor(x, training=training), training)  # [B, 8, 8, C]
+        z_features = self.embed(self.extractor(z, training=training), training)  # [B, 24, 24, C]
+        return self.respond(ops.correlate(x_features, z_features[:, None])[:, 0])  # [B, 17, 17]
+
+
+def _constant(value):
+    return tf.keras.initializers.Constant(value)

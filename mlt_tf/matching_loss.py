@@ -1,0 +1,57 @@
+"""Losses of the matching network on a batch (Sec. 3.2.1)."""
+
+import numpy as np
+import tensorflow as tf
+
+from mlt_tf import config, losses, ops
+from mlt_tf.matching import MatchingNetwork
+
+DISTRACTOR_MEAN, DISTRACTOR_MAX = 0.25, 0.05  # [ours] Weights of other videos' exemplars in `context_loss`.
+
+
+def pair_loss(network: MatchingNetwork, x: tf.Tensor, z: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Computes Eq. 6 over pairs, the paper's recipe: x [B, 127, 127, 3], z [B, 255, 255, 3], y [B, 17, 17]."""
+    return tf.reduce_mean(losses.balanced_logistic(y, network((x, z), training=True)))
+
+
+def exemplar_slices(features: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+    """Takes the exemplar's features out of a context's: without padding they are exactly a slice.
+
+    Args:
+      features: [N, 24, 24, C].
+      shift: [N, 2] whole cells (dx, dy) of the target from the centre, at most 8.
+
+    Returns:
+      [N, 8, 8, C].
+    """
+    first = (config.CONTEXT_CELLS - config.EXEMPLAR_CELLS) // 2 + tf.cast(tf.round(shift), tf.int32)  # [N, 2]
+    index = first[:, :, None] + tf.range(config.EXEMPLAR_CELLS)  # [N, 2, 8]
+    rows = tf.gather(features, index[:, 1], axis=1, batch_dims=1)
+    columns = tf.gather(tf.transpose(rows, [0, 2, 1, 3]), index[:, 0], axis=1, batch_dims=1)
+    return tf.transpose(columns, [0, 2, 1, 3])
+
+
+def context_loss(network: MatchingNetwork, z: tf.Tensor, shift: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Computes Eq. 6 where contexts serve as one another's exemplars [ours].
+
+    Every context's middle is the exemplar of the other context of its target (a positive pair), and should find
+    nothing in the contexts of other targets.
+
+    Args:
+      network: The matching network.
+      z: [N, 255, 255, 3], two contexts of each target side by side.
+      shift: [N, 2], the targets' shifts in whole cells.
+      y: [N, 17, 17], the contexts' labels.
+
+    Returns:
+      The loss, a scalar.
+    """
+    features = network.embed(network.extractor(z, training=True), training=True)  # [N, 24, 24, C]
+    x_features = exemplar_slices(features, shift)  # [N, 8, 8, C]
+    response = network.respond(ops.correlate_all(x_features, features))  # [N, N, 17, 17]
+    context = np.arange(z.shape[0])
+    positive = tf.gather_nd(response, np.stack([context ^ 1, context], 1))  # [N, 17, 17]
+    others = np.argwhere(context[:, None] // 2 != context[None, :] // 2)
+    mean, maximum = losses.distractor(tf.gather_nd(response, others))
+    matched = tf.reduce_mean(losses.balanced_logistic(y, positive))
+    return matched + DISTRACTOR_MEAN * mean + DISTRACTOR_MAX * maximum

@@ -1,0 +1,110 @@
+"""Weight files: float16 arrays by name in one .npz, whose checksum stands in the record beside it."""
+
+import hashlib
+import json
+import os
+import zipfile
+
+import numpy as np
+import tensorflow as tf
+
+from mlt_tf.errors import InputError
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pretrained")
+
+
+def collect(model: tf.keras.Model, prefix: str = "") -> dict:
+    """Returns a model's variables as {name: float32 array}; names are paths such as extractor/block1/conv/kernel."""
+    return {prefix + name: variable.numpy() for name, variable in _named(model).items()}
+
+
+def assign(model: tf.keras.Model, arrays: dict, prefix: str = "") -> None:
+    """Sets every variable of a model.
+
+    Raises:
+      InputError: A variable has no array, or one of another shape.
+    """
+    for name, variable in _named(model).items():
+        array = arrays.get(prefix + name)
+        if array is None or array.shape != tuple(variable.shape):
+            found = "is missing" if array is None else f"has shape {array.shape}, not {tuple(variable.shape)}"
+            raise InputError(f"weights of another network: {prefix + name} {found}; use the file made for this variant")
+        variable.assign(array.astype(np.float32))
+
+
+def start_from(model: tf.keras.Model, path: str) -> None:
+    """Sets a model's variables from a file; channels that the file's w5 does not have keep their start."""
+    arrays = load(path, verify=False)
+    for name, variable in _named(model).items():
+        if name not in arrays:
+            raise InputError(f"{path} has no {name}: give a matching network's weight file")
+        start = variable.numpy()
+        start[tuple(slice(0, n) for n in arrays[name].shape)] = arrays[name]
+        variable.assign(start)
+
+
+def save(path: str, arrays: dict, record: dict | None = None) -> None:
+    """Writes arrays as float16, then their record with the checksum beside them (`<name>.json`), each at once."""
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    partial = path + ".part"
+    with open(partial, "wb") as file:
+        np.savez(file, **{name: array.astype(np.float16) for name, array in arrays.items()})
+    full_record = {**(record or {}), "sha256": checksum(partial)}
+    with open(_record_path(partial), "w") as file:
+        json.dump(full_record, file, indent=1)
+        file.write("\n")
+    os.replace(partial, path)
+    os.replace(_record_path(partial), _record_path(path))
+
+
+def load(path: str, verify: bool = True) -> dict:
+    """Reads a weight file.
+
+    Args:
+      path: The .npz file.
+      verify: Whether its record must lie beside it and give its checksum.
+
+    Returns:
+      {name: float32 array}.
+
+    Raises:
+      InputError: The file is missing, damaged, or not the one its record describes.
+    """
+    if not os.path.isfile(path):
+        raise InputError(f"no weight file {path}: reinstall the package, or give another file")
+    if verify and load_record(path).get("sha256") != checksum(path):
+        raise InputError(f"weight file {path} is damaged: its checksum is not its record's; reinstall the package")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name].astype(np.float32) for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"weight file {path} cannot be read ({error}); reinstall the package") from error
+
+
+def load_record(path: str) -> dict:
+    """Reads the record beside a weight file: how the weights came about, and their checksum."""
+    try:
+        with open(_record_path(path)) as file:
+            return json.load(file)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no readable record {_record_path(path)} for the weights: reinstall the package") from error
+
+
+def checksum(path: str) -> str:
+    """Returns the SHA-256 of a file as hexadecimal text."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _record_path(path):
+    return path.replace(".npz", "") + ".json"
+
+
+def _named(model):
+    names = {variable.name.split(":")[0]: variable for variable in model.variables}
+    if len(names) != len(model.variables):
+        raise RuntimeError(f"variables of {model.name} share names: {[v.name for v in model.variables]}")
+    return {name.removeprefix(model.name + "/"): variable for name, variable in names.items()}
