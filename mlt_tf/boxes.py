@@ -6,13 +6,13 @@ import numpy as np
 def xywh_to_cxcywh(box_xywh: np.ndarray) -> np.ndarray:
     """Converts [..., 4] boxes from top-left corner and size to centre and size."""
     x, y, w, h = np.moveaxis(np.asarray(box_xywh, np.float32), -1, 0)
-    return np.stack([x + w / 2, y + h / 2, w, h], -1)
+    return np.stack([x + w / 2, y + h / 2, w, h], -1).astype(np.float32)
 
 
 def cxcywh_to_xywh(box_cxcywh: np.ndarray) -> np.ndarray:
     """Converts [..., 4] boxes from centre and size to top-left corner and size."""
     cx, cy, w, h = np.moveaxis(np.asarray(box_cxcywh, np.float32), -1, 0)
-    return np.stack([cx - w / 2, cy - h / 2, w, h], -1)
+    return np.stack([cx - w / 2, cy - h / 2, w, h], -1).astype(np.float32)
 
 
 def xyxy_to_xywh(box_xyxy: np.ndarray) -> np.ndarray:

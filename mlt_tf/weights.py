@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from mlt_tf.errors import InputError
 
-FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pretrained")
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shipped")
 
 
 def collect(model: tf.keras.Model, prefix: str = "") -> dict:

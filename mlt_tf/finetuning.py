@@ -1,0 +1,43 @@
+"""On-line fine-tuning of conv5, the baseline MLT-mt+ft (Sec. 4.2.1)."""
+
+import tensorflow as tf
+
+from mlt_tf import gradients, labels
+from mlt_tf.matching import MatchingNetwork
+
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7
+
+
+def fine_tune(
+    network: MatchingNetwork, w5: tf.Tensor, phi_x: tf.Tensor, phi_z: tf.Tensor, steps: tf.Tensor, rate: tf.Tensor
+) -> tuple:
+    """Fits each target's own w5 to its contexts, with the target at their centre, by steps of Adam.
+
+    Args:
+      network: The matching network; it stays as it is.
+      w5: [B, 256, C] kernels to start from.
+      phi_x: [B, 8, 8, 256] trunk features of the exemplars.
+      phi_z: [B, M, 24, 24, 256] trunk features of the contexts, computed once.
+      steps: Number of Adam steps, int32 scalar.
+      rate: Adam's learning rate, scalar.
+
+    Returns:
+      (w5 [B, 256, C], loss of each step [steps]), the loss averaged over targets and contexts before its step.
+    """
+    y = labels.centred_label()
+
+    def step(i, w5, moment1, moment2, losses):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(w5)
+            loss = tf.reduce_mean(gradients.sample_loss(network, w5, phi_x, phi_z, y), 1)  # [B]
+        gradient = tape.gradient(loss, w5)
+        moment1 = BETA1 * moment1 + (1 - BETA1) * gradient
+        moment2 = BETA2 * moment2 + (1 - BETA2) * gradient**2
+        t = tf.cast(i + 1, tf.float32)
+        size = rate * tf.sqrt(1 - BETA2**t) / (1 - BETA1**t)
+        w5 = w5 - size * moment1 / (tf.sqrt(moment2) + EPSILON)
+        return i + 1, w5, moment1, moment2, losses.write(i, tf.reduce_mean(loss))
+
+    start = (0, w5, tf.zeros_like(w5), tf.zeros_like(w5), tf.TensorArray(tf.float32, steps))
+    _, w5, _, _, losses = tf.while_loop(lambda i, *_: i < steps, step, start)
+    return w5, losses.stack()

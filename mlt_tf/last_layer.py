@@ -1,0 +1,64 @@
+"""The last layer as one affine map per target, which is all that adaptation changes (Eq. 4)."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from mlt_tf import ops
+from mlt_tf.matching import MatchingNetwork
+
+
+class LastLayer(NamedTuple):
+    """Kernels with their batch normalisation folded in, for B targets.
+
+    Attributes:
+      kernel: [B, 256, C].
+      offset: [B, C].
+      gates: [B, C], the channel-wise attention; ones where nothing is adapted.
+    """
+
+    kernel: tf.Tensor
+    offset: tf.Tensor
+    gates: tf.Tensor
+
+
+def norm_scale(network: MatchingNetwork) -> tf.Tensor:
+    """Returns what batch normalisation multiplies each of w5's channels by in inference: [C]."""
+    return network.norm5.gamma * tf.math.rsqrt(network.norm5.moving_variance + network.norm5.epsilon)
+
+
+def with_w5(network: MatchingNetwork, w5: tf.Tensor) -> LastLayer:
+    """Makes the layer of kernels w5 [B, 256, C] that stand in for the network's own."""
+    scale = norm_scale(network)
+    batch = tf.shape(w5)[0]
+    offset = network.norm5.beta - network.norm5.moving_mean * scale
+    return LastLayer(w5 * scale, tf.tile(offset[None], [batch, 1]), tf.ones([batch, tf.shape(w5)[2]]))
+
+
+def unadapted(network: MatchingNetwork, batch: int = 1) -> LastLayer:
+    """Makes the layer of the matching network itself, for each of `batch` targets."""
+    return with_w5(network, tf.tile(network.w5[None], [batch, 1, 1]))
+
+
+def embed(layer: LastLayer, trunk_features: tf.Tensor) -> tf.Tensor:
+    """Applies kernels, attention and l2 normalisation: [B, M, h, w, 256] to [B, M, h, w, C]."""
+    shape = tf.shape(trunk_features)
+    cells = tf.reshape(trunk_features, [shape[0], -1, trunk_features.shape[-1]])  # [B, M h w, 256]
+    channels = (tf.matmul(cells, layer.kernel) + layer.offset[:, None]) * layer.gates[:, None]
+    out_shape = tf.concat([shape[:-1], [tf.shape(layer.kernel)[-1]]], 0)
+    features = tf.reshape(ops.l2_normalise(channels), out_shape)
+    return tf.ensure_shape(features, [*trunk_features.shape[:-1], layer.kernel.shape[-1]])
+
+
+def similarity(layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tf.Tensor:
+    """Matches exemplars with their contexts, both through the same layer (Eq. 1, Eq. 4).
+
+    Args:
+      layer: The last layer of each target.
+      phi_x: [B, 8, 8, 256] trunk features of the exemplars.
+      phi_z: [B, M, 24, 24, 256] trunk features of M contexts each.
+
+    Returns:
+      [B, M, 17, 17] in [-1, 1].
+    """
+    return ops.correlate(embed(layer, phi_x[:, None])[:, 0], embed(layer, phi_z))

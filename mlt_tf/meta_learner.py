@@ -1,0 +1,78 @@
+"""The meta-learner g_theta (Eq. 3, Sec. 3.2.2)."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from mlt_tf import config
+from mlt_tf.errors import InputError
+
+HIDDEN_UNITS = 512
+KEEP_PROBABILITY = 0.7
+GATE_START = 3.0  # [ours] Bias of the attention's logits: gates start nearly open.
+LAYOUTS = ("rowwise", "flat")
+
+
+class AdaptiveWeights(NamedTuple):
+    """What the meta-learner makes for each of B targets.
+
+    Attributes:
+      w_target: [B, 256, 32] kernels.
+      attention: [B, 224] gates in (0, 1).
+    """
+
+    w_target: tf.Tensor
+    attention: tf.Tensor
+
+
+def normalise_rms(delta: tf.Tensor) -> tuple:
+    """Scales delta [B, 256, C] to unit RMS per video; returns it and the log of the RMS [B]."""
+    rms = tf.sqrt(tf.reduce_mean(delta**2, [1, 2]) + 1e-20)
+    return delta / rms[:, None, None], tf.math.log(rms)
+
+
+class MetaLearner(tf.keras.Model):
+    """Turns the matching network's loss gradient into target-specific weights (Eq. 3)."""
+
+    def __init__(self, layout: str = "rowwise", channels: int = config.MATCHING_CHANNELS, name="meta_learner"):
+        """Makes the three layers and the attention's head.
+
+        Args:
+          layout: "rowwise": the layers act on each of delta's 256 rows; "flat": on delta as one vector.
+          channels: Channels of w5.
+        """
+        super().__init__(name=name)
+        if layout not in LAYOUTS:
+            raise InputError(f"meta-learner layout {layout!r}: give one of {', '.join(LAYOUTS)}")
+        self.layout = layout
+        outputs = config.TARGET_CHANNELS * (config.TRUNK_CHANNELS if layout == "flat" else 1)
+        self.hidden1 = tf.keras.layers.Dense(HIDDEN_UNITS, "relu", name="hidden1")
+        self.hidden2 = tf.keras.layers.Dense(HIDDEN_UNITS, "relu", name="hidden2")
+        self.dropout = tf.keras.layers.Dropout(1 - KEEP_PROBABILITY)
+        self.output_layer = tf.keras.layers.Dense(outputs, name="output")
+        gates = channels + config.TARGET_CHANNELS
+        bias = tf.keras.initializers.Constant(GATE_START)
+        kernel = tf.keras.initializers.RandomNormal(stddev=0.01)
+        self.gate_layer = tf.keras.layers.Dense(gates, kernel_initializer=kernel, bias_initializer=bias, name="gates")
+        self(tf.zeros([1, config.TRUNK_CHANNELS, channels]))
+
+    def call(self, delta, training=False):
+        """Predicts the adaptive weights of each video.
+
+        Args:
+          delta: [B, 256, C], averaged negative loss gradient (Eq. 2).
+          training: Whether dropout (keep 0.7) is active.
+
+        Returns:
+          AdaptiveWeights(w_target [B, 256, 32], attention [B, C + 32] in (0, 1)).
+        """
+        direction, log_rms = normalise_rms(delta)
+        if self.layout == "flat":
+            direction = tf.reshape(direction, [-1, 1, delta.shape[1] * delta.shape[2]])
+        norm = tf.tile(log_rms[:, None, None], [1, direction.shape[1], 1])  # The norm tells how well the samples fit.
+        hidden = self.hidden1(tf.concat([direction, norm], -1))  # [B, 256 or 1, 512]
+        hidden = self.hidden2(self.dropout(hidden, training=training))
+        hidden = self.dropout(hidden, training=training)
+        w_target = tf.reshape(self.output_layer(hidden), [-1, config.TRUNK_CHANNELS, config.TARGET_CHANNELS])
+        attention = tf.sigmoid(self.gate_layer(tf.reduce_mean(hidden, 1)))  # [B, C + 32]
+        return AdaptiveWeights(w_target, attention)

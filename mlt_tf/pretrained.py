@@ -1,0 +1,64 @@
+"""Builds the networks of a variant and fills them from a weight file."""
+
+import os
+from typing import NamedTuple
+
+from mlt_tf import config, weights
+from mlt_tf.adaptation import Adaptation
+from mlt_tf.errors import InputError
+from mlt_tf.matching import MatchingNetwork
+from mlt_tf.meta_learner import MetaLearner
+
+FILES = {"mlt": "mlt.npz", "mlt_mt": "mlt_mt.npz", "mlt_mt_ft": "mlt_mt.npz"}
+
+
+class Networks(NamedTuple):
+    """The networks of one variant; `meta_learner` and `adaptation` are None but for "mlt"."""
+
+    variant: str
+    matching: MatchingNetwork
+    meta_learner: MetaLearner | None = None
+    adaptation: Adaptation | None = None
+    checksum: str = "untrained"
+
+
+def build(variant: str, layout: str = "rowwise") -> Networks:
+    """Makes a variant's networks with untrained variables."""
+    if variant not in config.VARIANTS:
+        raise InputError(f"variant {variant!r}: give one of {', '.join(config.VARIANTS)}")
+    if variant != "mlt":
+        return Networks(variant, MatchingNetwork(config.BASELINE_CHANNELS))
+    return Networks(variant, MatchingNetwork(), MetaLearner(layout), Adaptation())
+
+
+def load(variant: str, path: str | None = None) -> Networks:
+    """Loads a variant's networks.
+
+    Args:
+      variant: One of `config.VARIANTS`.
+      path: A weight file with its record beside it; None for the one that the package carries.
+
+    Raises:
+      InputError: The file is missing, damaged, or of another variant.
+    """
+    if variant not in config.VARIANTS:
+        raise InputError(f"variant {variant!r}: give one of {', '.join(config.VARIANTS)}")
+    path = path or os.path.join(weights.FOLDER, FILES[variant])
+    arrays = weights.load(path)
+    record = weights.load_record(path)
+    networks = build(variant, record.get("layout", "rowwise"))
+    parts = {"matching/": networks.matching, "meta_learner/": networks.meta_learner, "adaptation/": networks.adaptation}
+    for prefix, model in parts.items():
+        if model is not None:
+            weights.assign(model, arrays, prefix)
+    return networks._replace(checksum=record["sha256"])
+
+
+def save(path: str, networks: Networks, record: dict) -> None:
+    """Writes a variant's weight file with its record."""
+    arrays = weights.collect(networks.matching, "matching/")
+    if networks.meta_learner is not None:
+        arrays |= weights.collect(networks.meta_learner, "meta_learner/")
+        arrays |= weights.collect(networks.adaptation, "adaptation/")
+        record = {**record, "layout": networks.meta_learner.layout}
+    weights.save(path, arrays, record)
