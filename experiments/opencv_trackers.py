@@ -1,0 +1,102 @@
+"""OpenCV's own trackers behind the interface of ours: `init(frame, box)`, then `update(frame)`."""
+
+import dataclasses
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from mlt_tf.errors import InputError
+
+_ALGORITHMS = {"mil": "TrackerMIL", "csrt": "TrackerCSRT", "kcf": "TrackerKCF"}  # Those that need no model file.
+
+
+class OpenCVState(NamedTuple):
+    """What a frame gave; the fields of our tracker's own state. OpenCV reports no score and no times: NaN."""
+
+    box_xywh: np.ndarray
+    score: float = float("nan")
+    lost: bool = False
+    updated: bool = False
+    network_ms: float = float("nan")
+    update_ms: float = float("nan")
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenCVConfig:
+    """What decides the results; OpenCV's default parameters are those of its version."""
+
+    algorithm: str
+    opencv_version: str = cv2.__version__
+
+
+def available_algorithms() -> list[str]:
+    """Lists the algorithms that the installed OpenCV has: the contrib build has more than the plain one."""
+    return [name for name, factory in _ALGORITHMS.items() if hasattr(cv2, factory)]
+
+
+class OpenCVTracker:
+    """Follows one target with an algorithm of OpenCV's.
+
+    MIL samples with a generator inside OpenCV that nothing can reset: a process that tracks the same targets in the
+    same order gives the same boxes, another order gives others.
+    """
+
+    weights_checksum = ""
+
+    def __init__(self, algorithm: str):
+        """Chooses the algorithm.
+
+        Args:
+          algorithm: One of `available_algorithms()`.
+
+        Raises:
+          InputError: The installed OpenCV does not have it.
+        """
+        if algorithm not in available_algorithms():
+            have = ", ".join(available_algorithms()) or "none"
+            raise InputError(f"opencv_{algorithm}: OpenCV {cv2.__version__} here has no such tracker; it has {have}")
+        self.config = OpenCVConfig(algorithm)
+        self._tracker = None
+        self._box_xywh = None
+
+    def init(self, frame: np.ndarray, box_xywh: np.ndarray) -> OpenCVState:
+        """Starts on a target.
+
+        Args:
+          frame: [H, W, 3] uint8 RGB.
+          box_xywh: [4], 0-based pixels. OpenCV works on whole pixels inside the frame, so it gets the nearest such box.
+
+        Returns:
+          The state, with the box as given.
+        """
+        self._tracker = getattr(cv2, _ALGORITHMS[self.config.algorithm]).create()
+        self._tracker.init(_bgr(frame), whole_pixel_box(box_xywh, frame.shape))
+        self._box_xywh = np.asarray(box_xywh, np.float32)
+        return OpenCVState(self._box_xywh)
+
+    def update(self, frame: np.ndarray) -> OpenCVState:
+        """Finds the target in the next frame, [H, W, 3] uint8 RGB; a lost one keeps its last box.
+
+        Raises:
+          RuntimeError: `init` has not been called.
+        """
+        if self._tracker is None:
+            raise RuntimeError("update() needs init() first")
+        found, box = self._tracker.update(_bgr(frame))
+        if found:
+            self._box_xywh = np.asarray(box, np.float32)
+        return OpenCVState(self._box_xywh, lost=not found)
+
+
+def whole_pixel_box(box_xywh: np.ndarray, frame_shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Rounds a box [4] to whole pixels and cuts it to a frame of shape (H, W, ...); at least one pixel remains."""
+    x, y, w, h = (float(value) for value in box_xywh)
+    height, width = frame_shape[:2]
+    left, top = min(max(round(x), 0), width - 1), min(max(round(y), 0), height - 1)
+    right, bottom = min(max(round(x + w), left + 1), width), min(max(round(y + h), top + 1), height)
+    return left, top, right - left, bottom - top
+
+
+def _bgr(rgb: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)

@@ -1,0 +1,194 @@
+"""The results folder: `<out>/<tracker>/` with boxes, times and scores of each sequence, and one summary beside them."""
+
+import datetime
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data_pipelines import sequences
+from experiments import metrics
+from mlt_tf.errors import InputError
+
+
+class Track(NamedTuple):
+    """What a tracker did in N frames.
+
+    Attributes:
+      boxes_xywh: [N, 4], 0-based pixels; the first is the ground truth.
+      seconds: [N], time inside the tracker; the first is that of its initialisation.
+      scores: [N], its confidence, NaN where it gives none.
+    """
+
+    boxes_xywh: np.ndarray
+    seconds: np.ndarray
+    scores: np.ndarray
+
+
+class Report(NamedTuple):
+    """One tracker's evaluation: its scores (None without a single result), frames a second, and what went wrong."""
+
+    scores: metrics.Scores | None
+    fps: dict[str, float]
+    failed: dict[str, str]
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def write_track(folder: pathlib.Path, name: str, track: Track, origin: int) -> None:
+    """Writes `<name>_times.txt`, `<name>_scores.txt` and last, as the sign that all is there, `<name>.txt`.
+
+    Args:
+      folder: The tracker's folder.
+      name: The sequence.
+      track: The result.
+      origin: Coordinate of the first pixel in the benchmark's files; boxes are written in that convention (OTB: 1).
+    """
+    boxes = np.asarray(track.boxes_xywh, np.float64) + [origin, origin, 0, 0]
+    write_text(folder / f"{name}_times.txt", "".join(f"{value:.6f}\n" for value in track.seconds))
+    write_text(folder / f"{name}_scores.txt", "".join(f"{value:.6f}\n" for value in track.scores))
+    write_text(folder / f"{name}.txt", "".join("{:.3f},{:.3f},{:.3f},{:.3f}\n".format(*box) for box in boxes))
+
+
+def read_boxes(path: pathlib.Path, origin: int) -> np.ndarray:
+    """Reads a result file in the benchmark's convention as [N, 4] float64 boxes, 0-based.
+
+    Raises:
+      InputError: The file is missing or malformed.
+    """
+    rows = sequences.read_rows(path)
+    if rows.shape[1] != 4:
+        raise InputError(f"{path}: {rows.shape[1]} numbers a row; expected x,y,w,h")
+    return rows - [origin, origin, 0, 0]
+
+
+def is_done(folder: pathlib.Path, sequence: sequences.Sequence) -> bool:
+    """Tells whether a sequence's result is there, a box for every frame."""
+    path = folder / f"{sequence.name}.txt"
+    return path.is_file() and len(read_boxes(path, sequence.origin)) == len(sequence.frame_paths)
+
+
+def claim_folder(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
+    """Marks a tracker's folder with the configuration that its results come from.
+
+    Args:
+      folder: The tracker's folder, new or with `config.json` in it.
+      config: JSON-able: tracker, weights' checksum, settings.
+
+    Raises:
+      InputError: The folder holds results of another configuration.
+    """
+    path, wanted = folder / "config.json", json.loads(json.dumps(config))
+    if not path.is_file():
+        write_text(path, json.dumps(wanted, indent=2) + "\n")
+        return
+    found = json.loads(path.read_text())
+    if found != wanted:
+        old, new = ({**config, **config.get("settings", {}), "settings": None} for config in (found, wanted))
+        names = ", ".join(sorted(name for name in {*old, *new} if old.get(name) != new.get(name)))
+        raise InputError(f"{folder}: has results of another configuration ({names} differ); choose another --out")
+
+
+def report_on(folder: pathlib.Path, chosen: list[sequences.Sequence], failed: Mapping[str, str]) -> Report:
+    """Scores the result files of a folder.
+
+    Args:
+      folder: Where `<sequence>.txt` files lie, ours or another tracker's raw results.
+      chosen: The sequences to score.
+      failed: Sequences known to have failed, and why; they are left out.
+
+    Returns:
+      The Report; a file that is missing or does not fit its sequence is a failure too.
+    """
+    results, failed = {}, dict(failed)
+    for sequence in (sequence for sequence in chosen if sequence.name not in failed):
+        try:
+            boxes = read_boxes(folder / f"{sequence.name}.txt", sequence.origin)
+            metrics.effective_result(boxes, sequence.boxes_xywh)
+            results[sequence.name] = boxes
+        except InputError as error:
+            failed[sequence.name] = str(error)
+    truths = {sequence.name: sequence.boxes_xywh for sequence in chosen if sequence.name in results}
+    fps = {name: _fps(folder / f"{name}_times.txt") for name in results if (folder / f"{name}_times.txt").is_file()}
+    return Report(metrics.score_sequences(results, truths) if results else None, fps, failed)
+
+
+def _fps(path: pathlib.Path) -> float:
+    """Frames a second over the updates: initialisation and the reading of images do not count."""
+    seconds = np.loadtxt(path, ndmin=1)[1:]
+    return float(len(seconds) / max(seconds.sum(), 1e-9))
+
+
+def _mean_label(report: Report) -> str:
+    done = len(report.scores.sequences)
+    return f"mean of {done}" + (f", PARTIAL: {len(report.failed)} failed" if report.failed else "")
+
+
+def format_table(tracker: str, report: Report) -> str:
+    """Lays out one tracker's scores, a row a sequence, then the mean (said to be partial if sequences failed)."""
+    lines = [f"{tracker:32s} {'AUC':>9s} {'precision':>9s} {'overlap':>9s} {'fps':>9s}"]
+    if report.scores:
+        rows = [(name, score, report.fps.get(name)) for name, score in report.scores.sequences.items()]
+        mean_fps = float(np.mean(list(report.fps.values()))) if report.fps else None
+        for name, score, fps in [*rows, (_mean_label(report), report.scores, mean_fps)]:
+            cells = f"{score.auc:9.4f} {score.precision:9.4f} {score.mean_overlap:9.4f}"
+            lines.append(f"{name:32s} {cells} " + ("        -" if fps is None else f"{fps:9.1f}"))
+    lines += [f"{name:32s} FAILED: {reason}" for name, reason in report.failed.items()]
+    return "\n".join(lines)
+
+
+def write_summary(path: pathlib.Path, data: Mapping[str, Any], reports: Mapping[str, Report]) -> None:
+    """Writes the reports as JSON, each with the command line, commit and date that made it.
+
+    Args:
+      path: The file; entries of other trackers already in it stay.
+      data: What was evaluated on: folder, layout.
+      reports: Tracker name to its Report.
+    """
+    made_by = {
+        "command": shlex.join(sys.argv),
+        "git_commit": _git_commit(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    entries = json.loads(path.read_text()) if path.is_file() else {}
+    entries |= {name: {**made_by, **data, **_as_json(report)} for name, report in reports.items()}
+    write_text(path, json.dumps(entries, indent=2) + "\n")
+
+
+def _as_json(report: Report) -> dict[str, Any]:
+    out = {"partial": bool(report.failed), "failed": report.failed, "mean": None, "sequences": {}}
+    if report.scores:
+        out["mean"] = _numbers(report.scores)
+        out["sequences"] = {name: _numbers(score) for name, score in report.scores.sequences.items()}
+    if report.fps:
+        out["mean"]["fps"] = float(np.mean(list(report.fps.values())))
+        for name, fps in report.fps.items():
+            out["sequences"][name]["fps"] = fps
+    return out
+
+
+def _numbers(score: metrics.SequenceScore | metrics.Scores) -> dict[str, Any]:
+    keys = ("auc", "precision", "mean_overlap")
+    return {**{key: getattr(score, key) for key in keys}, "success_curve": score.success_curve.tolist()}
+
+
+def _git_commit() -> str | None:
+    """The commit of the code, with `-dirty` if changed since; None where there is no git or no commit."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        here = pathlib.Path(__file__).resolve().parent
+        return subprocess.run(command, cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,203 @@
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import pytest
+from absl import flags
+
+from experiments import evaluate
+from mlt_tf.errors import InputError
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FRAMES = 4
+
+
+class State(NamedTuple):
+    box_xywh: np.ndarray
+    score: float = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    tau: float = 0.5
+
+
+class FakeTracker:
+    """Answers with the first box moved by one pixel a frame; fails on videos as grey as `fails_on`."""
+
+    weights_checksum = "abc"
+
+    def __init__(self, tau=0.5, fails_on=None):
+        self.config, self.fails_on, self.inits = Config(tau), fails_on, 0
+
+    def init(self, frame, box_xywh):
+        self.inits += 1
+        self.box = np.asarray(box_xywh, np.float32)
+        return State(self.box + 100)  # Must not end up in the results: the ground truth does.
+
+    def update(self, frame):
+        if frame[0, 0, 0] == self.fails_on:
+            raise ValueError("no target left")
+        self.box = self.box + np.array([1, 0, 0, 0], np.float32)
+        return State(self.box)
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    """Two sequences in OTB's layout: A of grey level 50, B of 100, with a target that moves by a pixel a frame."""
+    for name, grey in (("A", 50), ("B", 100)):
+        folder = tmp_path / "otb" / name / "img"
+        folder.mkdir(parents=True)
+        for i in range(FRAMES):
+            frame = np.full((60, 80, 3), grey, np.uint8)
+            frame[20:40, 20 + i : 40 + i] = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+            cv2.imwrite(str(folder / f"{i + 1:04d}.png"), frame)
+        lines = "".join(f"{21 + i},21,20,20\n" for i in range(FRAMES))
+        (tmp_path / "otb" / name / "groundtruth_rect.txt").write_text(lines)
+    return tmp_path / "otb"
+
+
+@pytest.fixture
+def use(monkeypatch):
+    """Puts a fake in place of every tracker."""
+
+    def use(tracker):
+        monkeypatch.setattr(evaluate, "make_tracker", lambda spec: tracker)
+        return tracker
+
+    return use
+
+
+def run(*arguments):
+    values = flags.FlagValues()
+    evaluate.define_flags(values)
+    values(["evaluate", *arguments])
+    return evaluate.run(values)
+
+
+def test_a_perfect_tracker_scores_fully_and_its_results_start_with_the_ground_truth(data_dir, tmp_path, use, capsys):
+    use(FakeTracker())
+    reports = run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
+    assert reports["mlt"].scores.auc == pytest.approx(20 / 21)
+    assert reports["mlt"].failed == {}
+    assert (tmp_path / "out/mlt/A.txt").read_text().splitlines()[:2] == [
+        "21.000,21.000,20.000,20.000",
+        "22.000,21.000,20.000,20.000",
+    ]
+    assert len((tmp_path / "out/mlt/A_times.txt").read_text().split()) == FRAMES
+    assert (tmp_path / "out/mlt/A_scores.txt").read_text().split() == ["0.500000"] * FRAMES
+    config = json.loads((tmp_path / "out/mlt/config.json").read_text())
+    assert config == {"tracker": "mlt", "layout": "otb", "weights_checksum": "abc", "settings": {"tau": 0.5}}
+    assert json.loads((tmp_path / "out/summary.json").read_text())["mlt"]["mean"]["precision"] == 1.0
+    assert "mean of 2" in capsys.readouterr().out
+
+
+def test_sequences_already_done_are_skipped(data_dir, tmp_path, use):
+    tracker = use(FakeTracker())
+    arguments = (f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
+    run(*arguments, "--sequences=B")
+    assert tracker.inits == 1
+    run(*arguments)
+    assert tracker.inits == 2  # A alone.
+    run(*arguments)
+    assert tracker.inits == 2
+
+
+def test_results_of_another_configuration_are_not_mixed_in(data_dir, tmp_path, use):
+    arguments = (f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
+    use(FakeTracker())
+    run(*arguments)
+    use(FakeTracker(tau=0.6))
+    with pytest.raises(InputError, match="tau differ"):
+        run(*arguments)
+
+
+def test_a_sequence_that_fails_is_reported_and_the_others_go_on(data_dir, tmp_path, use, capsys):
+    use(FakeTracker(fails_on=50))
+    reports = run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
+    assert reports["mlt"].failed == {"A": "ValueError: no target left"}
+    assert list(reports["mlt"].scores.sequences) == ["B"]
+    assert not (tmp_path / "out/mlt/A.txt").exists()
+    assert "PARTIAL" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out/summary.json").read_text())["mlt"]["partial"] is True
+
+
+def test_raw_results_of_another_tracker_are_scored_on_the_sequences_at_hand(data_dir, tmp_path):
+    folder = tmp_path / "SiamFC"
+    folder.mkdir()
+    for name in ("A", "B", "Unknown"):
+        (folder / f"{name}.txt").write_text("21 21 20 20\n22 21 20 20\n23 21 20 20\n24 21 20 10\n")
+    reports = run(f"--data_dir={data_dir}", f"--score_results={folder}")
+    scores = reports["SiamFC"].scores
+    assert set(scores.sequences) == {"A", "B"}
+    assert scores.mean_overlap == pytest.approx(3.5 / 4)
+    assert scores.auc == pytest.approx((3 * 20 + 10) / 4 / 21)
+
+
+def test_settings_are_parsed():
+    assert evaluate.parse_config(" tau=0.6, memory = 64,keep_first=False,penalise=sigmoid") == {
+        "tau": 0.6,
+        "memory": 64,
+        "keep_first": False,
+        "penalise": "sigmoid",
+    }
+    assert evaluate.parse_config("") == {}
+
+
+@pytest.mark.parametrize("text", ["tau", "tau=", "=3", "tau=1,tau=2", "a b=1"])
+def test_malformed_settings_are_refused(text):
+    with pytest.raises(InputError, match="--config"):
+        evaluate.parse_config(text)
+
+
+def test_settings_and_weights_reach_the_variants_but_not_the_baselines():
+    values = flags.FlagValues()
+    evaluate.define_flags(values)
+    values(["evaluate", "--variant=mlt,mlt_mt", "--baseline=opencv_mil", "--weights=w.npz", "--config=tau=0.6"])
+    assert evaluate.tracker_specs(values) == [
+        evaluate.TrackerSpec("mlt", "w.npz", (("tau", 0.6),)),
+        evaluate.TrackerSpec("mlt_mt", "w.npz", (("tau", 0.6),)),
+        evaluate.TrackerSpec("opencv_mil"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--variant=mlt"], "--out unless"),
+        (["--out=x"], "--variant, --baseline or --score_results"),
+        (["--out=x", "--baseline=mil"], "names start with opencv_"),
+        (["--out=x", "--variant=mlt,mlt"], "each tracker once"),
+        (["--out=x", "--baseline=opencv_nosuch"], "it has mil"),
+    ],
+)
+def test_bad_flags_are_refused(data_dir, arguments, message):
+    with pytest.raises(InputError, match=message):
+        run(f"--data_dir={data_dir}", *arguments)
+
+
+def binary(*arguments):
+    command = [sys.executable, "-m", "experiments.evaluate", "--baseline=opencv_mil", "--threads=1", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def test_the_binary_shares_sequences_among_processes_and_exits_with_1_if_one_failed(data_dir, tmp_path):
+    (data_dir / "A" / "img" / "0003.png").write_text("not an image")
+    done = binary(f"--data_dir={data_dir}", f"--out={tmp_path}/out", "--jobs=2")
+    assert done.returncode == 1, done.stderr
+    assert "mean of 1, PARTIAL: 1 failed" in done.stdout
+    assert "0003.png: not a readable image" in done.stdout
+    assert (tmp_path / "out/opencv_mil/B.txt").is_file()
+
+
+def test_the_binary_ends_bad_input_in_one_line(tmp_path):
+    done = binary(f"--data_dir={tmp_path}/missing", f"--out={tmp_path}/out")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines() == [
+        f"evaluate: error: {tmp_path}/missing: no such folder; give the one that holds the sequences"
+    ]

@@ -1,0 +1,101 @@
+import json
+
+import numpy as np
+import pytest
+
+from data_pipelines.sequences import Sequence
+from experiments import results
+from mlt_tf.errors import InputError
+
+BOXES = np.array([[10, 10, 20, 20], [11.25, 10, 20, 20.5], [12, 10, 20, 20]], np.float32)
+TRACK = results.Track(BOXES, np.array([5.0, 0.1, 0.3]), np.array([np.nan, 0.75, 0.5]))
+
+
+def sequence(name="David", origin=1):
+    return Sequence(name, ("1.jpg", "2.jpg", "3.jpg"), BOXES, origin)
+
+
+def test_boxes_are_written_in_the_benchmarks_convention_with_three_decimals(tmp_path):
+    results.write_track(tmp_path, "David", TRACK, origin=1)
+    assert (tmp_path / "David.txt").read_text().splitlines()[1] == "12.250,11.000,20.000,20.500"
+    assert (tmp_path / "David_times.txt").read_text().split() == ["5.000000", "0.100000", "0.300000"]
+    assert (tmp_path / "David_scores.txt").read_text().split() == ["nan", "0.750000", "0.500000"]
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+@pytest.mark.parametrize("origin", [0, 1])
+def test_what_is_written_reads_back(tmp_path, origin):
+    results.write_track(tmp_path, "David", TRACK, origin)
+    np.testing.assert_array_equal(results.read_boxes(tmp_path / "David.txt", origin), BOXES)
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "David.txt"
+    results.write_text(path, "old")
+    monkeypatch.setattr(results.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        results.write_text(path, "new")
+    assert path.read_text() == "old"
+
+
+def test_a_sequence_is_done_when_every_frame_has_its_box(tmp_path):
+    assert not results.is_done(tmp_path, sequence())
+    results.write_track(tmp_path, "David", TRACK, origin=1)
+    assert results.is_done(tmp_path, sequence())
+    (tmp_path / "David.txt").write_text("1,2,3,4\n")
+    assert not results.is_done(tmp_path, sequence())
+
+
+def test_a_folder_keeps_to_one_configuration(tmp_path):
+    config = {"tracker": "mlt", "weights_checksum": "a", "settings": {"tau": 0.5, "scales": (1, 2)}}
+    results.claim_folder(tmp_path / "mlt", config)
+    results.claim_folder(tmp_path / "mlt", config)
+    other = {**config, "weights_checksum": "b", "settings": {"tau": 0.6, "scales": (1, 2)}}
+    with pytest.raises(InputError, match=r"another configuration \(tau, weights_checksum differ\)"):
+        results.claim_folder(tmp_path / "mlt", other)
+    assert json.loads((tmp_path / "mlt" / "config.json").read_text())["weights_checksum"] == "a"
+
+
+def test_a_report_scores_what_is_there_and_names_what_is_not(tmp_path):
+    results.write_track(tmp_path, "David", TRACK, origin=1)
+    (tmp_path / "Short.txt").write_text("1,2,3,4\n")
+    chosen = [sequence(name) for name in ("David", "Missing", "Short", "Crashed")]
+    report = results.report_on(tmp_path, chosen, failed={"Crashed": "out of memory"})
+    assert list(report.scores.sequences) == ["David"]
+    assert report.scores.auc == pytest.approx(20 / 21)
+    assert report.fps == {"David": pytest.approx(2 / 0.4)}  # The initialisation's 5 s do not count.
+    assert report.failed["Crashed"] == "out of memory"
+    assert "no such file" in report.failed["Missing"]
+    assert "1 result boxes for 3" in report.failed["Short"]
+
+
+def test_the_table_says_that_a_mean_is_partial(tmp_path):
+    results.write_track(tmp_path, "David", TRACK, origin=1)
+    whole = results.format_table("mlt", results.report_on(tmp_path, [sequence()], {}))
+    partial = results.format_table("mlt", results.report_on(tmp_path, [sequence(), sequence("Deer")], {}))
+    assert "mean of 1 " in whole and "PARTIAL" not in whole
+    assert "mean of 1, PARTIAL: 1 failed" in partial and "Deer" in partial
+    assert "0.9524" in whole
+
+
+def test_a_report_without_any_result_has_no_mean(tmp_path):
+    report = results.report_on(tmp_path, [sequence()], {})
+    assert report.scores is None
+    assert "mean" not in results.format_table("mlt", report)
+    results.write_summary(tmp_path / "summary.json", {}, {"mlt": report})
+    assert json.loads((tmp_path / "summary.json").read_text())["mlt"]["mean"] is None
+
+
+def test_the_summary_keeps_other_trackers_and_says_what_made_it(tmp_path):
+    results.write_track(tmp_path, "David", TRACK, origin=1)
+    report = results.report_on(tmp_path, [sequence()], {})
+    for name in ("mlt", "opencv_mil"):
+        results.write_summary(tmp_path / "summary.json", {"layout": "otb"}, {name: report})
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert set(summary) == {"mlt", "opencv_mil"}
+    entry = summary["mlt"]
+    assert entry["layout"] == "otb" and entry["partial"] is False
+    assert {"command", "git_commit", "date"} <= set(entry)
+    assert entry["mean"]["auc"] == entry["sequences"]["David"]["auc"] == pytest.approx(20 / 21)
+    assert entry["mean"]["fps"] == pytest.approx(5)
+    assert len(entry["mean"]["success_curve"]) == 21
