@@ -35,8 +35,7 @@ def context_stream(sampler: Sampler, videos: int, contexts: int, start_step: int
         return [np.asarray(getattr(draw, field.name)) for field in _FIELDS]
 
     def planned(step):
-        types = [_TYPES.get(field.name, tf.float32) for field in _FIELDS]
-        arrays = tf.numpy_function(plan, [step], types)
+        arrays = tf.numpy_function(plan, [step], [_TYPES.get(field.name, tf.float32) for field in _FIELDS])
         for array, field in zip(arrays, _FIELDS):
             array.set_shape([count] + _SHAPES.get(field.name, []))
         return dict(zip((field.name for field in _FIELDS), arrays))
@@ -60,11 +59,11 @@ def pair_stream(sampler: Sampler, batch: int, start_step: int = 0, parallel: int
         last = first + config.EXEMPLAR_SIZE
         return images[0::2, first:last, first:last], images[1::2], shift[1::2]
 
-    stream = context_stream(_CentredFirst(sampler), batch, 2, start_step, parallel)
+    stream = context_stream(CentredFirst(sampler), batch, 2, start_step, parallel)
     return stream.map(split)
 
 
-class _CentredFirst:
+class CentredFirst:
     """Draws as `sampler` does, with the first context of each target centred."""
 
     def __init__(self, sampler):
@@ -75,6 +74,27 @@ class _CentredFirst:
         shift = draw.shift.copy()
         shift[::contexts] = 0
         return dataclasses.replace(draw, shift=shift)
+
+
+def load_draws(draws, size: int, batch: int, parallel: int = 2):
+    """Yields the contexts of an iterable of draws, in order, as [at most batch, size, size, 3] float32 arrays."""
+
+    def entries():
+        for draw in draws:
+            for i in range(len(draw.path)):
+                yield {field.name: getattr(draw, field.name)[i] for field in _FIELDS}
+
+    signature = {
+        field.name: tf.TensorSpec(_SHAPES.get(field.name, []), _TYPES.get(field.name, tf.float32)) for field in _FIELDS
+    }
+    stream = tf.data.Dataset.from_generator(entries, output_signature=signature)
+    stream = stream.map(lambda draw: augment.load_context(draw, size), num_parallel_calls=parallel, deterministic=True)
+    return stream.batch(batch).prefetch(2).as_numpy_iterator()
+
+
+def by_video(array: tf.Tensor, videos: int, contexts: int) -> tf.Tensor:
+    """Reshapes [videos * contexts, ...] to [videos, contexts, ...]."""
+    return tf.reshape(array, [videos, contexts, *array.shape[1:]])
 
 
 def with_label(radius: float):

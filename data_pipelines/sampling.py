@@ -52,6 +52,7 @@ class Augmentation:
 
 
 STRONG = Augmentation(zoom=0.06, rotation=0.15, flip=0.5, colour=0.08, grey=0.15, blur=0.25, noise=8.0)
+META = Augmentation(shift_cells=1.5, zoom=0.03, flip=0.5, blur=0.25, noise=8.0)  # As a tracker's errors would be.
 BLUR_CHOICES = 3
 
 
@@ -89,6 +90,11 @@ class Sampler:
         rng = np.random.default_rng([self._seed, step])
         parts = [self._draw_target(rng, trajectory, contexts) for trajectory in self._trajectories(rng, videos)]
         return Draw(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in dataclasses.fields(Draw)))
+
+    def draw_views(self, trajectory: Trajectory, count: int, index: int) -> Draw:
+        """Draws `count` unshifted views of one trajectory, as a function of (seed, index)."""
+        draw = self._draw_target(np.random.default_rng([self._seed, index]), trajectory, count)
+        return dataclasses.replace(draw, shift=np.zeros_like(draw.shift))
 
     def _trajectories(self, rng, count):
         from_stills = rng.random(count) < self._share

@@ -1,0 +1,95 @@
+"""Context sets for the meta-learner: an anchor x, M' contexts z_reg, and M of them as z_delta (Sec. 3.2.2)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from data_pipelines import pairs
+from data_pipelines.feature_cache import MARGIN, FeatureCache, slice_cells
+from data_pipelines.sampling import Sampler
+from mlt_tf import config
+
+
+class CachedSets(NamedTuple):
+    """One batch of context sets as trunk features.
+
+    Attributes:
+      phi_x: [B, 8, 8, 256] float16.
+      phi_z: [B, M', 24, 24, 256] float16.
+      shift: [B, M', 2] float32, the targets' true offsets in cells.
+      phi_delta: [B, M, 24, 24, 256] float16, the first M contexts with a tracker's errors of their own.
+    """
+
+    phi_x: np.ndarray
+    phi_z: np.ndarray
+    shift: np.ndarray
+    phi_delta: np.ndarray
+
+
+def image_sets(sampler: Sampler, videos: int, contexts: int, start_step: int = 0, parallel: int = 2):
+    """Streams (x [B, 127, 127, 3], z [B, M', 255, 255, 3], shift [B, M', 2]) with z as the tracker jitters them."""
+    first = (config.CONTEXT_SIZE - config.EXEMPLAR_SIZE) // 2
+    last = first + config.EXEMPLAR_SIZE
+
+    def split(images, shift):
+        images = images_by_video(images)
+        return images[:, 0, first:last, first:last], images[:, 1:], images_by_video(shift)[:, 1:]
+
+    def images_by_video(array):
+        return pairs.by_video(array, videos, contexts + 1)
+
+    stream = pairs.context_stream(pairs.CentredFirst(sampler), videos, contexts + 1, start_step, parallel)
+    return stream.map(split)
+
+
+class CachedSampler:
+    """Draws context sets from cached features, as a function of (seed, step)."""
+
+    def __init__(self, cache: FeatureCache, targets: np.ndarray, stills_share: float, jitter: float, seed: int):
+        """Chooses what is drawn from.
+
+        Args:
+          cache: The features.
+          targets: Indices of the targets to draw.
+          stills_share: Chance of each draw to be a still.
+          jitter: Standard deviation in cells of the shifts of the contexts that make delta; one in six is drawn from
+            all shifts instead, as after a tracker's slip.
+          seed: Together with the step it decides everything.
+        """
+        self._cache = cache
+        self._kinds = [targets[~cache.stills[targets]], targets[cache.stills[targets]]]
+        self._share = stills_share if len(self._kinds[1]) else 0.0
+        if not len(self._kinds[0]):
+            self._share = 1.0
+        self._jitter = jitter
+        self._seed = seed
+
+    def draw(self, step: int, batch: int, contexts: int, samples: int) -> CachedSets:
+        """Draws `batch` targets with M' = `contexts` and M = `samples`."""
+        rng = np.random.default_rng([self._seed, step])
+        n_stills = int((rng.random(batch) < self._share).sum())
+        chosen = [
+            rng.choice(kind, n, replace=n > len(kind))
+            for kind, n in zip(self._kinds, (batch - n_stills, n_stills))
+            if n
+        ]
+        sets = [self._draw_target(rng, target, contexts, samples) for target in np.concatenate(chosen)]
+        return CachedSets(*(np.stack(arrays) for arrays in zip(*sets)))
+
+    def _draw_target(self, rng, target, contexts, samples):
+        views = np.arange(self._cache.first[target], self._cache.first[target + 1])
+        rng.shuffle(views)
+        others = views[1:] if len(views) > 1 else views
+        rows = np.concatenate([others, rng.choice(others, max(contexts - len(others), 0))])[:contexts]
+        shift = rng.integers(-MARGIN, MARGIN + 1, [contexts, 2])
+        slipped = rng.random([samples, 1]) < 1 / 6
+        wander = np.clip(np.round(rng.normal(0, self._jitter, [samples, 2])), -MARGIN, MARGIN)
+        jitter = np.where(slipped, rng.integers(-MARGIN, MARGIN + 1, [samples, 2]), wander).astype(int)
+        features = self._cache.features
+        maps = {row: np.asarray(features[row]) for row in {views[0], *rows}}
+        return (
+            slice_cells(maps[views[0]], np.zeros(2, int), config.EXEMPLAR_CELLS),
+            np.stack([slice_cells(maps[row], s, config.CONTEXT_CELLS) for row, s in zip(rows, shift)]),
+            shift.astype(np.float32),
+            np.stack([slice_cells(maps[row], s, config.CONTEXT_CELLS) for row, s in zip(rows, jitter)]),
+        )

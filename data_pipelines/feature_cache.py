@@ -1,0 +1,90 @@
+"""Trunk features computed once: the meta-learner trains on a frozen trunk, so they never change.
+
+The 32 x 32 cells of a 319-px crop hold the 24 x 24 of a 255-px context at every translation by whole cells, up to 4
+along each axis, as exact slices.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+
+import numpy as np
+
+from data_pipelines import pairs
+from data_pipelines.sampling import Sampler
+from mlt_tf import config
+from mlt_tf.errors import InputError
+
+CROP_SIZE = 319  # Pixels.
+CELLS = 32
+MARGIN = (CELLS - config.CONTEXT_CELLS) // 2  # Largest translation in cells.
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureCache:
+    """Features of several views of many targets.
+
+    Attributes:
+      features: [N, 32, 32, 256] float16, mapped from disk.
+      first: [T + 1] int, the views of target t are first[t] .. first[t + 1].
+      names: T trajectory names.
+      stills: [T] bool, whether the target is a still image.
+    """
+
+    features: np.ndarray
+    first: np.ndarray
+    names: list
+    stills: np.ndarray
+
+
+def build(folder: str, key: dict, targets: list, sampler: Sampler, views: tuple, trunk: Callable) -> FeatureCache:
+    """Computes the features of all targets, or opens the folder where that was done before.
+
+    Args:
+      folder: Where the cache lies.
+      key: What the features depend on (weights, data, views); another key in the folder is an error.
+      targets: Trajectories.
+      sampler: Draws the views of each (`Sampler.draw_views`), all unshifted.
+      views: Number of views of a (video, still).
+      trunk: Maps [n, 319, 319, 3] to [n, 32, 32, 256].
+
+    Raises:
+      InputError: The folder holds a cache of another key.
+    """
+    index_path = os.path.join(folder, "index.json")
+    if os.path.exists(index_path):
+        with open(index_path) as file:
+            if json.load(file)["key"] != key:
+                raise InputError(f"feature cache {folder} was made from other weights or data: give another folder")
+        return load(folder)
+    os.makedirs(folder, exist_ok=True)
+    counts = [views[len(target) == 1] for target in targets]
+    first = np.concatenate([[0], np.cumsum(counts)])
+    shape = (int(first[-1]), CELLS, CELLS, config.TRUNK_CHANNELS)
+    features = np.lib.format.open_memmap(os.path.join(folder, "features.npy"), "w+", np.float16, shape)
+    draws = (sampler.draw_views(target, count, i) for i, (target, count) in enumerate(zip(targets, counts)))
+    row = 0
+    for images in pairs.load_draws(draws, CROP_SIZE, batch=8):
+        features[row : row + len(images)] = trunk(images)
+        row += len(images)
+    features.flush()
+    index = {"key": key, "first": first.tolist(), "names": [t.name for t in targets]}
+    with open(index_path + ".part", "w") as file:
+        json.dump({**index, "stills": [len(t) == 1 for t in targets]}, file)
+    os.replace(index_path + ".part", index_path)  # Only a finished cache has an index.
+    return load(folder)
+
+
+def load(folder: str) -> FeatureCache:
+    """Opens a finished cache."""
+    with open(os.path.join(folder, "index.json")) as file:
+        index = json.load(file)
+    features = np.load(os.path.join(folder, "features.npy"), mmap_mode="r")
+    return FeatureCache(features, np.array(index["first"]), index["names"], np.array(index["stills"]))
+
+
+def slice_cells(features: np.ndarray, shift: np.ndarray, cells: int) -> np.ndarray:
+    """Takes the middle `cells` x `cells` of [32, 32, 256], moved so that the target lies `shift` off its centre."""
+    x, y = (CELLS - cells) // 2 - shift
+    return features[y : y + cells, x : x + cells]

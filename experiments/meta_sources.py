@@ -1,0 +1,138 @@
+"""Where the meta-learner's context sets come from: images through the trunk, or features cached before."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from data_pipelines import context_sets, feature_cache, sampling
+from mlt_tf import gradients, labels, last_layer, meta_loss
+from mlt_tf.adaptation import Adaptation
+from mlt_tf.matching import MatchingNetwork
+from mlt_tf.pretrained import Networks
+
+HELD_OUT_EVERY = 8  # Every eighth target is held out of a cached source.
+HELD_OUT_BATCHES = 24
+
+
+class Sizes(NamedTuple):
+    """B targets, M' contexts in the loss, M contexts behind delta."""
+
+    batch: int
+    contexts: int
+    samples: int
+
+
+class ImageSource:
+    """The paper's way: every context passes through the trunk in every step."""
+
+    def __init__(self, network: MatchingNetwork, sampler: sampling.Sampler, sizes: Sizes):
+        """Keeps what is drawn from; nothing is held out."""
+        self._network, self._sampler, self._sizes = network, sampler, sizes
+
+    def stream(self, start_step: int):
+        """Yields (phi_x, phi_z, shift, phi_delta) from a step on; the first M contexts make delta."""
+        embed = tf.function(self._network.extractor, reduce_retracing=True)
+        for x, z, shift in context_sets.image_sets(self._sampler, self._sizes.batch, self._sizes.contexts, start_step):
+            phi_z = tf.stack([embed(contexts) for contexts in z])  # [B, M', 24, 24, 256], a video at a time
+            yield embed(x), phi_z, shift, phi_z[:, : self._sizes.samples]
+
+    def trunk_features(self):
+        """Yields trunk features [n, 256] of training contexts."""
+        for _, phi_z, _, _ in _take(self.stream(0), 4):
+            yield phi_z.numpy().reshape(-1, phi_z.shape[-1])
+
+    def held_out_losses(self, networks: Networks, radius: float) -> dict:
+        """Returns nothing: with this source no target is held out."""
+        return {}
+
+
+class CachedSource:
+    """Features of a 319-px crop of each view, sliced at every step."""
+
+    def __init__(self, network, folder, key, targets, views, sizes: Sizes, stills_share, jitter, seed):
+        """Builds or opens the cache and holds every eighth target out."""
+        embed = tf.function(network.extractor, reduce_retracing=True)
+        sampler = sampling.Sampler(targets, [], 0.0, sampling.META, seed=0)
+        cache = feature_cache.build(folder, key, targets, sampler, views, lambda images: embed(images).numpy())
+        index = np.arange(len(targets))
+        groups = {name: i for i, name in enumerate(sorted({target.group for target in targets}))}
+        out = np.array([groups[target.group] % HELD_OUT_EVERY == 0 for target in targets])
+        self._cache, self._train, self._sizes = cache, index[~out], sizes
+        self._sampler = context_sets.CachedSampler(cache, index[~out], stills_share, jitter, seed)
+        self._held_out = context_sets.CachedSampler(cache, index[out], stills_share, jitter, seed=12345)
+
+    def stream(self, start_step: int):
+        """Yields (phi_x, phi_z, shift, phi_delta) from a step on."""
+        return self._tensors(self._sampler, start_step)
+
+    def _tensors(self, sampler, start_step):
+        def draw(step):
+            return [*sampler.draw(int(step), *self._sizes)]
+
+        types = [tf.float16, tf.float16, tf.float32, tf.float16]
+        steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
+        stream = steps.map(lambda step: tf.numpy_function(draw, [step], types)).prefetch(2)
+        b, m_reg, m = self._sizes
+        shapes = [[b, 8, 8, 256], [b, m_reg, 24, 24, 256], [b, m_reg, 2], [b, m, 24, 24, 256]]
+        return stream.map(lambda *arrays: [tf.cast(tf.ensure_shape(a, s), tf.float32) for a, s in zip(arrays, shapes)])
+
+    def trunk_features(self):
+        """Yields trunk features [n, 256] of training views."""
+        for target in self._train:
+            features = self._cache.features[self._cache.first[target]].astype(np.float32)
+            yield features[8:24, 8:24].reshape(-1, features.shape[-1])
+
+    def held_out_losses(self, networks: Networks, radius: float) -> dict:
+        """Computes Eq. 7 on the held-out targets, in four ways.
+
+        Returns:
+          Mean loss without adaptation, with the target's own delta, with another target's, and with the mean delta.
+        """
+        mean_delta = tf.reduce_mean(
+            tf.concat([_delta(networks.matching, b, radius) for b in _take(self._tensors(self._sampler, 0), 8)], 0), 0
+        )
+        sums = [_four_losses(networks, batch, mean_delta, radius) for batch in self._held_out_batches()]
+        names = ("unadapted", "own_delta", "anothers_delta", "mean_delta")
+        return {name: round(float(value), 4) for name, value in zip(names, np.mean(sums, 0))}
+
+    def _held_out_batches(self):
+        return _take(self._tensors(self._held_out, 0), HELD_OUT_BATCHES)
+
+
+def set_statistics(adaptation: Adaptation, source) -> None:
+    """Stores the trunk's mean and covariance over training contexts in the adaptation."""
+    count, total, products = 0, 0.0, 0.0
+    for features in source.trunk_features():
+        count += len(features)
+        total = total + features.sum(0, dtype=np.float64)
+        products = products + features.T.astype(np.float64) @ features
+    mean = total / count
+    adaptation.trunk_mean.assign(mean.astype(np.float32))
+    adaptation.trunk_covariance.assign((products / count - np.outer(mean, mean)).astype(np.float32))
+
+
+def _take(iterable, count):
+    for _, item in zip(range(count), iterable):
+        yield item
+
+
+@tf.function(reduce_retracing=True)
+def _compiled_delta(network, phi_x, phi_delta, y):
+    return gradients.loss_gradient(network, phi_x, phi_delta, y)
+
+
+def _delta(network, batch, radius):
+    return _compiled_delta(network, batch[0], batch[3], labels.centred_label(radius))
+
+
+def _four_losses(networks, batch, mean_delta, radius):
+    phi_x, phi_z, shift, _ = batch
+    y = labels.response_label(shift, radius)
+    delta = _delta(networks.matching, batch, radius)
+    layers = [last_layer.unadapted(networks.matching, len(phi_x))]
+    for choice in (delta, tf.roll(delta, 1, 0), tf.broadcast_to(mean_delta, delta.shape)):
+        layers.append(meta_loss.adapted_layer(networks.matching, networks.meta_learner, networks.adaptation, choice))
+    return [
+        float(tf.reduce_mean(meta_loss.context_set_loss(networks.matching, layer, phi_x, phi_z, y))) for layer in layers
+    ]

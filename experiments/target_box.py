@@ -1,0 +1,66 @@
+"""Where the target's first box comes from: the command line or a ground-truth file, and what makes it a good one."""
+
+import pathlib
+import re
+
+import numpy as np
+
+from mlt_tf.errors import InputError
+
+
+def parse_box(text: str, where: str) -> np.ndarray:
+    """Reads `x,y,w,h`, with commas, tabs, spaces or semicolons between the numbers.
+
+    Args:
+      text: The four numbers.
+      where: What the error message calls the place that they come from.
+
+    Returns:
+      [4], float32.
+
+    Raises:
+      InputError: If these are not four finite numbers, or the box has no area.
+    """
+    try:
+        numbers = [float(part) for part in re.split(r"\s*[,;]\s*|\s+", text.strip())]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 4 or not np.all(np.abs(numbers) < 1e9):
+        raise InputError(f"{where} is '{text.strip()[:60]}': give four numbers, x,y,w,h")
+    if numbers[2] <= 0 or numbers[3] <= 0:
+        raise InputError(f"{where} is '{text.strip()}', a box of no area: give x,y,w,h with w and h above 0")
+    return np.asarray(numbers, np.float32)
+
+
+def read_first_box(path: str, one_based: bool = False) -> np.ndarray:
+    """Reads the box in the first line of a ground-truth file.
+
+    Args:
+      path: Text file of one `x,y,w,h` a line.
+      one_based: Whether the file's first pixel is (1, 1), as in OTB's, and not (0, 0).
+
+    Returns:
+      [x, y, w, h], float32, 0-based.
+
+    Raises:
+      InputError: If there is no such file, or its first line holds no box.
+    """
+    try:
+        with pathlib.Path(path).expanduser().open(encoding="utf-8-sig", errors="replace") as file:
+            line = file.readline(1000)
+    except OSError as error:
+        raise InputError(f"ground truth '{path}' cannot be read ({error.strerror}): check --groundtruth") from error
+    if not line.strip():
+        raise InputError(f"ground truth '{path}' has nothing in its first line: put x,y,w,h there, or give --box")
+    shift = np.asarray([one_based, one_based, 0, 0], np.float32)
+    return parse_box(line, f"the first line of ground truth '{path}'") - shift
+
+
+def check_inside(box_xywh: np.ndarray, frame: np.ndarray) -> None:
+    """Raises InputError if the centre of the box [4] lies outside the frame [H, W, 3], as the tracker itself would."""
+    height, width = frame.shape[:2]
+    x, y, w, h = (float(number) for number in box_xywh)
+    if not (0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height):
+        raise InputError(
+            f"box {x:g},{y:g},{w:g},{h:g} has its centre outside the {width}x{height} frame: give one inside"
+        )

@@ -1,0 +1,210 @@
+"""Follows one target through a video, a folder or glob of images, or a camera's picture.
+
+    mlt-track clip.mp4 --box 120,80,60,90
+    mlt-track 'David/img/*.jpg' --groundtruth David/groundtruth_rect.txt --one_based --out david
+    mlt-track 0 --display
+
+Writes track.mp4, boxes.txt (x,y,w,h a line, 0-based pixels) and track.json to the output folder. A run that fails or
+is stopped keeps what it tracked under names that say so: track.incomplete.mp4 and so on.
+"""
+
+import itertools
+import os
+import pathlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from importlib import metadata
+
+import numpy as np
+import tqdm
+from absl import app, flags
+
+from data_pipelines import video
+from experiments import display, drawing, target_box, track_output
+from mlt_tf import config
+from mlt_tf.errors import InputError
+
+
+def define_flags(values: flags.FlagValues) -> flags.FlagValues:
+    """Defines the command's flags in `values` and returns it; `run` calls it, so that an import defines none."""
+
+    def define(kind: Callable, name: str, default, *args, **kwargs):
+        kind(name, default, *args, flag_values=values, **kwargs)
+
+    define(flags.DEFINE_string, "input", None, "Video file, folder or glob of images, or camera number.")
+    define(flags.DEFINE_string, "box", None, "The target in the first frame: x,y,w,h in 0-based pixels.")
+    define(flags.DEFINE_string, "groundtruth", None, "Text file whose first line is the target's box.")
+    define(flags.DEFINE_bool, "one_based", False, "The file's first pixel is (1, 1), as in OTB's, and not (0, 0).")
+    define(flags.DEFINE_string, "out", None, "Output folder; mlt_output/<name of the input> if not given.")
+    define(
+        flags.DEFINE_bool, "overwrite", False, "Replace the results of an earlier run, once this one has ended well."
+    )
+    define(flags.DEFINE_bool, "save_video", True, "Write the annotated video.")
+    define(flags.DEFINE_bool, "display", False, "Show the frames live; q or Esc stops.")
+    define(flags.DEFINE_integer, "max_frames", None, "Stop after this many frames.", lower_bound=1)
+    define(flags.DEFINE_enum, "variant", "mlt", config.VARIANTS, "The tracker (Table 2).")
+    define(flags.DEFINE_string, "weights", None, "Weight file; the variant's own if not given.")
+    return values
+
+
+def load_tracker(variant: str, weights: str | None):
+    """Loads the tracker; TensorFlow is imported only here, after the cheap checks."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from mlt_tf.tracker import Tracker
+
+    return Tracker.load(variant, weights)
+
+
+def choose_input(options: flags.FlagValues, positional: list[str]) -> str:
+    """Returns the one input that is given, as --input or as the first argument."""
+    given = positional + ([options.input] if options.input is not None else [])
+    if not given:
+        raise InputError("no input: give a video file, a folder or glob of images, or a camera's number")
+    if len(given) > 1:
+        raise InputError(f"{len(given)} inputs, '{given[0]}' and '{given[1]}': give one, a glob pattern in quotes")
+    return given[0]
+
+
+def read_box(options: flags.FlagValues) -> np.ndarray | None:
+    """Returns the box [4] that the flags give, or None where the mouse will.
+
+    Raises:
+      InputError: If they give none and there is no display, or more than one, or a bad one.
+    """
+    if options.display and not display.has_display():
+        raise InputError(
+            "--display needs a display and there is none: leave it out, the annotated video shows the same"
+        )
+    if options.box is not None and options.groundtruth is not None:
+        raise InputError("both --box and --groundtruth are given: give one of them")
+    if options.one_based and options.groundtruth is None:
+        raise InputError("--one_based is about --groundtruth, which is not given: give it, or leave --one_based out")
+    if options.box is not None:
+        return target_box.parse_box(options.box, "--box")
+    if options.groundtruth is not None:
+        return target_box.read_first_box(options.groundtruth, options.one_based)
+    if not display.has_display():
+        raise InputError("no target, and no display to draw it on: give --box=x,y,w,h or --groundtruth=FILE")
+    return None
+
+
+def track_sequence(
+    frames: Iterable[video.Frame],
+    tracker,
+    box_xywh: np.ndarray,
+    writer: track_output.TrackWriter,
+    show: Callable[[np.ndarray], bool] | None = None,
+) -> bool:
+    """Tracks from the first frame's box through all frames.
+
+    Args:
+      frames: The frames in order.
+      tracker: Has `init(image, box_xywh)` and `update(image)`, which return a State.
+      box_xywh: [4], 0-based pixels.
+      writer: Takes every frame with its State and annotated picture.
+      show: Shows an annotated picture and says whether to go on.
+
+    Returns:
+      Whether it came to the end of the frames, and `show` did not stop it.
+
+    Raises:
+      InputError: If a frame cannot be read or the tracker refuses one.
+    """
+    for frame in frames:
+        state = tracker.init(frame.image, box_xywh) if frame.index == 0 else tracker.update(frame.image)
+        picture = drawing.annotate(frame.image, state.box_xywh, frame.index, state.score, state.lost)
+        writer.add(frame, state, picture)
+        if show and not show(picture):
+            return False
+    return True
+
+
+def describe_run(options: flags.FlagValues, source: video.Source, spec: str, image: np.ndarray) -> dict:
+    """Returns what the JSON says of the run."""
+    try:
+        version = metadata.version("mlt_tf")
+    except metadata.PackageNotFoundError:  # run from a checkout
+        version = "not installed"
+    return {
+        "input": spec,
+        "variant": options.variant,
+        "weights": options.weights or "default",
+        "version": version,
+        "frame_size": [image.shape[1], image.shape[0]],
+        "fps": source.fps,
+        "frames_in_header": source.length,
+        "max_frames": options.max_frames,
+    }
+
+
+def report(writer: track_output.TrackWriter, seconds: float, expected: int | None) -> None:
+    """Prints how far the run came, of the frames that the input's header led to expect, and where its files are."""
+    speed = writer.frames_written / max(seconds, 1e-9)
+    mark = "" if writer.complete else ", INCOMPLETE"
+    print(f"tracked {writer.frames_written} frames at {speed:.1f} fps{mark}")
+    if writer.complete and expected and writer.frames_written < expected:
+        print(f"  the input ended there, though its header says {expected} frames")
+    for path in writer.files():
+        print(f"  {path}")
+
+
+def track(spec: str, options: flags.FlagValues, load: Callable) -> None:
+    """Checks the input from the cheapest check to the dearest, loads the tracker and tracks.
+
+    Args:
+      spec: The input.
+      options: The parsed flags.
+      load: Makes a tracker of (variant, weights).
+
+    Raises:
+      InputError: If any of the input is bad.
+    """
+    box_xywh = read_box(options)
+    with video.open_source(spec) as source:
+        frames = itertools.islice(source.frames(), options.max_frames)
+        first = next(frames)
+        box_xywh = display.select_box(first.image) if box_xywh is None else box_xywh
+        target_box.check_inside(box_xywh, first.image)
+        folder = pathlib.Path(options.out or os.path.join("mlt_output", source.name)).expanduser()
+        track_output.prepare_folder(folder, options.overwrite)
+        tracker = load(options.variant, options.weights)
+        total = min(filter(None, (source.length, options.max_frames)), default=None)
+        bar = tqdm.tqdm(itertools.chain([first], frames), total=total, unit=" frames", disable=None)
+        writer = track_output.TrackWriter(folder, describe_run(options, source, spec, first.image), options.save_video)
+        start = time.perf_counter()
+        try:
+            with bar, writer:
+                at_end = track_sequence(bar, tracker, box_xywh, writer, display.show if options.display else None)
+                if not at_end and not source.live:  # a camera has no end but the user's
+                    raise KeyboardInterrupt
+        finally:
+            report(writer, time.perf_counter() - start, total)
+
+
+def main(argv: list[str], options: flags.FlagValues = flags.FLAGS, load: Callable = load_tracker) -> int:
+    """Runs the command and returns its exit code: 0, 1 after bad input, 130 when the user stopped it."""
+    try:
+        track(choose_input(options, argv[1:]), options, load)
+    except InputError as error:
+        print("mlt-track: error:", " ".join(str(error).split()), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("mlt-track: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def run() -> None:
+    """Runs the command from its console script."""
+    sys.modules["__main__"].__doc__ = __doc__  # what --help prints first
+    define_flags(flags.FLAGS)
+    for flag in flags.FLAGS.get_flags_for_module(__name__):
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)  # what --help lists
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a killed run ends as after Ctrl-C
+    app.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,139 @@
+"""Trains the meta-learner on a frozen matching network (Sec. 3.2.2); the defaults are the paper's.
+
+    python -m experiments.train_meta --data_dir ILSVRC2015 --matching runs/matching/weights/step-095000.npz \
+        --run_dir runs/meta
+
+Run it again to go on from the last checkpoint. With --features=cached the trunk's features are computed once, which
+makes a step ten times faster; the recipe of the shipped weights is in WORKSPACE.md.
+"""
+
+import os
+import sys
+
+import tensorflow as tf
+from absl import app, flags, logging
+
+from data_pipelines import sampling, trajectories
+from experiments import meta_sources, training
+from mlt_tf import config, gradients, labels, meta_loss, pretrained, weights
+from mlt_tf.adaptation import Adaptation
+from mlt_tf.errors import InputError
+from mlt_tf.matching import MatchingNetwork
+from mlt_tf.meta_learner import LAYOUTS, MetaLearner
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("data_dir", None, "Folder that holds Annotations/VID and Data/VID (ILSVRC2015).", required=True)
+flags.DEFINE_string("matching", None, "Weight file (.npz) of the trained matching network.", required=True)
+flags.DEFINE_string("run_dir", None, "Folder of checkpoints and TensorBoard scalars.", required=True)
+flags.DEFINE_list("splits", ["validation"], "Splits to train on.")
+flags.DEFINE_enum("layout", "rowwise", LAYOUTS, "Whether the layers act on delta's rows or on all of it.")
+flags.DEFINE_integer("batch", 8, "Targets in a batch.")
+flags.DEFINE_integer("contexts", 16, "M': contexts of a target in the loss.")
+flags.DEFINE_integer("samples", 8, "M: contexts of a target that make delta.")
+flags.DEFINE_integer("steps", 11000, "Updates in all.")
+flags.DEFINE_float("learning_rate", 1e-4, "Adam's learning rate.")
+flags.DEFINE_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
+flags.DEFINE_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
+flags.DEFINE_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
+flags.DEFINE_float("distractors", 0.0, "Weight of the loss on other targets' contexts; the paper has none.")
+flags.DEFINE_enum("features", "images", ["images", "cached"], "Pass images through the trunk, or cache its features.")
+flags.DEFINE_string("cache_dir", None, "Folder of the cached features (--features=cached).")
+flags.DEFINE_list("views", ["24", "6"], "Cached views of a video and of a still.")
+flags.DEFINE_float("jitter", 1.0, "Standard deviation, in cells, of the shifts behind delta (--features=cached).")
+flags.DEFINE_string("scenes", None, "Optional JSON lines of clip and scene: sample by scene, not by video.")
+flags.DEFINE_float("stills_share", 0.0, "Share of still images (ILSVRC DET below --data_dir) among the targets.")
+flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16.")
+flags.DEFINE_integer("seed", 0, "Seed of the weights and of every draw.")
+flags.DEFINE_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
+
+
+def make_train_step(network, meta_learner, adaptation, optimizer):
+    """Returns the compiled update of theta, gain and offset (Eq. 7)."""
+    variables = meta_learner.trainable_variables + adaptation.trainable_variables
+    optimizer.build(variables)
+
+    @tf.function
+    def train_step(phi_x, phi_z, shift, phi_delta):
+        y = labels.response_label(shift, FLAGS.label_radius)  # [B, M', 17, 17]
+        delta = gradients.loss_gradient(network, phi_x, phi_delta, labels.centred_label(FLAGS.label_radius))
+        with tf.GradientTape() as tape:
+            layer = meta_loss.adapted_layer(network, meta_learner, adaptation, delta, training=True)
+            fit = tf.reduce_mean(meta_loss.context_set_loss(network, layer, phi_x, phi_z, y))
+            loss = fit
+            if FLAGS.distractors:
+                loss += FLAGS.distractors * meta_loss.distractor_loss(network, layer, phi_x, phi_z[:, :4])
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+        gates = layer.gates
+        return {"loss": loss, "fit": fit, "gain": tf.reduce_mean(tf.abs(adaptation.gain)), "gate": tf.reduce_mean(gates)}
+
+    return train_step
+
+
+def load_matching() -> MatchingNetwork:
+    """Loads the frozen matching network."""
+    network = MatchingNetwork()
+    weights.assign(network, weights.load(FLAGS.matching))
+    network.trainable = False
+    return network
+
+
+def make_source(network: MatchingNetwork):
+    """Reads the trajectories that the flags name and makes the source of context sets."""
+    scenes = trajectories.read_scenes(FLAGS.scenes) if FLAGS.scenes else None
+    videos = [t for split in FLAGS.splits for t in trajectories.read_vid(FLAGS.data_dir, split, scenes)]
+    stills = []
+    if FLAGS.stills_share:
+        stills = [t for split in FLAGS.splits for t in trajectories.read_det(FLAGS.data_dir, split)]
+    logging.info("%d trajectories of %d groups, %d stills", len(videos), len({t.group for t in videos}), len(stills))
+    sizes = meta_sources.Sizes(FLAGS.batch, FLAGS.contexts, FLAGS.samples)
+    augmentation = sampling.META
+    sampler = sampling.Sampler(videos, stills, FLAGS.stills_share, augmentation, FLAGS.seed)
+    if FLAGS.features == "images":
+        return meta_sources.ImageSource(network, sampler, sizes)
+    if not FLAGS.cache_dir:
+        raise InputError("--features=cached needs --cache_dir: give a folder for the features")
+    views = tuple(int(v) for v in FLAGS.views)
+    key = {"matching": weights.checksum(FLAGS.matching), "splits": FLAGS.splits, "views": views, "stills": len(stills)}
+    return meta_sources.CachedSource(
+        network, FLAGS.cache_dir, key, videos + stills, views, sizes, FLAGS.stills_share, FLAGS.jitter, FLAGS.seed
+    )
+
+
+def train():
+    """Trains as the flags say."""
+    tf.keras.utils.set_random_seed(FLAGS.seed)
+    if FLAGS.bfloat16:
+        tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    network = load_matching()
+    tf.keras.mixed_precision.set_global_policy("float32")
+    meta_learner, adaptation = MetaLearner(FLAGS.layout), Adaptation()
+    optimizer = tf.keras.optimizers.Adam(
+        training.schedule(FLAGS.schedule, FLAGS.learning_rate, FLAGS.steps, FLAGS.warmup)
+    )
+    train_step = make_train_step(network, meta_learner, adaptation, optimizer)
+    parts = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer}
+    run = training.Run(FLAGS.run_dir, FLAGS.flag_values_dict(), **parts)
+    source = make_source(network)
+    if int(run.step) == 0:
+        meta_sources.set_statistics(adaptation, source)
+    networks = pretrained.Networks("mlt", network, meta_learner, adaptation)
+
+    def export(path):
+        held_out = source.held_out_losses(networks, FLAGS.label_radius)
+        logging.info("step %d  held-out loss of Eq. 7: %s", int(run.step), held_out)
+        record = {**run.record(FLAGS.seed), "held_out_loss": held_out, "matching": weights.load_record(FLAGS.matching)}
+        pretrained.save(path, networks, record)
+
+    run.loop(source.stream(int(run.step)), lambda batch: train_step(*batch), FLAGS.steps, FLAGS.max_minutes, export)
+    logging.info("weights: %s", os.path.join(FLAGS.run_dir, "weights"))
+
+
+def main(_):
+    try:
+        train()
+    except InputError as error:
+        sys.exit(f"train_meta: error: {error}")
+
+
+if __name__ == "__main__":
+    app.run(main)

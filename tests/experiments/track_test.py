@@ -1,0 +1,289 @@
+"""Tests of mlt-track from its flags to its files, with a tracker that needs no TensorFlow."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import pytest
+from absl import flags
+
+from experiments import track
+from mlt_tf.errors import InputError
+
+ROOT = pathlib.Path(track.__file__).resolve().parent.parent
+
+
+class State(NamedTuple):
+    box_xywh: np.ndarray
+    score: float
+    lost: bool
+    updated: bool
+    network_ms: float
+    update_ms: float
+
+
+class FakeTracker:
+    """Moves the box right by a pixel a frame, and calls the last of every three frames lost."""
+
+    def __init__(self, fails_at=None, failure=None):
+        self.count, self.fails_at, self.failure = 0, fails_at, failure
+        self.images = []
+
+    def init(self, image, box_xywh):
+        self.box_xywh = np.asarray(box_xywh, np.float32)
+        return self._state(image)
+
+    def update(self, image):
+        if self.count == self.fails_at:
+            raise self.failure
+        self.box_xywh = self.box_xywh + np.float32([1, 0, 0, 0])
+        return self._state(image)
+
+    def _state(self, image):
+        self.images.append(image)
+        self.count += 1
+        return State(self.box_xywh, 0.5, self.count % 3 == 0, False, 1.0, 0.0)
+
+
+@pytest.fixture(autouse=True)
+def headless_in_an_empty_folder(tmp_path, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.chdir(tmp_path)
+
+
+def write_images(folder, number=7, height=48, width=64):
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(number):
+        cv2.imwrite(str(folder / f"{index}.png"), np.full((height, width, 3), (0, 0, 255), np.uint8))
+
+
+def write_video(path, number=7, fps=12.5, height=48, width=64):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, (width, height))
+    for _ in range(number):
+        writer.write(np.full((height, width, 3), (0, 0, 255), np.uint8))
+    writer.release()
+
+
+def run(*arguments, tracker=None):
+    """Runs the command and returns its exit code; the tracker made by --variant and --weights is replaced."""
+    options = track.define_flags(flags.FlagValues())
+    argv = options(["mlt-track", *arguments])
+    return track.main(argv, options, lambda variant, weights: tracker or FakeTracker())
+
+
+def error_of(capfd, *arguments, tracker=None):
+    assert run(*arguments, tracker=tracker) == 1
+    error = capfd.readouterr().err
+    assert error.startswith("mlt-track: error: ") and error.count("\n") == 1
+    return error
+
+
+def read_json(path):
+    return json.loads(pathlib.Path(path).read_text())
+
+
+def test_video_is_tracked_from_start_to_end(capfd):
+    write_video("clip.mp4")
+    tracker = FakeTracker()
+    assert run("clip.mp4", "--box=10,20,30,15", tracker=tracker) == 0
+    out = pathlib.Path("mlt_output/clip")
+    assert sorted(os.listdir(out)) == ["boxes.txt", "track.json", "track.mp4"]
+    assert (out / "boxes.txt").read_text().splitlines() == [f"{10 + i}.000,20.000,30.000,15.000" for i in range(7)]
+    record = read_json(out / "track.json")
+    assert record["meta"].items() >= {
+        "input": "clip.mp4", "variant": "mlt", "weights": "default", "frame_size": [64, 48], "fps": 12.5,
+        "frames": 7, "frames_in_header": 7, "max_frames": None, "complete": True, "error": None,
+    }.items()  # fmt: skip
+    assert [entry["lost"] for entry in record["frames"]] == [False, False, True] * 2 + [False]
+    np.testing.assert_allclose(tracker.images[3][24, 32], (255, 0, 0), atol=6)
+    printed = capfd.readouterr()
+    assert "tracked 7 frames" in printed.out and str(out / "track.mp4") in printed.out
+    assert printed.err == ""
+
+
+def test_annotated_video_shows_the_picture_and_the_box_in_their_colours():
+    write_video("clip.mp4", height=480, width=640)
+    run("clip.mp4", "--box=100,200,300,150")
+    capture = cv2.VideoCapture("mlt_output/clip/track.mp4")
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 7 and capture.get(cv2.CAP_PROP_FPS) == 12.5
+    image = capture.read()[1][..., ::-1].astype(int)
+    np.testing.assert_allclose(image[400, 550], (255, 0, 0), atol=8)
+    red, green, blue = image[200, 250]  # on the box's upper side
+    assert green > 150 and red < 120 and blue < 80
+
+
+def test_images_are_tracked_from_a_one_based_ground_truth():
+    write_images(pathlib.Path("David/img"), number=3)
+    pathlib.Path("truth.txt").write_text("11\t21\t30\t15\n")
+    assert run("--input=David/img/*.png", "--groundtruth=truth.txt", "--one_based") == 0
+    assert pathlib.Path("mlt_output/David/boxes.txt").read_text().startswith("10.000,20.000,30.000,15.000\n")
+    assert read_json("mlt_output/David/track.json")["meta"]["fps"] == 25
+
+
+def test_max_frames_ends_a_complete_run():
+    write_video("clip.mp4")
+    assert run("clip.mp4", "--box=10,20,30,15", "--max_frames=2", "--out=o", "--nosave_video") == 0
+    meta = read_json("o/track.json")["meta"]
+    assert (meta["frames"], meta["max_frames"], meta["complete"]) == (2, 2, True)
+    assert sorted(os.listdir("o")) == ["boxes.txt", "track.json"]
+
+
+def test_variant_and_weights_reach_the_loader():
+    write_images(pathlib.Path("a"), number=1)
+    options = track.define_flags(flags.FlagValues())
+    argv = options(["mlt-track", "a", "--box=1,2,3,4", "--variant=mlt_mt", "--weights=w.npz"])
+    asked = []
+    assert track.main(argv, options, lambda *arguments: asked.append(arguments) or FakeTracker()) == 0
+    assert asked == [("mlt_mt", "w.npz")]
+    assert read_json("mlt_output/a/track.json")["meta"]["weights"] == "w.npz"
+
+
+def test_earlier_results_are_replaced_only_when_asked(capfd):
+    write_video("clip.mp4")
+    assert run("clip.mp4", "--box=10,20,30,15") == 0
+    assert run("clip.mp4", "--box=10,20,30,15") == 1
+    assert "already holds" in capfd.readouterr().err
+    assert run("clip.mp4", "--box=5,20,30,15", "--overwrite") == 0
+    assert pathlib.Path("mlt_output/clip/boxes.txt").read_text().startswith("5.000")
+
+
+def test_dragged_box_and_live_window(monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":0")
+    shown = []
+    monkeypatch.setattr(track.display, "select_box", lambda image: np.float32([1, 2, 3, 4]))
+    monkeypatch.setattr(track.display, "show", lambda picture: shown.append(picture) or True)
+    write_images(pathlib.Path("a"), number=3)
+    assert run("a", "--display", "--out=o") == 0
+    assert len(shown) == 3
+    assert pathlib.Path("o/boxes.txt").read_text().startswith("1.000,2.000,3.000,4.000\n")
+
+
+def test_video_stopped_in_the_window_is_incomplete(monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(track.display, "show", lambda picture: False)
+    write_images(pathlib.Path("a"), number=3)
+    assert run("a", "--display", "--box=1,2,3,4", "--out=o") == 130
+    meta = read_json("o/track.incomplete.json")["meta"]
+    assert (meta["frames"], meta["complete"], meta["error"]) == (1, False, "stopped by the user")
+
+
+def test_camera_stopped_in_the_window_is_complete(monkeypatch):
+    def camera(spec):
+        pictures = (("frame", np.zeros((48, 64, 3), np.uint8)) for _ in iter(int, 1))
+        return track.video.Source("camera0", pictures, live=True)
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(track.video, "open_source", camera)
+    monkeypatch.setattr(track.display, "show", lambda picture: False)
+    assert run("0", "--display", "--box=1,2,3,4") == 0
+    assert read_json("mlt_output/camera0/track.json")["meta"]["frames"] == 1
+
+
+def test_frame_of_another_size_keeps_what_was_tracked(capfd):
+    write_images(pathlib.Path("a"), number=4)
+    cv2.imwrite("a/4.png", np.zeros((50, 64, 3), np.uint8))
+    error = error_of(capfd, "a", "--box=10,20,30,15", "--out=o")
+    assert "4.png' is 64x50" in error
+    assert sorted(os.listdir("o")) == ["boxes.incomplete.txt", "track.incomplete.json", "track.incomplete.mp4"]
+    meta = read_json("o/track.incomplete.json")["meta"]
+    assert meta["complete"] is False and meta["frames"] == 4 and "4.png' is 64x50" in meta["error"]
+
+
+@pytest.mark.parametrize("failure, code", [(InputError("bad frame"), 1), (KeyboardInterrupt(), 130)])
+def test_failure_midway_keeps_what_was_tracked(failure, code, capfd):
+    write_video("clip.mp4")
+    assert run("clip.mp4", "--box=10,20,30,15", "--out=o", tracker=FakeTracker(3, failure)) == code
+    assert len(read_json("o/track.incomplete.json")["frames"]) == 3
+    assert "tracked 3 frames" in capfd.readouterr().out
+
+
+def test_bug_midway_keeps_what_was_tracked_and_its_traceback():
+    write_video("clip.mp4")
+    with pytest.raises(ZeroDivisionError):
+        run("clip.mp4", "--box=10,20,30,15", "--out=o", tracker=FakeTracker(3, ZeroDivisionError()))
+    assert read_json("o/track.incomplete.json")["meta"]["complete"] is False
+
+
+def test_frames_missing_at_the_end_are_told(capfd, monkeypatch):
+    write_images(pathlib.Path("a"), number=3)
+    with track.video.open_source("a") as source:
+        source.length = 5
+        monkeypatch.setattr(track.video, "open_source", lambda spec: source)
+        assert run("a", "--box=1,2,3,4") == 0
+    assert "its header says 5 frames" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "no input"),
+        (["a", "b"], "2 inputs, 'a' and 'b'"),
+        (["a", "--input=b"], "2 inputs"),
+        (["a"], "no target, and no display"),
+        (["a", "--box=1,2,3,4", "--display"], "--display needs a display"),
+        (["a", "--box=1,2,3,4", "--groundtruth=t.txt"], "both --box and --groundtruth"),
+        (["a", "--box=1,2,3,4", "--one_based"], "--one_based is about --groundtruth"),
+        (["a", "--box=1,2,nan,4"], "--box is '1,2,nan,4'"),
+        (["a", "--box=1,2,3"], "give four numbers"),
+        (["a", "--box=1,2,0,4"], "no area"),
+        (["a", "--box=64,2,5,5"], "outside the 64x48 frame"),
+        (["a", "--groundtruth=t.txt"], "'t.txt' cannot be read"),
+        (["nowhere.mp4", "--box=1,2,3,4"], "no input 'nowhere.mp4'"),
+        (["*.jpg", "--box=1,2,3,4"], "no images match '*.jpg'"),
+        (["empty", "--box=1,2,3,4"], "'empty' holds no images"),
+        (["97", "--box=1,2,3,4"], "no camera 97"),
+        (["a", "--box=1,2,3,4", "--out=a/0.png"], "'a/0.png' cannot be written to"),
+    ],
+)
+def test_bad_input_is_one_line_and_tracks_nothing(arguments, message, capfd):
+    write_images(pathlib.Path("a"), number=2)
+    pathlib.Path("empty").mkdir()
+    tracker = FakeTracker()
+    assert message in error_of(capfd, *arguments, tracker=tracker)
+    assert tracker.count == 0 and not pathlib.Path("mlt_output").exists()
+
+
+def test_weights_that_do_not_load_leave_no_results(capfd):
+    def fail(variant, weights):
+        raise InputError("no weights at 'w.npz'")
+
+    write_images(pathlib.Path("a"), number=2)
+    options = track.define_flags(flags.FlagValues())
+    assert track.main(options(["mlt-track", "a", "--box=1,2,3,4", "--out=o"]), options, fail) == 1
+    assert "no weights at 'w.npz'" in capfd.readouterr().err
+    assert os.listdir("o") == []
+
+
+@pytest.mark.parametrize("arguments, said", [(["nowhere.mp4", "--box=1,2,3,4"], "nowhere.mp4"), (["a"], "no target")])
+def test_command_exits_with_1_one_line_and_no_traceback(arguments, said):
+    write_images(pathlib.Path("a"), number=1)
+    command = [sys.executable, "-m", "experiments.track", *arguments]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("mlt-track: error: ") and done.stderr.count("\n") == 1 and said in done.stderr
+
+
+def test_help_of_the_console_script_lists_the_flags():
+    pathlib.Path("mlt-track").write_text("from experiments.track import run\nrun()\n")
+    done = subprocess.run(
+        [sys.executable, "mlt-track", "--help"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert "mlt-track clip.mp4 --box" in done.stdout and "--groundtruth" in done.stdout and "--variant" in done.stdout
+    assert "tensorflow" not in done.stderr
+
+
+def test_import_of_the_command_defines_no_flag_and_imports_no_tensorflow():
+    check = "import sys; from absl.flags import FLAGS; from experiments import track; "
+    check += "print('tensorflow' in sys.modules, 'box' in FLAGS)"
+    done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "False"]
