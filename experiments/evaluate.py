@@ -107,6 +107,7 @@ def make_tracker(spec: TrackerSpec) -> Any:
     if spec.name.startswith(_OPENCV):
         return opencv_trackers.OpenCVTracker(spec.name.removeprefix(_OPENCV))
     import tensorflow as tf  # Here, so that baselines and scoring start without TensorFlow.
+
     from mlt_tf.tracker import Tracker
 
     tf.config.threading.set_intra_op_parallelism_threads(spec.threads)

@@ -5,6 +5,7 @@
 Run it again to go on from the last checkpoint. The recipe of the shipped weights is in WORKSPACE.md.
 """
 
+import functools
 import sys
 
 import tensorflow as tf
@@ -17,28 +18,38 @@ from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("data_dir", None, "Folder that holds Annotations/VID and Data/VID (ILSVRC2015).", required=True)
-flags.DEFINE_string("run_dir", None, "Folder of checkpoints and TensorBoard scalars.", required=True)
-flags.DEFINE_list("splits", ["train"], "Splits to train on: train, or train,validation for MLT-mt.")
-flags.DEFINE_integer("channels", config.MATCHING_CHANNELS, "Channels of w5: 192, or 224 for MLT-mt.", lower_bound=1)
-flags.DEFINE_enum("batches", "pairs", ["pairs", "contexts"], "Plain pairs, or contexts as one another's exemplars.")
-flags.DEFINE_integer("batch", 8, "Pairs in a batch; with --batches=contexts, contexts, two of each target.")
-flags.DEFINE_integer("steps", 95000, "Updates in all.")
-flags.DEFINE_float("learning_rate", 1e-4, "Adam's learning rate.")
-flags.DEFINE_float("response_rate", 20.0, "Learning rate of the response's scale and bias over the others'.")
-flags.DEFINE_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
-flags.DEFINE_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
-flags.DEFINE_float("clip_norm", 0.0, "Global norm that gradients are clipped to; 0 for none.")
-flags.DEFINE_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
-flags.DEFINE_enum("augmentation", "shift", ["shift", "strong"], "Translation alone, or all of sampling.STRONG.")
-flags.DEFINE_integer("max_gap", 100, "x and z are at most this many frames apart.")
-flags.DEFINE_string("scenes", None, "Optional JSON lines of clip and scene: sample by scene, not by video.")
-flags.DEFINE_float("stills_share", 0.0, "Share of still images (ILSVRC DET below --data_dir) among the targets.")
-flags.DEFINE_string("start_from", None, "Optional weight file (.npz) whose variables to start from; w5 may be wider.")
-flags.DEFINE_integer("start_step", 0, "Step at which a run with --start_from begins.")
-flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16 (twice as fast where the CPU or GPU has it).")
-flags.DEFINE_integer("seed", 0, "Seed of the weights and of every draw.")
-flags.DEFINE_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the binary's flags in `values`; the defaults are the paper's."""
+    define_bool = functools.partial(flags.DEFINE_bool, flag_values=values)
+    define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
+    define_float = functools.partial(flags.DEFINE_float, flag_values=values)
+    define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
+    define_list = functools.partial(flags.DEFINE_list, flag_values=values)
+    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
+    define_string("data_dir", None, "Folder that holds Annotations/VID and Data/VID (ILSVRC2015).", required=True)
+    define_string("run_dir", None, "Folder of checkpoints and TensorBoard scalars.", required=True)
+    define_list("splits", ["train"], "Splits to train on: train, or train,validation for MLT-mt.")
+    define_integer("channels", config.MATCHING_CHANNELS, "Channels of w5: 192, or 224 for MLT-mt.", lower_bound=1)
+    define_enum("batches", "pairs", ["pairs", "contexts"], "Plain pairs, or contexts as one another's exemplars.")
+    define_integer("batch", 8, "Pairs in a batch; with --batches=contexts, contexts, two of each target.")
+    define_integer("steps", 95000, "Updates in all.")
+    define_float("learning_rate", 1e-4, "Adam's learning rate.")
+    define_float("response_rate", 20.0, "Learning rate of the response's scale and bias over the others'.")
+    define_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
+    define_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
+    define_float("clip_norm", 0.0, "Global norm that gradients are clipped to; 0 for none.")
+    define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
+    define_enum("augmentation", "shift", ["shift", "strong"], "Translation alone, or all of sampling.STRONG.")
+    define_integer("max_gap", 100, "x and z are at most this many frames apart.")
+    define_string("scenes", None, "Optional JSON lines of clip and scene: sample by scene, not by video.")
+    define_float("stills_share", 0.0, "Share of still images (ILSVRC DET below --data_dir) among the targets.")
+    define_string("start_from", None, "Optional weight file (.npz) whose variables to start from; w5 may be wider.")
+    define_integer("start_step", 0, "Step at which a run with --start_from begins.")
+    define_bool("bfloat16", False, "Compute the trunk in bfloat16 (twice as fast where the CPU or GPU has it).")
+    define_integer("seed", 0, "Seed of the weights and of every draw.")
+    define_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
 
 
 def make_sampler() -> sampling.Sampler:
@@ -109,17 +120,19 @@ def train():
         run.step.assign(FLAGS.start_step)
         for optimizer in optimizers:
             optimizer.iterations.assign(FLAGS.start_step)
+    parent = {"start_from": weights.load_record(FLAGS.start_from)} if FLAGS.start_from else {}
     stream = make_stream(make_sampler(), int(run.step))
     run.loop(
         stream,
         lambda batch: train_step(*batch),
         FLAGS.steps,
         FLAGS.max_minutes,
-        export=lambda path: weights.save(path, weights.collect(network), run.record(FLAGS.seed)),
+        export=lambda path: weights.save(path, weights.collect(network), run.record(FLAGS.seed) | parent),
     )
 
 
-def main(_):
+def main(_) -> None:
+    """Trains, or exits with one line about bad input."""
     try:
         train()
     except InputError as error:
@@ -127,4 +140,5 @@ def main(_):
 
 
 if __name__ == "__main__":
+    define_flags(FLAGS)
     app.run(main)

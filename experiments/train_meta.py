@@ -7,6 +7,7 @@ Run it again to go on from the last checkpoint. With --features=cached the trunk
 makes a step ten times faster; the recipe of the shipped weights is in WORKSPACE.md.
 """
 
+import functools
 import os
 import sys
 
@@ -22,29 +23,39 @@ from mlt_tf.matching import MatchingNetwork
 from mlt_tf.meta_learner import LAYOUTS, MetaLearner
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("data_dir", None, "Folder that holds Annotations/VID and Data/VID (ILSVRC2015).", required=True)
-flags.DEFINE_string("matching", None, "Weight file (.npz) of the trained matching network.", required=True)
-flags.DEFINE_string("run_dir", None, "Folder of checkpoints and TensorBoard scalars.", required=True)
-flags.DEFINE_list("splits", ["validation"], "Splits to train on.")
-flags.DEFINE_enum("layout", "rowwise", LAYOUTS, "Whether the layers act on delta's rows or on all of it.")
-flags.DEFINE_integer("batch", 8, "Targets in a batch.")
-flags.DEFINE_integer("contexts", 16, "M': contexts of a target in the loss.")
-flags.DEFINE_integer("samples", 8, "M: contexts of a target that make delta.")
-flags.DEFINE_integer("steps", 11000, "Updates in all.")
-flags.DEFINE_float("learning_rate", 1e-4, "Adam's learning rate.")
-flags.DEFINE_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
-flags.DEFINE_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
-flags.DEFINE_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
-flags.DEFINE_float("distractors", 0.0, "Weight of the loss on other targets' contexts; the paper has none.")
-flags.DEFINE_enum("features", "images", ["images", "cached"], "Pass images through the trunk, or cache its features.")
-flags.DEFINE_string("cache_dir", None, "Folder of the cached features (--features=cached).")
-flags.DEFINE_list("views", ["24", "6"], "Cached views of a video and of a still.")
-flags.DEFINE_float("jitter", 1.0, "Standard deviation, in cells, of the shifts behind delta (--features=cached).")
-flags.DEFINE_string("scenes", None, "Optional JSON lines of clip and scene: sample by scene, not by video.")
-flags.DEFINE_float("stills_share", 0.0, "Share of still images (ILSVRC DET below --data_dir) among the targets.")
-flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16.")
-flags.DEFINE_integer("seed", 0, "Seed of the weights and of every draw.")
-flags.DEFINE_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the binary's flags in `values`; the defaults are the paper's."""
+    define_bool = functools.partial(flags.DEFINE_bool, flag_values=values)
+    define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
+    define_float = functools.partial(flags.DEFINE_float, flag_values=values)
+    define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
+    define_list = functools.partial(flags.DEFINE_list, flag_values=values)
+    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
+    define_string("data_dir", None, "Folder that holds Annotations/VID and Data/VID (ILSVRC2015).", required=True)
+    define_string("matching", None, "Weight file (.npz) of the trained matching network.", required=True)
+    define_string("run_dir", None, "Folder of checkpoints and TensorBoard scalars.", required=True)
+    define_list("splits", ["validation"], "Splits to train on.")
+    define_enum("layout", "rowwise", LAYOUTS, "Whether the layers act on delta's rows or on all of it.")
+    define_integer("batch", 8, "Targets in a batch.")
+    define_integer("contexts", 16, "M': contexts of a target in the loss.")
+    define_integer("samples", 8, "M: contexts of a target that make delta.")
+    define_integer("steps", 11000, "Updates in all.")
+    define_float("learning_rate", 1e-4, "Adam's learning rate.")
+    define_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
+    define_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
+    define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
+    define_float("distractors", 0.0, "Weight of the loss on other targets' contexts; the paper has none.")
+    define_enum("features", "images", ["images", "cached"], "Pass images through the trunk, or cache its features.")
+    define_string("cache_dir", None, "Folder of the cached features (--features=cached).")
+    define_list("views", ["24", "6"], "Cached views of a video and of a still.")
+    define_float("jitter", 1.0, "Standard deviation, in cells, of the shifts behind delta (--features=cached).")
+    define_string("scenes", None, "Optional JSON lines of clip and scene: sample by scene, not by video.")
+    define_float("stills_share", 0.0, "Share of still images (ILSVRC DET below --data_dir) among the targets.")
+    define_bool("bfloat16", False, "Compute the trunk in bfloat16.")
+    define_integer("seed", 0, "Seed of the weights and of every draw.")
+    define_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
 
 
 def make_train_step(network, meta_learner, adaptation, optimizer):
@@ -64,7 +75,12 @@ def make_train_step(network, meta_learner, adaptation, optimizer):
                 loss += FLAGS.distractors * meta_loss.distractor_loss(network, layer, phi_x, phi_z[:, :4])
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
         gates = layer.gates
-        return {"loss": loss, "fit": fit, "gain": tf.reduce_mean(tf.abs(adaptation.gain)), "gate": tf.reduce_mean(gates)}
+        return {
+            "loss": loss,
+            "fit": fit,
+            "gain": tf.reduce_mean(tf.abs(adaptation.gain)),
+            "gate": tf.reduce_mean(gates),
+        }
 
     return train_step
 
@@ -128,7 +144,8 @@ def train():
     logging.info("weights: %s", os.path.join(FLAGS.run_dir, "weights"))
 
 
-def main(_):
+def main(_) -> None:
+    """Trains, or exits with one line about bad input."""
     try:
         train()
     except InputError as error:
@@ -136,4 +153,5 @@ def main(_):
 
 
 if __name__ == "__main__":
+    define_flags(FLAGS)
     app.run(main)

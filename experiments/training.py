@@ -1,7 +1,9 @@
 """What the training binaries share: the loop with its checkpoints, scalars and clean stops."""
 
+import glob
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -38,7 +40,7 @@ class Run:
         try:
             os.makedirs(folder, exist_ok=True)
             with open(os.path.join(folder, "flags.json"), "w") as file:
-                json.dump({"command": sys.argv, "commit": commit(), **flags}, file, indent=1, default=str)
+                json.dump({"command": command(), "commit": commit(), **flags}, file, indent=1, default=str)
         except OSError as error:
             raise InputError(f"cannot write to {folder}: {error.strerror}; choose another --run_dir") from error
         self._folder = folder
@@ -58,11 +60,14 @@ class Run:
 
     def record(self, seed: int) -> dict:
         """Describes how the weights of this moment came about."""
-        minutes = round((time.monotonic() - self._start) / 60, 1)
-        command = "python -m " + " ".join(
-            [os.path.splitext(os.path.relpath(sys.argv[0]))[0].replace(os.sep, ".")] + sys.argv[1:]
-        )
-        return {"step": int(self.step), "minutes": minutes, "seed": seed, "commit": commit(), "command": command}
+        return {
+            "step": int(self.step),
+            "minutes_since_start_or_resume": round((time.monotonic() - self._start) / 60, 1),
+            "seed": seed,
+            "commit": commit(),
+            "command": command(),
+            "loss_curve": loss_curve(self._folder),
+        }
 
     def loop(
         self, batches, train_step, steps: int, max_minutes: float, export, log_every: int = 50, save_every: int = 500
@@ -113,12 +118,32 @@ class Run:
         self._writer.flush()
 
 
+def loss_curve(folder: str, points: int = 40) -> list:
+    """Reads a run's loss from its TensorBoard files: at most `points` pairs of [step, mean loss up to it]."""
+    losses = {}
+    for path in sorted(glob.glob(os.path.join(folder, "tensorboard", "events*"))):
+        for event in tf.compat.v1.train.summary_iterator(path):
+            for value in event.summary.value:
+                if value.tag == "loss":
+                    losses[event.step] = float(tf.make_ndarray(value.tensor))
+    steps = sorted(losses)
+    every = max(1, -(-len(steps) // points))
+    return [[steps[i], round(losses[steps[i]], 4)] for i in range(every - 1, len(steps), every)]
+
+
+def command() -> str:
+    """Returns the command line of this process, with the last part of each path in it."""
+    module = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+    arguments = [re.sub(r"(^|=)/\S*/", r"\1", argument) for argument in sys.argv[1:]]
+    return " ".join(["python -m experiments." + module, *arguments])
+
+
 def commit() -> str:
     """Returns the checkout's commit, with "+" where files differ from it; "unknown" outside a checkout."""
     here = os.path.dirname(os.path.abspath(__file__))
     try:
-        options = {"cwd": here, "capture_output": True, "text": True, "check": True}
-        head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], **options).stdout.strip()
-        return head + ("+" if subprocess.run(["git", "status", "--porcelain", "-uno"], **options).stdout else "")
+        head = subprocess.check_output(["git", "rev-parse", "--short=12", "HEAD"], cwd=here, text=True).strip()
+        changed = subprocess.check_output(["git", "status", "--porcelain", "-uno"], cwd=here, text=True)
+        return head + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -22,7 +22,7 @@ def xyxy_to_xywh(box_xyxy: np.ndarray) -> np.ndarray:
 
 
 def iou(a_xywh: np.ndarray, b_xywh: np.ndarray) -> np.ndarray:
-    """Returns the intersection over union of [..., 4] boxes, continuous coordinates (no +1); 0 where a box has no area."""
+    """Returns the intersection over union of [..., 4] boxes, continuous (no +1); 0 where a box has no area."""
     a, b = np.asarray(a_xywh, np.float64), np.asarray(b_xywh, np.float64)
     top_left = np.maximum(a[..., :2], b[..., :2])
     bottom_right = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])

@@ -1,0 +1,114 @@
+"""Tracks the target of the bundled clip with the bundled weights, and shows what the meta-learner did.
+
+    python -m experiments.demo --out demo_output
+
+Writes the annotated video, the boxes as text and JSON, and updates.png; exits with 1 where the mean overlap with the
+ground truth is below 0.5 or the network was updated less than twice.
+"""
+
+import pathlib
+import sys
+
+import numpy as np
+import tqdm
+from absl import app, flags
+
+from data_pipelines import sequences, video
+from experiments import drawing, track_output
+from mlt_tf import boxes, config
+from mlt_tf.errors import InputError
+
+CLIP = pathlib.Path(__file__).parent / "assets" / "demo.mp4"
+TRUTH = CLIP.with_name("demo_groundtruth.txt")
+REQUIRED_OVERLAP = 0.5
+REQUIRED_UPDATES = 2
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the binary's flags in `values`."""
+    flags.DEFINE_string("out", "demo_output", "Output folder.", flag_values=values)
+    flags.DEFINE_enum("variant", "mlt", config.VARIANTS, "The tracker (Table 2).", flag_values=values)
+    flags.DEFINE_string("weights", None, "Weight file; the bundled one if not given.", flag_values=values)
+
+
+def track_clip(tracker, truth_xywh: np.ndarray, writer: track_output.TrackWriter) -> tuple[list, list]:
+    """Tracks the bundled clip from its first box.
+
+    Args:
+      tracker: A `mlt_tf.tracker.Tracker`.
+      truth_xywh: [N, 4] ground truth.
+      writer: Takes every frame.
+
+    Returns:
+      (N states, the updates).
+    """
+    states, updates = [], []
+    with video.open_source(str(CLIP)) as source, writer:
+        for frame in tqdm.tqdm(source.frames(), total=len(truth_xywh), unit=" frames", disable=None):
+            state = tracker.update(frame.image) if states else tracker.init(frame.image, truth_xywh[0])
+            states.append(state)
+            if state.updated:
+                updates.append(tracker.last_update)
+            writer.add(
+                frame, state, drawing.annotate(frame.image, state.box_xywh, frame.index, state.score, state.lost)
+            )
+    return states, updates
+
+
+def report(states: list, updates: list, truth_xywh: np.ndarray, files: list) -> bool:
+    """Prints the figures of the run; returns whether it is good."""
+    from experiments import update_figure
+
+    overlap = float(np.mean(boxes.iou(np.stack([state.box_xywh for state in states]), truth_xywh)))
+    warm = states[2:]  # The first search and the first update compile; medians leave that out.
+    network = float(np.median([state.network_ms for state in warm]))
+    update_ms = [state.update_ms for state in states if state.updated]
+    per_frame = network + (float(np.median(update_ms)) * len(updates) / len(states) if updates else 0.0)
+    print(f"mean overlap with the ground truth   {overlap:.3f} over {len(states)} frames")
+    for update in updates:
+        print(f"update after frame {update.frame:3d} moved the response by {update_figure.movement(update):.4f}")
+    print(f"frames per second                    {1000 / per_frame:.1f} (search {network:.0f} ms; without decoding)")
+    for path in files:
+        print(f"  {path}")
+    return overlap >= REQUIRED_OVERLAP and len(updates) >= REQUIRED_UPDATES
+
+
+def demo(options: flags.FlagValues) -> bool:
+    """Runs the demo; returns whether it is good."""
+    folder = pathlib.Path(options.out).expanduser()
+    track_output.prepare_folder(folder, overwrite=True)
+    truth_xywh = sequences.read_rows(TRUTH)
+    from experiments import update_figure
+    from mlt_tf.tracker import Tracker  # Here, so that bad input is said before TensorFlow starts.
+
+    tracker = Tracker.load(options.variant, options.weights)
+    writer = track_output.TrackWriter(folder, {"input": str(CLIP), "variant": options.variant, "fps": 25.0})
+    states, updates = track_clip(tracker, truth_xywh, writer)
+    files = writer.files()
+    if updates:
+        files.append(folder / "updates.png")
+        update_figure.write_figure(files[-1], updates)
+    return report(states, updates, truth_xywh, files)
+
+
+def main(_) -> int:
+    """Returns the exit code."""
+    try:
+        if demo(flags.FLAGS):
+            return 0
+    except InputError as error:
+        print("demo: error:", error, file=sys.stderr)
+        return 1
+    needed = f"{REQUIRED_OVERLAP} mean overlap and {REQUIRED_UPDATES} updates"
+    print(f"demo: FAILED: fewer than {needed}", file=sys.stderr)
+    return 1
+
+
+def run() -> None:
+    """Runs the demo from the command line."""
+    define_flags(flags.FLAGS)
+    app.run(main)
+
+
+if __name__ == "__main__":
+    run()
