@@ -69,7 +69,8 @@ class CentredFirst:
     def __init__(self, sampler):
         self._sampler = sampler
 
-    def draw(self, step, videos, contexts):
+    def draw(self, step: int, videos: int, contexts: int) -> Draw:
+        """Draws a batch; see `Sampler.draw`."""
         draw = self._sampler.draw(step, videos, contexts)
         shift = draw.shift.copy()
         shift[::contexts] = 0

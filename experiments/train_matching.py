@@ -109,9 +109,7 @@ def make_train_step(network: MatchingNetwork, optimizers: tuple):
 def train():
     """Trains as the flags say."""
     tf.keras.utils.set_random_seed(FLAGS.seed)
-    if FLAGS.bfloat16:
-        tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    network = MatchingNetwork(FLAGS.channels)
+    network = MatchingNetwork(FLAGS.channels, FLAGS.bfloat16)
     optimizers = make_optimizers()
     train_step = make_train_step(network, optimizers)
     run = training.Run(FLAGS.run_dir, FLAGS.flag_values_dict(), network=network, optimizers=list(optimizers))

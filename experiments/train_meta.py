@@ -87,7 +87,7 @@ def make_train_step(network, meta_learner, adaptation, optimizer):
 
 def load_matching() -> MatchingNetwork:
     """Loads the frozen matching network."""
-    network = MatchingNetwork()
+    network = MatchingNetwork(bfloat16=FLAGS.bfloat16)
     weights.assign(network, weights.load(FLAGS.matching))
     network.trainable = False
     return network
@@ -118,10 +118,7 @@ def make_source(network: MatchingNetwork):
 def train():
     """Trains as the flags say."""
     tf.keras.utils.set_random_seed(FLAGS.seed)
-    if FLAGS.bfloat16:
-        tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     network = load_matching()
-    tf.keras.mixed_precision.set_global_policy("float32")
     meta_learner, adaptation = MetaLearner(FLAGS.layout), Adaptation()
     optimizer = tf.keras.optimizers.Adam(
         training.schedule(FLAGS.schedule, FLAGS.learning_rate, FLAGS.steps, FLAGS.warmup)

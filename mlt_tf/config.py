@@ -33,6 +33,7 @@ class TrackerConfig:
     keep_first: bool = True  # [ours] The first frame's context is always among the M.
     penalise: str = "similarity"  # [ours] What the penalties multiply: (similarity + 1) / 2, or "sigmoid".
     lost_below: float = 0.35  # [ours] `lost` labels frames whose similarity is lower; it changes nothing.
+    bfloat16: bool = False  # [ours] The trunk computes in bfloat16: twice as fast where the processor has it.
     finetune_interval: int = 50  # MLT-mt+ft: frames between two updates (Sec. 4.2.1).
     finetune_steps: int = 30  # MLT-mt+ft: Adam steps of an update.
     finetune_rate: float = 1e-3  # MLT-mt+ft: Adam's learning rate.
@@ -55,11 +56,11 @@ class TrackerConfig:
           InputError: A name is unknown or a value has another type.
         """
         types = {field.name: field.type for field in dataclasses.fields(self)}
+        changed = {}
         for name, value in overrides.items():
             if name not in types:
                 raise InputError(f"unknown tracker setting {name!r}: the settings are {', '.join(types)}")
-            if types[name] is float and type(value) is int:
-                value = float(value)
-            if type(value) is not types[name]:
+            changed[name] = float(value) if types[name] is float and type(value) is int else value
+            if type(changed[name]) is not types[name]:
                 raise InputError(f"tracker setting {name}={value!r}: expected {types[name].__name__}")
-        return dataclasses.replace(self, **overrides)
+        return dataclasses.replace(self, **changed)

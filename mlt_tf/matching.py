@@ -11,17 +11,17 @@ SCALE_START, BIAS_START = 8.0, -4.0  # [ours] response = scale * similarity + bi
 class MatchingNetwork(tf.keras.Model):
     """Scores every offset of a target patch x inside a context patch z (Eq. 1)."""
 
-    def __init__(self, channels: int = config.MATCHING_CHANNELS, name="matching", **kwargs):
+    def __init__(self, channels: int = config.MATCHING_CHANNELS, bfloat16: bool = False, name="matching"):
         """Makes the network and all its variables.
 
         Args:
           channels: Channels of w5: 192, or 224 for MLT-mt and MLT-mt+ft.
+          bfloat16: Whether the trunk computes in bfloat16. The last layer, which is small, never does.
         """
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name)
         self.channels = channels
-        self.extractor = Extractor()
-        # The layer w5 works in float32 also where the trunk does not: it is small, and its cosines are compared.
-        self.norm5 = tf.keras.layers.BatchNormalization(**BATCH_NORM, name="norm5", dtype="float32")
+        self.extractor = Extractor(bfloat16)
+        self.norm5 = tf.keras.layers.BatchNormalization(**BATCH_NORM, name="norm5")
         self.w5 = self.add_weight(
             "w5", [config.TRUNK_CHANNELS, channels], initializer="glorot_uniform", dtype=tf.float32
         )

@@ -22,21 +22,22 @@ class Networks(NamedTuple):
     checksum: str = "untrained"
 
 
-def build(variant: str, layout: str = "rowwise") -> Networks:
+def build(variant: str, layout: str = "rowwise", bfloat16: bool = False) -> Networks:
     """Makes a variant's networks with untrained variables."""
     if variant not in config.VARIANTS:
         raise InputError(f"variant {variant!r}: give one of {', '.join(config.VARIANTS)}")
     if variant != "mlt":
-        return Networks(variant, MatchingNetwork(config.BASELINE_CHANNELS))
-    return Networks(variant, MatchingNetwork(), MetaLearner(layout), Adaptation())
+        return Networks(variant, MatchingNetwork(config.BASELINE_CHANNELS, bfloat16))
+    return Networks(variant, MatchingNetwork(bfloat16=bfloat16), MetaLearner(layout), Adaptation())
 
 
-def load(variant: str, path: str | None = None) -> Networks:
+def load(variant: str, path: str | None = None, bfloat16: bool = False) -> Networks:
     """Loads a variant's networks.
 
     Args:
       variant: One of `config.VARIANTS`.
       path: A weight file with its record beside it; None for the one that the package carries.
+      bfloat16: Whether the trunk computes in bfloat16.
 
     Raises:
       InputError: The file is missing, damaged, or of another variant.
@@ -46,7 +47,7 @@ def load(variant: str, path: str | None = None) -> Networks:
     path = path or os.path.join(weights.FOLDER, FILES[variant])
     arrays = weights.load(path)
     record = weights.load_record(path)
-    networks = build(variant, record.get("layout", "rowwise"))
+    networks = build(variant, record.get("layout", "rowwise"), bfloat16)
     parts = {"matching/": networks.matching, "meta_learner/": networks.meta_learner, "adaptation/": networks.adaptation}
     for prefix, model in parts.items():
         if model is not None:

@@ -92,7 +92,8 @@ class Tracker:
         Raises:
           InputError: The weights are missing, damaged or another variant's; a setting is unknown.
         """
-        return cls(pretrained.load(variant, weights), config.TrackerConfig().replace(**overrides))
+        settings = config.TrackerConfig().replace(**overrides)
+        return cls(pretrained.load(variant, weights, settings.bfloat16), settings)
 
     def init(self, frame: np.ndarray, box_xywh) -> State:
         """Starts on a target.
@@ -178,7 +179,8 @@ def _checked_box(box_xywh, frame) -> np.ndarray:
     except (TypeError, ValueError):
         box = np.zeros(0, np.float32)
     if box.shape != (4,) or not np.isfinite(box).all():
-        raise InputError(f"box {box_xywh}: give four finite numbers x,y,w,h")
+        shown = " ".join(str(box_xywh).split())
+        raise InputError(f"box {shown}: give four finite numbers x,y,w,h")
     height, width = frame.shape[:2]
     x, y, w, h = box
     if w <= 0 or h <= 0:

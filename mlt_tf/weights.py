@@ -36,19 +36,25 @@ def start_from(model: tf.keras.Model, path: str) -> None:
     """Sets a model's variables from a file; channels that the file's w5 does not have keep their start."""
     arrays = load(path, verify=False)
     for name, variable in _named(model).items():
-        if name not in arrays:
-            raise InputError(f"{path} has no {name}: give a matching network's weight file")
         start = variable.numpy()
+        if name not in arrays or arrays[name].ndim != start.ndim or np.any(np.less(start.shape, arrays[name].shape)):
+            raise InputError(
+                f"{path}: {name} is missing or too large: give the file of a matching network as wide at most"
+            )
         start[tuple(slice(0, n) for n in arrays[name].shape)] = arrays[name]
         variable.assign(start)
 
 
 def save(path: str, arrays: dict, record: dict | None = None) -> None:
     """Writes arrays as float16, then their record with the checksum beside them (`<name>.json`), each at once."""
+    halves = {name: np.asarray(array).astype(np.float16) for name, array in arrays.items()}
+    unfit = [name for name, array in halves.items() if not np.isfinite(array).all()]
+    if unfit:
+        raise ValueError(f"weights that float16 cannot hold, or that are not finite: {', '.join(unfit)}")
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     partial = path + ".part"
     with open(partial, "wb") as file:
-        np.savez(file, **{name: array.astype(np.float16) for name, array in arrays.items()})
+        np.savez(file, **halves)
     full_record = {**(record or {}), "sha256": checksum(partial)}
     with open(_record_path(partial), "w") as file:
         json.dump(full_record, file, indent=1)
@@ -77,7 +83,7 @@ def load(path: str, verify: bool = True) -> dict:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name].astype(np.float32) for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"weight file {path} cannot be read ({error}); reinstall the package") from error
 
 
@@ -85,9 +91,12 @@ def load_record(path: str) -> dict:
     """Reads the record beside a weight file: how the weights came about, and their checksum."""
     try:
         with open(_record_path(path)) as file:
-            return json.load(file)
+            record = json.load(file)
     except (OSError, ValueError) as error:
         raise InputError(f"no readable record {_record_path(path)} for the weights: reinstall the package") from error
+    if not isinstance(record, dict):
+        raise InputError(f"record {_record_path(path)} of the weights is not a JSON object: reinstall the package")
+    return record
 
 
 def checksum(path: str) -> str:

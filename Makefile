@@ -1,0 +1,77 @@
+# `make` lists the targets. Everything is installed into .venv, from the versions that requirements*.txt pin.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Level 2 would keep three lines of TensorFlow 2.15 about CUDA plug-ins that are registered twice, GPU or not.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format venv venv-dev wheel lock clean
+
+help:  ## Lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@echo "PYTHON=/path/to/python3.11 names the Python of .venv; ARGS=... goes to the demo and to pytest."
+
+demo: venv  ## Tracks the bundled clip with the shipped weights
+	$(BIN)/python -m experiments.demo $(ARGS)
+
+test: venv-dev  ## Runs the tests; ARGS="-k boxes" chooses
+	$(BIN)/python -m pytest $(ARGS)
+
+check: venv-dev  ## Checks format and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: venv-dev  ## Formats the code and mends what ruff can
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+venv: $(VENV)/.installed  ## Makes .venv: tracking, training, evaluation
+
+venv-dev: $(VENV)/.installed-dev  ## Adds what tests and checks need to .venv
+
+wheel: venv  ## Builds dist/mlt_tf-*.whl
+	@rm -rf build dist
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build
+	@ls dist/*.whl
+
+lock: venv  ## Pins the newest versions that setup.cfg allows
+	$(PIP) install --quiet pip-tools
+	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --output-file=requirements.txt setup.cfg
+	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --extra=dev --constraint=requirements.txt \
+	  --output-file=requirements-dev.txt setup.cfg
+
+PIP_COMPILE := $(BIN)/pip-compile --quiet --upgrade --allow-unsafe --strip-extras --no-emit-options \
+  --no-emit-find-links --no-emit-index-url --no-emit-trusted-host
+
+clean:  ## Removes .venv and whatever was built
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp exists only beside a finished installation: it goes before work on .venv starts. A .venv with a stamp is
+# brought up to date in place; one without is of an interrupted run, and is made anew.
+$(VENV)/.installed: requirements.txt setup.cfg pyproject.toml
+	@if [ -f $@ ]; then rm -f $@ $@-dev; else $(MAKE_VENV); fi
+	@echo "Installing what requirements.txt pins into $(VENV) (the first time 700 MB, about a minute)"
+	@PIP_CONSTRAINT=requirements.txt $(PIP) install --quiet --requirement requirements.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'import cv2' || { echo "If libGL or libgthread is missing: apt install libgl1 libglib2.0-0" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	@rm -f $@
+	@$(PIP) install --quiet --requirement requirements-dev.txt
+	@touch $@
+
+# With PYTHON given, that and no other. ensurepip is what Debian leaves out of python3.11 (package python3.11-venv).
+MAKE_VENV = \
+  for python in $(if $(PYTHON),"$(PYTHON)",python3.11 "$$(uv python find 3.11 2>/dev/null)" python3); do \
+    if "$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then \
+      "$$python" -m venv --clear $(VENV) && exit; exit 1; \
+    fi; \
+  done; \
+  echo "Python 3.11$(if $(PYTHON), at PYTHON=$(PYTHON)) not found; get it with \`uv python install 3.11\` or" \
+    "\`apt install python3.11 python3.11-venv\`, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1

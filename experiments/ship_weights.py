@@ -1,0 +1,55 @@
+"""Puts a training run's weights where the package carries them, with the record of how they came about.
+
+python -m experiments.ship_weights --variant mlt --weights runs/meta/weights/step-000600.npz --data "..."
+"""
+
+import functools
+import os
+import sys
+
+from absl import app, flags
+
+from mlt_tf import config, pretrained, weights
+from mlt_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+LICENCE = "research use only; see LICENSE-WEIGHTS.md"
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the binary's flags in `values`."""
+    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
+    flags.DEFINE_enum("variant", None, config.VARIANTS, "The variant.", required=True, flag_values=values)
+    define_string("weights", None, "Weight file that train_meta (mlt) or train_matching wrote.", required=True)
+    define_string("data", None, "What the weights were trained on, in words, for the record.", required=True)
+    define_string("out", None, "Where to write; the package's own file if not given.")
+
+
+def ship(variant: str, path: str, data: str, out: str) -> dict:
+    """Writes a variant's weight file and its record, and loads them once; returns the record.
+
+    Raises:
+      InputError: The weights are not of this variant.
+    """
+    arrays = weights.load(path)
+    if variant != "mlt":
+        arrays = {"matching/" + name: array for name, array in arrays.items()}
+    record = {"variant": variant, "data": data, "licence": LICENCE, **weights.load_record(path)}
+    weights.save(out, arrays, record)
+    pretrained.load(variant, out)
+    return record
+
+
+def main(_) -> None:
+    """Ships, or exits with one line about bad input."""
+    out = FLAGS.out or os.path.join(weights.FOLDER, pretrained.FILES[FLAGS.variant])
+    try:
+        ship(FLAGS.variant, FLAGS.weights, FLAGS.data, out)
+    except InputError as error:
+        sys.exit(f"ship_weights: error: {error}")
+    print(out)
+
+
+if __name__ == "__main__":
+    define_flags(FLAGS)
+    app.run(main)
