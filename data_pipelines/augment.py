@@ -18,7 +18,8 @@ def load_context(draw: dict, size: int = config.CONTEXT_SIZE) -> tf.Tensor:
     Returns:
       [size, size, 3] float32 RGB in 0..255.
     """
-    image = tf.io.decode_image(tf.io.read_file(draw["path"]), channels=3, expand_animations=False)
+    # The accurate DCT gives the very pixels that OpenCV, and so the tracker, gets.
+    image = tf.io.decode_jpeg(tf.io.read_file(draw["path"]), channels=3, dct_method="INTEGER_ACCURATE")
     return _photometric(cut_context(image, draw, size), draw)
 
 

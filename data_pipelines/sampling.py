@@ -79,7 +79,7 @@ class Sampler:
           max_gap: Frames of one draw are at most this far apart.
         """
         self._groups = _grouped(videos)
-        self._stills = stills
+        self._stills = _grouped(stills)
         self._share = stills_share if stills else 0.0
         self._augmentation = augmentation
         self._seed = seed
@@ -99,13 +99,7 @@ class Sampler:
     def _trajectories(self, rng, count):
         from_stills = rng.random(count) < self._share
         n_stills = int(from_stills.sum())
-        chosen = [self._stills[i] for i in rng.choice(len(self._stills), n_stills, replace=False)] if n_stills else []
-        n_videos = count - n_stills
-        replace = n_videos > len(self._groups)
-        for group in rng.choice(len(self._groups), n_videos, replace=replace):
-            members = self._groups[group]
-            chosen.append(members[rng.integers(len(members))])
-        return chosen
+        return _from_groups(rng, self._stills, n_stills) + _from_groups(rng, self._groups, count - n_stills)
 
     def _frames(self, rng, trajectory, count):
         anchor = rng.integers(len(trajectory))
@@ -140,3 +134,9 @@ def _grouped(trajectories):
     for trajectory in trajectories:
         groups.setdefault(trajectory.group, []).append(trajectory)
     return [groups[name] for name in sorted(groups)]
+
+
+def _from_groups(rng, groups, count):
+    """Draws a trajectory of each of `count` groups, which are different ones where there are enough."""
+    drawn = rng.choice(len(groups), count, replace=count > len(groups)) if count else []
+    return [groups[i][rng.integers(len(groups[i]))] for i in drawn]

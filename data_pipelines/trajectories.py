@@ -100,7 +100,7 @@ def _read_video(folder, annotations, video, group):
     frames = collections.defaultdict(list)
     for number, file in enumerate(annotations):
         path = os.path.join(folder, file)
-        image = path.replace(f"{os.sep}Annotations{os.sep}", f"{os.sep}Data{os.sep}")[:-4] + ".JPEG"
+        image = _image_path(path)
         for track, box_xyxy in _read_objects(path):
             frames[track].append((number, image, box_xyxy))
     trajectories = []
@@ -109,6 +109,12 @@ def _read_video(folder, annotations, video, group):
         boxes = xyxy_to_xywh(np.array(corners, np.float32))
         trajectories.append(Trajectory(f"{video}/{track}", group, np.array(numbers), paths, boxes))
     return trajectories
+
+
+def _image_path(annotation):
+    """Returns the image beside an annotation: the same path below Data in place of the last Annotations."""
+    root, inside = annotation.rsplit(f"{os.sep}Annotations{os.sep}", 1)
+    return os.path.join(root, "Data", os.path.splitext(inside)[0] + ".JPEG")
 
 
 def _read_objects(path):

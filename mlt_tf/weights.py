@@ -36,7 +36,7 @@ def start_from(model: tf.keras.Model, path: str) -> None:
     """Sets a model's variables from a file; channels that the file's w5 does not have keep their start."""
     arrays = load(path, verify=False)
     for name, variable in _named(model).items():
-        start = variable.numpy()
+        start = np.array(variable)  # numpy() of a scalar is no array.
         if name not in arrays or arrays[name].ndim != start.ndim or np.any(np.less(start.shape, arrays[name].shape)):
             raise InputError(
                 f"{path}: {name} is missing or too large: give the file of a matching network as wide at most"
@@ -47,7 +47,8 @@ def start_from(model: tf.keras.Model, path: str) -> None:
 
 def save(path: str, arrays: dict, record: dict | None = None) -> None:
     """Writes arrays as float16, then their record with the checksum beside them (`<name>.json`), each at once."""
-    halves = {name: np.asarray(array).astype(np.float16) for name, array in arrays.items()}
+    with np.errstate(over="ignore"):  # What does not fit is named below.
+        halves = {name: np.asarray(array).astype(np.float16) for name, array in arrays.items()}
     unfit = [name for name, array in halves.items() if not np.isfinite(array).all()]
     if unfit:
         raise ValueError(f"weights that float16 cannot hold, or that are not finite: {', '.join(unfit)}")
@@ -109,7 +110,7 @@ def checksum(path: str) -> str:
 
 
 def _record_path(path):
-    return path.replace(".npz", "") + ".json"
+    return path.removesuffix(".part").removesuffix(".npz") + (".json.part" if path.endswith(".part") else ".json")
 
 
 def _named(model):

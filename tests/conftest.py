@@ -1,0 +1,30 @@
+"""What every test shares: fixed seeds and a quiet TensorFlow."""
+
+import os
+import random
+import sys
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Test modules, which may import TensorFlow, come after this.
+
+
+def seed_everything() -> None:
+    """Seeds every source of random numbers, TensorFlow's only where a test module has imported it."""
+    random.seed(0)
+    np.random.seed(0)
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def seeds_of_module():
+    """Seeds what fixtures share among the tests of a module."""
+    seed_everything()
+
+
+@pytest.fixture(autouse=True)
+def seeds_of_test():
+    """Seeds each test, so that it draws the same numbers whichever tests run before it."""
+    seed_everything()

@@ -1,0 +1,28 @@
+"""Shipping writes a file that its variant loads, with the run's record."""
+
+import numpy as np
+import pytest
+
+from experiments import ship_weights
+from mlt_tf import pretrained, weights
+from mlt_tf.errors import InputError
+from mlt_tf.matching import MatchingNetwork
+
+
+def test_a_matching_run_becomes_a_baseline_with_its_record(tmp_path):
+    run, out = str(tmp_path / "step-000002.npz"), str(tmp_path / "mlt_mt.npz")
+    network = MatchingNetwork(224)
+    weights.save(run, weights.collect(network), {"step": 2, "seed": 7})
+    ship_weights.ship("mlt_mt", run, "two videos", out)
+    loaded = pretrained.load("mlt_mt_ft", out)
+    record = weights.load_record(out)
+    np.testing.assert_allclose(loaded.matching.w5.numpy(), network.w5.numpy(), rtol=1e-3, atol=1e-6)
+    assert (record["step"], record["seed"], record["data"], record["variant"]) == (2, 7, "two videos", "mlt_mt")
+    assert record["sha256"] == weights.checksum(out) == loaded.checksum
+
+
+def test_weights_of_another_variant_are_refused(tmp_path):
+    run = str(tmp_path / "step-000002.npz")
+    weights.save(run, weights.collect(MatchingNetwork(192)), {})
+    with pytest.raises(InputError, match="w5"):
+        ship_weights.ship("mlt_mt", run, "", str(tmp_path / "mlt_mt.npz"))

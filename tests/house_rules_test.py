@@ -1,0 +1,166 @@
+"""Keeps the rules of the house: who imports whom, what has a docstring, how long a file is, what mirrors what.
+
+A rule takes a file's path, relative to the root, and its text, and lists what breaks it. Each is run on the project's
+files, and on a few lines that break it, so that a rule that has gone blind shows.
+"""
+
+import ast
+import configparser
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PACKAGES = ("mlt_tf", "data_pipelines", "experiments")
+MAX_LINES = 300
+# Imports point one way, experiments -> data_pipelines -> mlt_tf; command lines are read in experiments alone.
+FORBIDDEN_IMPORTS = {
+    "mlt_tf": ("data_pipelines", "experiments", "tests", "absl.app", "absl.flags", "argparse"),
+    "data_pipelines": ("experiments", "tests", "absl.app", "absl.flags", "argparse"),
+    "experiments": ("tests",),
+}
+ADDONS = pathlib.PurePath("data_pipelines/addons.py")  # The one user of tensorflow-addons.
+WITHOUT_SOURCE = {"house_rules_test.py"}  # Tests of the whole project.
+
+
+def imported_names(source: str) -> Iterator[str]:
+    """Yields what a file imports anywhere in it, dotted; `from a import b` yields a.b.
+
+    Relative imports are left out: they cannot leave their package.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_within(name: str, package: str) -> bool:
+    """Says whether a dotted name is a package or something in it."""
+    return f"{name}.".startswith(f"{package}.")
+
+
+def imports_against_the_direction(path: pathlib.PurePath, source: str) -> list[str]:
+    """Lists imports of what a file's package must not know."""
+    forbidden = FORBIDDEN_IMPORTS.get(path.parts[0], ())
+    return [
+        f"{path} imports {name}"
+        for name in imported_names(source)
+        if any(is_within(name, package) for package in forbidden)
+    ]
+
+
+def scattered_addons(path: pathlib.PurePath, source: str) -> list[str]:
+    """Lists uses of tensorflow-addons outside its one module."""
+    names = [name for name in imported_names(source) if is_within(name, "tensorflow_addons")]
+    return [f"{path} imports {name}, not by way of {ADDONS}" for name in names if path != ADDONS]
+
+
+def missing_docstrings(path: pathlib.PurePath, source: str) -> list[str]:
+    """Lists public modules, classes, functions and methods without a docstring; empty files need none."""
+    tree = ast.parse(source)
+    if not tree.body:
+        return []
+    missing = [] if ast.get_docstring(tree) else [f"{path} has no docstring"]
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    pending = [("", node) for node in tree.body]
+    for prefix, node in pending:  # Grows by the bodies of public classes.
+        if not isinstance(node, kinds) or node.name.startswith("_"):
+            continue
+        if not ast.get_docstring(node):
+            missing.append(f"{path}:{node.lineno} {prefix}{node.name} has no docstring")
+        if isinstance(node, ast.ClassDef):
+            pending += [(f"{prefix}{node.name}.", child) for child in node.body]
+    return missing
+
+
+def too_long(path: pathlib.PurePath, source: str) -> list[str]:
+    """Lists the file if it wants splitting."""
+    lines = len(source.splitlines())
+    return [f"{path} has {lines} lines, more than {MAX_LINES}"] if lines > MAX_LINES else []
+
+
+def read_files(*folders: str) -> list[tuple[pathlib.PurePath, str]]:
+    """Reads every Python file below the folders as (path relative to the root, text)."""
+    paths = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return [(path.relative_to(ROOT), path.read_text(encoding="utf-8")) for path in paths]
+
+
+@pytest.mark.parametrize("rule", [imports_against_the_direction, scattered_addons, missing_docstrings, too_long])
+def test_packages_keep(rule):
+    files = read_files(*PACKAGES)
+    assert {path.parts[0] for path, _ in files} == set(PACKAGES)
+    broken = [line for path, source in files for line in rule(path, source)]
+    assert not broken, "\n".join(broken)
+
+
+def test_tests_are_not_too_long():
+    broken = [line for path, source in read_files("tests") for line in too_long(path, source)]
+    assert not broken, "\n".join(broken)
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "source"),
+    [
+        (imports_against_the_direction, "mlt_tf/a.py", "import data_pipelines.pairs"),
+        (imports_against_the_direction, "mlt_tf/a.py", "from experiments import track"),
+        (imports_against_the_direction, "mlt_tf/a.py", "from absl import flags"),
+        (imports_against_the_direction, "mlt_tf/a.py", "from absl.flags import FLAGS"),
+        (imports_against_the_direction, "data_pipelines/a.py", "def f():\n    import experiments"),
+        (imports_against_the_direction, "data_pipelines/builders/a.py", "import absl.flags as f"),
+        (imports_against_the_direction, "experiments/a.py", "from tests import conftest"),
+        (scattered_addons, "data_pipelines/augment.py", "import tensorflow_addons as tfa"),
+        (scattered_addons, "mlt_tf/a.py", "from tensorflow_addons.image import rotate"),
+        (missing_docstrings, "mlt_tf/a.py", "import os"),
+        (missing_docstrings, "mlt_tf/a.py", '"""Module."""\ndef f(): pass'),
+        (missing_docstrings, "mlt_tf/a.py", '"""Module."""\nclass C: pass'),
+        (missing_docstrings, "mlt_tf/a.py", '"""Module."""\nclass C:\n  """Class."""\n  def f(self): pass'),
+        (too_long, "mlt_tf/a.py", "\n" * (MAX_LINES + 1)),
+    ],
+)
+def test_rule_notices(rule, path, source):
+    assert len(rule(pathlib.PurePath(path), source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "source"),
+    [
+        (imports_against_the_direction, "experiments/a.py", "from absl import flags\nfrom data_pipelines import pairs"),
+        (imports_against_the_direction, "data_pipelines/a.py", "from absl import logging\nimport mlt_tf.boxes"),
+        (imports_against_the_direction, "mlt_tf/a.py", "import experiments_of_others\nfrom . import boxes"),
+        (scattered_addons, "data_pipelines/addons.py", "import tensorflow_addons as tfa"),
+        (missing_docstrings, "mlt_tf/__init__.py", ""),
+        (missing_docstrings, "mlt_tf/a.py", '"""Module."""\ndef _f(): pass\nclass _C:\n  def f(self): pass'),
+        (too_long, "mlt_tf/a.py", "\n" * MAX_LINES),
+    ],
+)
+def test_rule_lets_pass(rule, path, source):
+    assert rule(pathlib.PurePath(path), source) == []
+
+
+def test_every_test_file_mirrors_a_source_file():
+    tests = {path.relative_to("tests") for path, _ in read_files("tests") if path.stem.endswith("_test")}
+    strays = [
+        str(path)
+        for path in tests
+        if path.name not in WITHOUT_SOURCE
+        and not (ROOT / path.with_name(f"{path.stem.removesuffix('_test')}.py")).is_file()
+    ]
+    assert not strays, f"no source file for {strays}"
+
+
+def console_scripts() -> dict[str, str]:
+    """Reads the commands that an installation brings, as {"mlt-track": "experiments.track:run"}."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    lines = config["options.entry_points"]["console_scripts"].strip().splitlines()
+    return dict(line.replace(" ", "").split("=") for line in lines)
+
+
+@pytest.mark.parametrize(("command", "target"), console_scripts().items())
+def test_console_script_exists(command, target):
+    module, function = target.split(":")
+    tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert function in names, f"{command}: {module} has no function {function}"

@@ -1,0 +1,99 @@
+"""Tests of the last layer as one affine map."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mlt_tf import last_layer, ops
+
+
+@pytest.fixture
+def phi(trunk_features):
+    """Returns trunk features of two targets and three contexts of each."""
+    return trunk_features(np.random.default_rng(0), 2, 3)
+
+
+def embed_reference(layer, phi, target):
+    """Applies one target's layer to features [..., 256] in float64."""
+    kernel, offset, gates = (np.asarray(part[target], float) for part in layer)
+    channels = (np.asarray(phi, float) @ kernel + offset) * gates
+    return channels / np.linalg.norm(channels, axis=-1, keepdims=True)
+
+
+def network_embed(network, phi):
+    """Applies the network's own layer to features [B, M, h, w, 256]."""
+    flat = network.embed(tf.reshape(phi, [-1, *phi.shape[-3:]]))
+    return tf.reshape(flat, [*phi.shape[:-1], -1])
+
+
+def random_layer(rng, b, channels):
+    return last_layer.LastLayer(
+        tf.constant(rng.normal(size=[b, 256, channels]), tf.float32),
+        tf.constant(rng.normal(size=[b, channels]) * 5, tf.float32),
+        tf.constant(rng.uniform(0.1, 1, [b, channels]), tf.float32),
+    )
+
+
+def test_unadapted_layer_equals_the_network(network, phi):
+    phi_x, phi_z = phi
+    layer = last_layer.unadapted(network, 2)
+    assert [part.shape for part in layer] == [[2, 256, 192], [2, 192], [2, 192]]
+    np.testing.assert_allclose(last_layer.embed(layer, phi_z), network_embed(network, phi_z), atol=1e-5)
+    expected = ops.correlate(network.embed(phi_x), network_embed(network, phi_z))
+    assert np.std(expected) > 1e-3
+    np.testing.assert_allclose(last_layer.similarity(layer, phi_x, phi_z), expected, atol=1e-5)
+
+
+def test_folding_is_batch_normalisation_in_inference(network):
+    norm, w5 = network.norm5, network.w5.numpy()
+    assert np.ptp(norm.moving_variance) > 0.5 and np.ptp(norm.beta) > 0.1
+    cells = np.random.default_rng(1).normal(size=[5, 256])
+    normalised = (cells @ w5 - norm.moving_mean) / np.sqrt(norm.moving_variance.numpy() + 1e-3)
+    expected = normalised * norm.gamma + norm.beta
+    layer = last_layer.unadapted(network)
+    np.testing.assert_allclose(cells @ layer.kernel[0].numpy() + layer.offset[0], expected, atol=1e-4)
+    np.testing.assert_allclose(last_layer.norm_scale(network) * w5, layer.kernel[0], atol=1e-6)
+
+
+def test_with_w5_gives_each_target_its_kernels(network, phi):
+    w5 = tf.stack([network.w5, 2 * network.w5[::-1]])
+    layer = last_layer.with_w5(network, w5)
+    embedded = last_layer.embed(layer, phi[1])
+    np.testing.assert_allclose(embedded[0], network_embed(network, phi[1])[0], atol=1e-5)
+    np.testing.assert_allclose(embedded[1], embed_reference(layer, phi[1][1], 1), atol=1e-5)
+    assert np.abs(embedded[1] - network_embed(network, phi[1])[1]).max() > 0.05
+
+
+def test_gates_apply_before_the_l2_norm(phi):
+    layer = random_layer(np.random.default_rng(2), 2, 20)
+    embedded = last_layer.embed(layer, phi[1])
+    assert embedded.shape == [2, 3, 24, 24, 20]
+    for target in range(2):
+        np.testing.assert_allclose(embedded[target], embed_reference(layer, phi[1][target], target), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(embedded, axis=-1), 1, atol=1e-5)
+
+
+def test_common_factor_of_the_gates_changes_nothing(phi):
+    layer = random_layer(np.random.default_rng(3), 2, 20)
+    halved = layer._replace(gates=layer.gates / 2)
+    np.testing.assert_allclose(last_layer.embed(halved, phi[1]), last_layer.embed(layer, phi[1]), atol=1e-5)
+
+
+def test_closed_gate_removes_its_channel(phi):
+    layer = random_layer(np.random.default_rng(4), 2, 20)
+    closed = layer._replace(gates=tf.concat([tf.zeros([2, 8]), layer.gates[:, 8:]], 1))
+    without = last_layer.LastLayer(layer.kernel[..., 8:], layer.offset[:, 8:], layer.gates[:, 8:])
+    np.testing.assert_array_equal(last_layer.embed(closed, phi[1])[..., :8], 0)
+    np.testing.assert_allclose(
+        last_layer.similarity(closed, *phi), last_layer.similarity(without, *phi), atol=1e-5, rtol=0
+    )
+
+
+def test_similarity_in_a_graph_with_unknown_sizes(phi):
+    spec = [tf.TensorSpec([None, 8, 8, 256]), tf.TensorSpec([None, None, 24, 24, 256])]
+    layer = random_layer(np.random.default_rng(5), 2, 20)
+    compiled = tf.function(lambda x, z: last_layer.similarity(layer, x, z), input_signature=spec)
+    ours = compiled(*phi)
+    assert ours.shape == [2, 3, 17, 17]
+    np.testing.assert_allclose(ours, last_layer.similarity(layer, *phi), atol=1e-5)
+    assert np.abs(ours).max() <= 1 + 1e-5

@@ -1,0 +1,140 @@
+"""Tests of the meta-learner in both of its layouts."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mlt_tf import meta_learner
+from mlt_tf.errors import InputError
+from mlt_tf.meta_learner import MetaLearner
+
+
+@pytest.fixture(scope="module", params=["rowwise", "flat"])
+def learner(request):
+    """Returns a meta-learner of each layout; the flat one has 29.6 M weights, so it is made once."""
+    tf.keras.utils.set_random_seed(7)
+    return MetaLearner(request.param)
+
+
+@pytest.fixture(scope="module")
+def rowwise():
+    """Returns a small row-wise meta-learner whose delta has 6 channels."""
+    tf.keras.utils.set_random_seed(8)
+    return MetaLearner("rowwise", channels=6)
+
+
+@pytest.fixture(scope="module")
+def delta():
+    """Returns deltas of two videos, of different norms."""
+    values = np.random.default_rng(0).normal(size=[2, 256, 192]) * np.array([1e-4, 3e-2])[:, None, None]
+    return tf.constant(values, tf.float32)
+
+
+def count(*layers):
+    return sum(int(np.prod(v.shape)) for layer in layers for v in layer.variables)
+
+
+def test_shapes_and_gates(learner, delta):
+    weights = learner(delta)
+    assert weights.w_target.shape == [2, 256, 32]
+    assert weights.attention.shape == [2, 224]
+    assert np.min(weights.attention) > 0 and np.max(weights.attention) < 1
+    assert np.std(weights.w_target) > 0.01
+
+
+def test_gates_start_nearly_open(learner, delta):
+    open_gate = 1 / (1 + np.exp(-3))
+    attention = learner(delta).attention.numpy()
+    np.testing.assert_allclose(attention, open_gate, atol=0.1)
+    assert np.ptp(attention) > 1e-4
+
+
+def test_number_of_weights(learner):
+    expected = {"rowwise": 378_400, "flat": 29_632_000}[learner.layout]
+    assert count(learner.hidden1, learner.hidden2, learner.output_layer) == expected
+    assert count(learner.gate_layer) == 512 * 224 + 224
+    assert count(learner) == expected + 512 * 224 + 224
+
+
+def test_videos_do_not_mix(learner, delta):
+    both = learner(delta)
+    for video in range(2):
+        alone = learner(delta[video : video + 1])
+        for ours, expected in zip(both, alone):
+            np.testing.assert_allclose(ours[video : video + 1], expected, atol=1e-4)
+    assert np.abs(both.w_target[0] - both.w_target[1]).max() > 0.01
+
+
+def test_only_the_rowwise_layout_follows_a_permutation_of_rows(learner, delta):
+    order = np.random.default_rng(1).permutation(256)
+    weights, permuted = learner(delta), learner(tf.gather(delta, order, axis=1))
+    follows = np.allclose(permuted.w_target, tf.gather(weights.w_target, order, axis=1), atol=1e-4)
+    same_gates = np.allclose(permuted.attention, weights.attention, atol=1e-4)
+    assert (follows, same_gates) == ((True, True) if learner.layout == "rowwise" else (False, False))
+
+
+def test_size_of_delta_enters_by_its_logarithm_alone(learner, delta):
+    kernel = learner.hidden1.kernel
+    start = kernel.numpy()
+    scaled = learner(100 * delta).w_target - learner(delta).w_target
+    assert np.abs(scaled).max() > 1e-2
+    try:
+        kernel[-1].assign(tf.zeros(kernel.shape[1]))  # The last input is the norm's.
+        scaled = learner(100 * delta).w_target - learner(delta).w_target
+        np.testing.assert_allclose(scaled, np.zeros(scaled.shape), atol=1e-4)
+    finally:
+        kernel.assign(start)
+
+
+def test_dropout_acts_in_training_only(learner, delta):
+    np.testing.assert_array_equal(learner(delta).w_target, learner(delta).w_target)
+    tf.random.set_seed(1)
+    one, other = (learner(delta, training=True).w_target for _ in range(2))
+    assert np.abs(one - other).max() > 1e-2
+
+
+def test_dropout_keeps_seven_tenths(rowwise):
+    tf.random.set_seed(2)
+    dropped = rowwise.dropout(tf.ones([200, 512]), training=True).numpy()
+    assert np.mean(dropped > 0) == pytest.approx(0.7, abs=0.01)
+    np.testing.assert_allclose(dropped[dropped > 0], 1 / 0.7, rtol=1e-5)
+
+
+def test_rowwise_equals_numpy(rowwise):
+    delta = np.random.default_rng(2).normal(size=[3, 256, 6]).astype(np.float32) * 0.01
+    rms = np.sqrt(np.mean(delta**2, (1, 2)))
+    log_rms = np.broadcast_to(np.log(rms)[:, None, None], [3, 256, 1])
+    hidden = np.concatenate([delta / rms[:, None, None], log_rms], -1)
+    for layer in (rowwise.hidden1, rowwise.hidden2):
+        hidden = np.maximum(hidden @ layer.kernel.numpy() + layer.bias, 0)
+    logits = hidden.mean(1) @ rowwise.gate_layer.kernel.numpy() + rowwise.gate_layer.bias
+    weights = rowwise(tf.constant(delta))
+    expected = hidden @ rowwise.output_layer.kernel.numpy() + rowwise.output_layer.bias
+    np.testing.assert_allclose(weights.w_target, expected, atol=1e-4)
+    np.testing.assert_allclose(weights.attention, 1 / (1 + np.exp(-logits)), atol=1e-5)
+    assert weights.attention.shape == [3, 6 + 32]
+
+
+def test_normalise_rms(delta):
+    direction, log_rms = meta_learner.normalise_rms(delta)
+    np.testing.assert_allclose(np.sqrt(np.mean(np.square(direction), (1, 2))), 1, rtol=1e-4)
+    np.testing.assert_allclose(log_rms, np.log([1e-4, 3e-2]), atol=0.02)
+    np.testing.assert_allclose(direction * np.exp(log_rms)[:, None, None], delta, rtol=1e-4)
+
+
+def test_no_gradient_at_all_gives_finite_weights(rowwise):
+    for part in rowwise(tf.zeros([1, 256, 6])):
+        assert np.isfinite(part).all()
+
+
+def test_works_in_a_graph_of_unknown_batch(rowwise):
+    compiled = tf.function(rowwise, input_signature=[tf.TensorSpec([None, 256, 6])])
+    delta = tf.random.stateless_normal([2, 256, 6], [1, 2])
+    for ours, expected in zip(compiled(delta), rowwise(delta)):
+        np.testing.assert_allclose(ours, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", ["", "columnwise", None])
+def test_unknown_layout(layout):
+    with pytest.raises(InputError, match="layout.*give one of rowwise, flat"):
+        MetaLearner(layout)
