@@ -28,10 +28,11 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     flags.DEFINE_string("out", "demo_output", "Output folder.", flag_values=values)
     flags.DEFINE_enum("variant", "mlt", config.VARIANTS, "The tracker (Table 2).", flag_values=values)
+    flags.DEFINE_string("picture", None, "Also write the README's picture to this PNG.", flag_values=values)
     flags.DEFINE_string("weights", None, "Weight file; the bundled one if not given.", flag_values=values)
 
 
-def track_clip(tracker, truth_xywh: np.ndarray, writer: track_output.TrackWriter) -> tuple[list, list]:
+def track_clip(tracker, truth_xywh: np.ndarray, writer: track_output.TrackWriter) -> tuple[list, list, list]:
     """Tracks the bundled clip from its first box.
 
     Args:
@@ -40,19 +41,18 @@ def track_clip(tracker, truth_xywh: np.ndarray, writer: track_output.TrackWriter
       writer: Takes every frame.
 
     Returns:
-      (N states, the updates).
+      (N states, the updates, the annotated frames).
     """
-    states, updates = [], []
+    states, updates, pictures = [], [], []
     with video.open_source(str(CLIP)) as source, writer:
         for frame in tqdm.tqdm(source.frames(), total=len(truth_xywh), unit=" frames", disable=None):
             state = tracker.update(frame.image) if states else tracker.init(frame.image, truth_xywh[0])
             states.append(state)
             if state.updated:
                 updates.append(tracker.last_update)
-            writer.add(
-                frame, state, drawing.annotate(frame.image, state.box_xywh, frame.index, state.score, state.lost)
-            )
-    return states, updates
+            pictures.append(drawing.annotate(frame.image, state.box_xywh, frame.index, state.score, state.lost))
+            writer.add(frame, state, pictures[-1])
+    return states, updates, pictures
 
 
 def report(states: list, updates: list, truth_xywh: np.ndarray, files: list) -> bool:
@@ -83,11 +83,15 @@ def demo(options: flags.FlagValues) -> bool:
 
     tracker = Tracker.load(options.variant, options.weights)
     writer = track_output.TrackWriter(folder, {"input": str(CLIP), "variant": options.variant, "fps": 25.0})
-    states, updates = track_clip(tracker, truth_xywh, writer)
+    states, updates, pictures = track_clip(tracker, truth_xywh, writer)
     files = writer.files()
     if updates:
         files.append(folder / "updates.png")
         update_figure.write_figure(files[-1], updates)
+    if updates and options.picture:
+        every = len(pictures) // 4
+        update_figure.write_picture(options.picture, pictures[every // 2 :: every][:4], updates[-1])
+        files.append(options.picture)
     return report(states, updates, truth_xywh, files)
 
 

@@ -7,6 +7,7 @@ Run it again to go on from the last checkpoint. The recipe of the shipped weight
 
 import functools
 import sys
+from collections.abc import Callable
 
 import tensorflow as tf
 from absl import app, flags, logging
@@ -83,9 +84,9 @@ def make_optimizers() -> tuple:
     )
 
 
-def make_train_step(network: MatchingNetwork, optimizers: tuple):
-    """Returns the compiled update."""
-    loss_of = matching_loss.pair_loss if FLAGS.batches == "pairs" else matching_loss.context_loss
+def make_train_step(network: MatchingNetwork, optimizers: tuple, batches: str, clip_norm: float) -> Callable:
+    """Returns the compiled update, which takes a batch of the kind `batches` and returns scalars."""
+    loss_of = matching_loss.pair_loss if batches == "pairs" else matching_loss.context_loss
     response = [network.scale, network.bias]
     others = [v for v in network.trainable_variables if all(v is not r for r in response)]
     for optimizer, variables in zip(optimizers, (others, response)):
@@ -97,8 +98,8 @@ def make_train_step(network: MatchingNetwork, optimizers: tuple):
             loss = loss_of(network, *batch)
         gradients = tape.gradient(loss, others + response)
         norm = tf.linalg.global_norm(gradients)
-        if FLAGS.clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, FLAGS.clip_norm, norm)
+        if clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, clip_norm, norm)
         optimizers[0].apply_gradients(zip(gradients[: len(others)], others))
         optimizers[1].apply_gradients(zip(gradients[len(others) :], response))
         return {"loss": loss, "gradient_norm": norm, "scale": network.scale, "bias": network.bias}
@@ -111,7 +112,7 @@ def train():
     tf.keras.utils.set_random_seed(FLAGS.seed)
     network = MatchingNetwork(FLAGS.channels, FLAGS.bfloat16)
     optimizers = make_optimizers()
-    train_step = make_train_step(network, optimizers)
+    train_step = make_train_step(network, optimizers, FLAGS.batches, FLAGS.clip_norm)
     run = training.Run(FLAGS.run_dir, FLAGS.flag_values_dict(), network=network, optimizers=list(optimizers))
     if FLAGS.start_from and int(run.step) == 0:
         weights.start_from(network, FLAGS.start_from)

@@ -10,6 +10,7 @@ makes a step ten times faster; the recipe of the shipped weights is in WORKSPACE
 import functools
 import os
 import sys
+from collections.abc import Callable
 
 import tensorflow as tf
 from absl import app, flags, logging
@@ -58,21 +59,28 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
 
 
-def make_train_step(network, meta_learner, adaptation, optimizer):
-    """Returns the compiled update of theta, gain and offset (Eq. 7)."""
+def make_train_step(
+    network: MatchingNetwork,
+    meta_learner: MetaLearner,
+    adaptation: Adaptation,
+    optimizer: tf.keras.optimizers.Optimizer,
+    label_radius: float,
+    distractors: float,
+) -> Callable:
+    """Returns the compiled update of theta, gain and offset (Eq. 7); it returns scalars."""
     variables = meta_learner.trainable_variables + adaptation.trainable_variables
     optimizer.build(variables)
 
     @tf.function
     def train_step(phi_x, phi_z, shift, phi_delta):
-        y = labels.response_label(shift, FLAGS.label_radius)  # [B, M', 17, 17]
-        delta = gradients.loss_gradient(network, phi_x, phi_delta, labels.centred_label(FLAGS.label_radius))
+        y = labels.response_label(shift, label_radius)  # [B, M', 17, 17]
+        delta = gradients.loss_gradient(network, phi_x, phi_delta, labels.centred_label(label_radius))
         with tf.GradientTape() as tape:
             layer = meta_loss.adapted_layer(network, meta_learner, adaptation, delta, training=True)
             fit = tf.reduce_mean(meta_loss.context_set_loss(network, layer, phi_x, phi_z, y))
             loss = fit
-            if FLAGS.distractors:
-                loss += FLAGS.distractors * meta_loss.distractor_loss(network, layer, phi_x, phi_z[:, :4])
+            if distractors:
+                loss += distractors * meta_loss.distractor_loss(network, layer, phi_x, phi_z[:, :4])
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
         gates = layer.gates
         return {
@@ -123,7 +131,7 @@ def train():
     optimizer = tf.keras.optimizers.Adam(
         training.schedule(FLAGS.schedule, FLAGS.learning_rate, FLAGS.steps, FLAGS.warmup)
     )
-    train_step = make_train_step(network, meta_learner, adaptation, optimizer)
+    train_step = make_train_step(network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors)
     parts = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer}
     run = training.Run(FLAGS.run_dir, FLAGS.flag_values_dict(), **parts)
     source = make_source(network)

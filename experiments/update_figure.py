@@ -14,6 +14,49 @@ def movement(update: Update) -> float:
     return float(np.mean(np.abs(update.after - update.before)))
 
 
+def write_picture(path: pathlib.Path, frames: list[np.ndarray], update: Update) -> None:
+    """Writes the README's picture: annotated frames, and below each a context with its maps before and after.
+
+    Args:
+      path: The PNG.
+      frames: Four or so annotated RGB frames.
+      update: The update whose contexts are shown, spread over its M.
+    """
+    pyplot = _pyplot()
+    n = len(frames)
+    chosen = np.linspace(0, len(update.contexts) - 1, n).round().astype(int)
+    figure, axes = pyplot.subplots(4, n, figsize=(2.4 * n, 8.4), dpi=100, height_ratios=[0.78, 1, 1, 1])
+    limits = {"vmin": update.before.min(), "vmax": max(update.before.max(), update.after.max()), "cmap": "viridis"}
+    for column, index in enumerate(chosen):
+        images = (frames[column], update.contexts[index], update.before[index], update.after[index])
+        for cell, image in zip(axes[:, column], images, strict=True):
+            cell.imshow(image, **({} if image.ndim == 3 else limits))
+    _bare(axes)
+    for row, name in zip(axes, ("tracked", "context z", "before the update", "after it"), strict=True):
+        row[0].set_ylabel(name)
+    figure.subplots_adjust(left=0.04, right=0.995, top=0.995, bottom=0.005, wspace=0.03, hspace=0.03)
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+def _pyplot():
+    """Imports matplotlib's pyplot only where something is drawn, for files alone."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def _bare(axes) -> None:
+    for cell in axes.flat:
+        cell.set_xticks([])
+        cell.set_yticks([])
+        for spine in cell.spines.values():
+            spine.set_visible(False)
+
+
 def write_figure(path: pathlib.Path, updates: list[Update]) -> None:
     """Writes a PNG with three rows for each update: contexts, similarity before, similarity after.
 
@@ -21,11 +64,7 @@ def write_figure(path: pathlib.Path, updates: list[Update]) -> None:
       path: The PNG.
       updates: At least one update.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
+    pyplot = _pyplot()
     low = min(min(u.before.min(), u.after.min()) for u in updates)
     high = max(max(u.before.max(), u.after.max()) for u in updates)
     figure, axes = pyplot.subplots(3 * len(updates), COLUMNS, figsize=(1.5 * COLUMNS, 4.9 * len(updates)), dpi=110)
@@ -38,11 +77,7 @@ def write_figure(path: pathlib.Path, updates: list[Update]) -> None:
         for row, name in zip(block, ("contexts z", "before", "after"), strict=True):
             row[0].set_ylabel(name)
         block[0][0].set_title(f"update after frame {update.frame}: moved by {movement(update):.3f}", loc="left")
-    for cell in axes.flat:
-        cell.set_xticks([])
-        cell.set_yticks([])
-        for spine in cell.spines.values():
-            spine.set_visible(False)
+    _bare(axes)
     figure.subplots_adjust(left=0.04, right=0.93, top=0.96, bottom=0.02, wspace=0.04, hspace=0.16)
     figure.colorbar(shown, cax=figure.add_axes([0.945, 0.1, 0.012, 0.8]), label="similarity (mean cosine)")
     figure.savefig(path)

@@ -180,8 +180,9 @@ def test_video_that_came_out_short_is_not_passed_off_as_whole(tmp_path, monkeypa
 
 def test_full_disk_is_said_and_what_is_there_stays_incomplete(tmp_path):
     writer = track_output.TrackWriter(tmp_path, META)
-    with pytest.raises(InputError, match="cannot be written .*free some space"), writer:
-        writer._boxes = pathlib.Path("/dev/full").open("w", buffering=1)
+    full_disk = pytest.raises(InputError, match="cannot be written .*free some space")
+    with open("/dev/full", "w", buffering=1) as full, full_disk, writer:
+        writer._boxes = full
         writer.add(Frame(0, "frame 0", picture(), 1.0), State(np.float32([1, 2, 3, 4])), picture())
     assert not writer.complete
 
