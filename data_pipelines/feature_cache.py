@@ -53,6 +53,7 @@ def build(folder: str, key: dict, targets: list, sampler: Sampler, views: tuple,
       InputError: The folder holds a cache of another key.
     """
     index_path = os.path.join(folder, "index.json")
+    key = json.loads(json.dumps(key))  # As it comes back from the file.
     if os.path.exists(index_path):
         with open(index_path) as file:
             if json.load(file)["key"] != key:
