@@ -15,6 +15,8 @@ MATCHING_CHANNELS = 192  # Channels of w5 (Sec. 3.2.2).
 TARGET_CHANNELS = 32  # Channels of w_target (Sec. 3.2.2).
 BASELINE_CHANNELS = MATCHING_CHANNELS + TARGET_CHANNELS  # Channels of w5 in MLT-mt and MLT-mt+ft (Sec. 4.2.1).
 VARIANTS = ("mlt", "mlt_mt", "mlt_mt_ft")  # Table 2.
+# (similarity + 1) / 2; similarity where it is positive, else 0; the sigmoid of the response.
+PENALISED = ("similarity", "positive", "sigmoid")
 LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.
 
 
@@ -31,7 +33,7 @@ class TrackerConfig:
     samples: int = 8  # M: contexts in one update.
     memory: int = 64  # K [ours]: contexts kept; the oldest leaves first.
     keep_first: bool = True  # [ours] The first frame's context is always among the M.
-    penalise: str = "similarity"  # [ours] What the penalties multiply: (similarity + 1) / 2, or "sigmoid".
+    penalise: str = "similarity"  # [ours] What the penalties multiply; see PENALISED.
     lost_below: float = 0.35  # [ours] `lost` labels frames whose similarity is lower; it changes nothing.
     bfloat16: bool = False  # [ours] The trunk computes in bfloat16: twice as fast where the processor has it.
     finetune_interval: int = 50  # MLT-mt+ft: frames between two updates (Sec. 4.2.1).
@@ -44,8 +46,10 @@ class TrackerConfig:
                 raise InputError(
                     f"{name}={getattr(self, name)} in the tracker's settings: give a whole number from 1 up"
                 )
-        if self.penalise not in ("similarity", "sigmoid"):
-            raise InputError(f"penalise={self.penalise!r} in the tracker's settings: give 'similarity' or 'sigmoid'")
+        if self.penalise not in PENALISED:
+            raise InputError(
+                f"penalise={self.penalise!r} in the tracker's settings: give one of {', '.join(PENALISED)}"
+            )
         if self.scale_step <= 1 or not 0 <= self.window_influence <= 1:
             raise InputError("scale_step must exceed 1 and window_influence lie in 0..1 in the tracker's settings")
 

@@ -132,10 +132,11 @@ class TrackingSteps(tf.Module):
     def _peak(self, similarity):
         """Returns the best scale's index, the peak's offset in crop pixels [2] and the similarity there."""
         up = tf.einsum("ui,sij,vj->suv", self._upsampling, similarity, self._upsampling)  # [S, 272, 272]
-        if self._settings.penalise == "similarity":
-            quality = (up + 1) / 2
-        else:
-            quality = tf.sigmoid(self._network.respond(up))
+        quality = {
+            "similarity": lambda: (up + 1) / 2,
+            "positive": lambda: tf.nn.relu(up),
+            "sigmoid": lambda: tf.sigmoid(self._network.respond(up)),
+        }[self._settings.penalise]()
         penalised = quality * self._scale_penalties[:, None, None] * self._window
         flat = tf.argmax(tf.reshape(penalised, [-1]), output_type=tf.int32)
         best, row, column = flat // UPSAMPLED**2, flat // UPSAMPLED % UPSAMPLED, flat % UPSAMPLED
