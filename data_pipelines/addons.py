@@ -1,11 +1,14 @@
 """Every use of tensorflow-addons, each with a plain TensorFlow equivalent that the tests compare it to."""
 
 import math
+import warnings
 
 import tensorflow as tf
 
 try:
-    import tensorflow_addons as tfa
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # It announces its own end of life at every import.
+        import tensorflow_addons as tfa
 except ImportError:  # Not needed to track, and gone with TensorFlow 2.16.
     tfa = None
 

@@ -56,7 +56,8 @@ def build(folder: str, key: dict, targets: list, sampler: Sampler, views: tuple,
     key = json.loads(json.dumps(key))  # As it comes back from the file.
     if os.path.exists(index_path):
         with open(index_path) as file:
-            if json.load(file)["key"] != key:
+            index = json.load(file)
+            if index["key"] != key or index.get("names") != [target.name for target in targets]:
                 raise InputError(f"feature cache {folder} was made from other weights or data: give another folder")
         return load(folder)
     os.makedirs(folder, exist_ok=True)

@@ -11,6 +11,8 @@ import numpy as np
 from mlt_tf.boxes import xyxy_to_xywh
 from mlt_tf.errors import InputError
 
+SPLITS = {"train": "train", "validation": "val"}  # Name: folder.
+
 
 @dataclasses.dataclass(frozen=True)
 class Trajectory:
@@ -49,7 +51,7 @@ def read_vid(root: str, split: str, scenes: dict | None = None) -> list:
     Raises:
       InputError: The layout is not there, or an annotation is malformed.
     """
-    base = _folder(root, "VID", {"train": "train", "validation": "val"}[split])
+    base = _folder(root, "VID", split)
     trajectories = []
     for folder, _, files in sorted(os.walk(base)):
         annotations = sorted(f for f in files if f.endswith(".xml"))
@@ -64,7 +66,7 @@ def read_vid(root: str, split: str, scenes: dict | None = None) -> list:
 
 def read_det(root: str, split: str) -> list:
     """Reads the still images of ILSVRC DET, each annotated object as a trajectory of one frame."""
-    base = _folder(root, "DET", {"train": "train", "validation": "val"}[split])
+    base = _folder(root, "DET", split)
     trajectories = []
     for folder, _, files in sorted(os.walk(base)):
         for file in sorted(f for f in files if f.endswith(".xml")):
@@ -88,6 +90,9 @@ def read_scenes(path: str) -> dict:
 
 
 def _folder(root, kind, split):
+    if split not in SPLITS:
+        raise InputError(f"split {split!r}: give one of {', '.join(SPLITS)}")
+    split = SPLITS[split]
     base = os.path.join(root, "Annotations", kind, split)
     if not os.path.isdir(base):
         raise InputError(

@@ -15,7 +15,7 @@ from absl import app, flags
 
 from data_pipelines import sequences, video
 from experiments import drawing, track_output
-from mlt_tf import boxes, config
+from mlt_tf import boxes
 from mlt_tf.errors import InputError
 
 CLIP = pathlib.Path(__file__).parent / "assets" / "demo.mp4"
@@ -27,7 +27,6 @@ REQUIRED_UPDATES = 2
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     flags.DEFINE_string("out", "demo_output", "Output folder.", flag_values=values)
-    flags.DEFINE_enum("variant", "mlt", config.VARIANTS, "The tracker (Table 2).", flag_values=values)
     flags.DEFINE_string("picture", None, "Also write the README's picture to this PNG.", flag_values=values)
     flags.DEFINE_string("weights", None, "Weight file; the bundled one if not given.", flag_values=values)
 
@@ -81,13 +80,14 @@ def demo(options: flags.FlagValues) -> bool:
     from experiments import update_figure
     from mlt_tf.tracker import Tracker  # Here, so that bad input is said before TensorFlow starts.
 
-    tracker = Tracker.load(options.variant, options.weights)
-    writer = track_output.TrackWriter(folder, {"input": str(CLIP), "variant": options.variant, "fps": 25.0})
+    tracker = Tracker.load("mlt", options.weights)
+    writer = track_output.TrackWriter(folder, {"input": str(CLIP), "variant": "mlt", "fps": 25.0})
     states, updates, pictures = track_clip(tracker, truth_xywh, writer)
-    files = writer.files()
+    files, figure = writer.files(), folder / "updates.png"
+    figure.unlink(missing_ok=True)  # An earlier run's.
     if updates:
-        files.append(folder / "updates.png")
-        update_figure.write_figure(files[-1], updates)
+        files.append(figure)
+        update_figure.write_figure(figure, updates)
     if updates and options.picture:
         every = len(pictures) // 4
         update_figure.write_picture(options.picture, pictures[every // 2 :: every][:4], updates[-1])

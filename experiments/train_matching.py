@@ -71,6 +71,8 @@ def make_stream(sampler: sampling.Sampler, start_step: int) -> tf.data.Dataset:
     """Streams (x, z, y) or (z, shift, y) from a step on."""
     if FLAGS.batches == "pairs":
         return pairs.pair_stream(sampler, FLAGS.batch, start_step).map(pairs.with_label(FLAGS.label_radius))
+    if FLAGS.batch < 4 or FLAGS.batch % 2:
+        raise InputError(f"--batch={FLAGS.batch}: --batches=contexts needs an even number of contexts, at least 4")
     stream = pairs.context_stream(sampler, FLAGS.batch // 2, 2, start_step)
     label = pairs.with_label(FLAGS.label_radius)
     return stream.map(lambda z, shift: (z, *label(shift, shift)))
@@ -79,9 +81,8 @@ def make_stream(sampler: sampling.Sampler, start_step: int) -> tf.data.Dataset:
 def make_optimizers() -> tuple:
     """Makes Adam for the network and a faster one for the response's scale and bias."""
     rates = (FLAGS.learning_rate, FLAGS.learning_rate * FLAGS.response_rate)
-    return tuple(
-        tf.keras.optimizers.Adam(training.schedule(FLAGS.schedule, rate, FLAGS.steps, FLAGS.warmup)) for rate in rates
-    )
+    schedules = [training.schedule(FLAGS.schedule, rate, FLAGS.steps, FLAGS.warmup) for rate in rates]
+    return tuple(tf.keras.optimizers.Adam(training.Later(schedule, FLAGS.start_step)) for schedule in schedules)
 
 
 def make_train_step(network: MatchingNetwork, optimizers: tuple, batches: str, clip_norm: float) -> Callable:
@@ -117,8 +118,6 @@ def train():
     if FLAGS.start_from and int(run.step) == 0:
         weights.start_from(network, FLAGS.start_from)
         run.step.assign(FLAGS.start_step)
-        for optimizer in optimizers:
-            optimizer.iterations.assign(FLAGS.start_step)
     parent = {"start_from": weights.load_record(FLAGS.start_from)} if FLAGS.start_from else {}
     stream = make_stream(make_sampler(), int(run.step))
     run.loop(

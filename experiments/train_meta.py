@@ -81,13 +81,14 @@ def make_train_step(
             loss = fit
             if distractors:
                 loss += distractors * meta_loss.distractor_loss(network, layer, phi_x, phi_z[:, :4])
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
-        gates = layer.gates
+        gradient = tape.gradient(loss, variables)
+        optimizer.apply_gradients(zip(gradient, variables))
         return {
             "loss": loss,
             "fit": fit,
+            "gradient_norm": tf.linalg.global_norm(gradient),
             "gain": tf.reduce_mean(tf.abs(adaptation.gain)),
-            "gate": tf.reduce_mean(gates),
+            "gate": tf.reduce_mean(layer.gates),
         }
 
     return train_step
@@ -109,6 +110,8 @@ def make_source(network: MatchingNetwork):
     if FLAGS.stills_share:
         stills = [t for split in FLAGS.splits for t in trajectories.read_det(FLAGS.data_dir, split)]
     logging.info("%d trajectories of %d groups, %d stills", len(videos), len({t.group for t in videos}), len(stills))
+    if FLAGS.samples > FLAGS.contexts:
+        raise InputError("--samples exceeds --contexts: delta is made from the first M of the M' contexts")
     sizes = meta_sources.Sizes(FLAGS.batch, FLAGS.contexts, FLAGS.samples)
     augmentation = sampling.META
     sampler = sampling.Sampler(videos, stills, FLAGS.stills_share, augmentation, FLAGS.seed)
@@ -116,8 +119,11 @@ def make_source(network: MatchingNetwork):
         return meta_sources.ImageSource(network, sampler, sizes)
     if not FLAGS.cache_dir:
         raise InputError("--features=cached needs --cache_dir: give a folder for the features")
+    if len(FLAGS.views) != 2 or not all(v.isdigit() and int(v) for v in FLAGS.views):
+        raise InputError(f"--views={','.join(FLAGS.views)}: give two counts, of a video and of a still, such as 24,6")
     views = tuple(int(v) for v in FLAGS.views)
-    key = {"matching": weights.checksum(FLAGS.matching), "splits": FLAGS.splits, "views": views, "stills": len(stills)}
+    key = {"matching": weights.checksum(FLAGS.matching), "splits": FLAGS.splits, "views": views}
+    key |= {"stills": len(stills), "bfloat16": FLAGS.bfloat16}
     return meta_sources.CachedSource(
         network, FLAGS.cache_dir, key, videos + stills, views, sizes, FLAGS.stills_share, FLAGS.jitter, FLAGS.seed
     )

@@ -2,6 +2,7 @@
 
 import glob
 import json
+import math
 import os
 import re
 import subprocess
@@ -17,10 +18,28 @@ from mlt_tf.errors import InputError
 def schedule(name: str, rate: float, steps: int, warmup: int):
     """Makes a learning-rate schedule: "constant" (the paper's) or "cosine" down to zero, after a linear warm-up."""
     if name == "constant":
-        return rate
+        if warmup:
+            raise InputError("--warmup goes with --schedule=cosine only: leave it out, or give that schedule")
+        return tf.keras.optimizers.schedules.CosineDecay(rate, steps, alpha=1.0)  # A checkpoint keeps a plain number.
     return tf.keras.optimizers.schedules.CosineDecay(
         rate / 50 if warmup else rate, steps - warmup, warmup_target=rate if warmup else None, warmup_steps=warmup
     )
+
+
+class Later(tf.keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that begins `start_step` steps in, for a run that starts from another one's weights."""
+
+    def __init__(self, inner: tf.keras.optimizers.schedules.LearningRateSchedule, start_step: int):
+        """Keeps the schedule; the optimizer's own count, which corrects Adam's moments, starts at 0."""
+        self._inner, self._start_step = inner, start_step
+
+    def __call__(self, step):
+        """Returns the rate of an optimizer's step."""
+        return self._inner(step + self._start_step)
+
+    def get_config(self) -> dict:
+        """Returns the constructor's arguments."""
+        return {"inner": self._inner, "start_step": self._start_step}
 
 
 class Run:
@@ -76,7 +95,7 @@ class Run:
 
         Args:
           batches: Iterable of batches, starting with that of the current step.
-          train_step: Takes a batch and returns a dict of scalars; "loss" must be finite.
+          train_step: Takes a batch and returns a dict of finite scalars, "loss" among them.
           steps: Total number of steps.
           max_minutes: Minutes after which to stop; 0 for no limit.
           export: Called with a path, `<run_dir>/weights/step-<n>.npz`, beside every checkpoint.
@@ -84,7 +103,7 @@ class Run:
           save_every: Steps between two checkpoints.
 
         Raises:
-          FloatingPointError: The loss is not finite; the last checkpoint stays.
+          FloatingPointError: A scalar is not finite; the last checkpoint stays.
         """
         logged = time.monotonic()
         sums, count = {}, 0
@@ -95,8 +114,9 @@ class Run:
             for name, value in scalars.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
             count += 1
-            if not sums["loss"] == sums["loss"] or sums["loss"] in (float("inf"), float("-inf")):
-                raise FloatingPointError(f"loss {float(scalars['loss'])} at step {step}: lower --learning_rate")
+            wrong = [f"{name} {float(value)}" for name, value in scalars.items() if not math.isfinite(value)]
+            if wrong:
+                raise FloatingPointError(f"{', '.join(wrong)} at step {step}: lower --learning_rate")
             if step % log_every == 0 or step == steps:
                 rate = count / (time.monotonic() - logged)
                 self._log(step, {**{n: v / count for n, v in sums.items()}, "steps_per_second": rate})
@@ -122,19 +142,21 @@ def loss_curve(folder: str, points: int = 40) -> list:
     """Reads a run's loss from its TensorBoard files: at most `points` pairs of [step, mean loss up to it]."""
     losses = {}
     for path in sorted(glob.glob(os.path.join(folder, "tensorboard", "events*"))):
-        for event in tf.compat.v1.train.summary_iterator(path):
+        records = tf.data.TFRecordDataset(path).ignore_errors()  # A killed run leaves half a record.
+        for record in records.as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
             for value in event.summary.value:
                 if value.tag == "loss":
                     losses[event.step] = float(tf.make_ndarray(value.tensor))
     steps = sorted(losses)
     every = max(1, -(-len(steps) // points))
-    return [[steps[i], round(losses[steps[i]], 4)] for i in range(every - 1, len(steps), every)]
+    return [[steps[i], round(losses[steps[i]], 4)] for i in range((len(steps) - 1) % every, len(steps), every)]
 
 
 def command() -> str:
     """Returns the command line of this process, with the last part of each path in it."""
     module = os.path.splitext(os.path.basename(sys.argv[0]))[0]
-    arguments = [re.sub(r"(^|=)/\S*/", r"\1", argument) for argument in sys.argv[1:]]
+    arguments = [re.sub(r"(^|=)/.*/(?=.)", r"\1", argument) for argument in sys.argv[1:]]
     return " ".join(["python -m experiments." + module, *arguments])
 
 

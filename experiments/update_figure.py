@@ -26,7 +26,8 @@ def write_picture(path: pathlib.Path, frames: list[np.ndarray], update: Update) 
     n = len(frames)
     chosen = np.linspace(0, len(update.contexts) - 1, n).round().astype(int)
     figure, axes = pyplot.subplots(4, n, figsize=(2.4 * n, 8.4), dpi=100, height_ratios=[0.78, 1, 1, 1])
-    limits = {"vmin": update.before.min(), "vmax": max(update.before.max(), update.after.max()), "cmap": "viridis"}
+    maps = np.stack([update.before, update.after])
+    limits = {"vmin": maps.min(), "vmax": maps.max(), "cmap": "viridis"}
     for column, index in enumerate(chosen):
         images = (frames[column], update.contexts[index], update.before[index], update.after[index])
         for cell, image in zip(axes[:, column], images, strict=True):

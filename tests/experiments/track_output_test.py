@@ -1,7 +1,6 @@
 """Tests of track_output: what a whole run leaves, what a broken one leaves, and how they meet in one folder."""
 
 import json
-import pathlib
 from typing import NamedTuple
 
 import cv2

@@ -1,0 +1,189 @@
+"""Tests of the matching network's training, by a few steps on a tiny ILSVRC."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags
+from tensorflow.python.framework import config as framework_config  # Only here can determinism be switched off.
+
+from experiments import train_matching
+from mlt_tf import config, weights
+
+ROOT = pathlib.Path(train_matching.__file__).resolve().parents[1]
+NORM_STATISTICS = ("moving_mean", "moving_variance")
+
+
+@pytest.fixture
+def deterministic_ops():
+    """Makes every operation repeat exactly, whatever the number of threads."""
+    tf.config.experimental.enable_op_determinism()
+    yield
+    framework_config.disable_op_determinism()
+
+
+def last_weights(run_dir, step):
+    """Returns a run's arrays of a step and their record; no later step may lie beside it."""
+    path = run_dir / "weights" / f"step-{step:06d}.npz"
+    assert sorted((run_dir / "weights").glob("*.npz"))[-1] == path
+    return weights.load(str(path)), weights.load_record(str(path))
+
+
+def initial_weights(seed, channels=config.MATCHING_CHANNELS):
+    """Returns the arrays that a run of this seed starts from."""
+    tf.keras.utils.set_random_seed(seed)
+    arrays = weights.collect(train_matching.MatchingNetwork(channels))
+    return {name: array.astype(np.float16).astype(np.float32) for name, array in arrays.items()}
+
+
+@pytest.fixture(scope="module")
+def base_file(tmp_path_factory):
+    """Returns a weight file of 192 channels, untrained but for the statistics of the last layer."""
+    arrays = initial_weights(seed=42)
+    arrays["norm5/moving_mean"] = np.linspace(-0.2, 0.2, config.MATCHING_CHANNELS, dtype=np.float32)
+    path = tmp_path_factory.mktemp("base") / "base.npz"
+    weights.save(str(path), arrays, {"step": 10, "seed": 42})
+    return path
+
+
+def test_defaults_are_the_papers():
+    values = flags.FlagValues()
+    train_matching.define_flags(values)
+    values(["train_matching", "--data_dir=d", "--run_dir=r"])
+    expected = {
+        "steps": 95000, "learning_rate": 1e-4, "schedule": "constant", "warmup": 0, "batch": 8, "batches": "pairs",
+        "channels": 192, "max_gap": 100, "label_radius": 2.0, "response_rate": 20.0, "clip_norm": 0.0,
+        "splits": ["train"], "stills_share": 0.0, "augmentation": "shift", "scenes": None, "start_from": None,
+        "start_step": 0, "bfloat16": False, "max_minutes": 0.0,
+    }  # fmt: skip
+    assert {name: values[name].value for name in expected} == expected
+
+
+@pytest.mark.parametrize("missing", ["data_dir", "run_dir"])
+def test_folders_are_required(missing):
+    values = flags.FlagValues()
+    train_matching.define_flags(values)
+    given = {"data_dir", "run_dir"} - {missing}
+    with pytest.raises(flags.IllegalFlagValueError, match=missing):
+        values(["train_matching", *(f"--{name}=x" for name in given)])
+
+
+@pytest.mark.parametrize(
+    ("batches", "batch", "options"),
+    [
+        ("pairs", 2, {}),
+        ("contexts", 4, {"augmentation": "strong", "stills_share": 0.5, "clip_norm": 1.0, "bfloat16": True}),
+    ],
+)
+def test_two_steps_change_every_weight_and_leave_a_record(ilsvrc, tmp_path, run_binary, batches, batch, options):
+    run_dir = tmp_path / "run"
+    run_binary(
+        train_matching, data_dir=ilsvrc, run_dir=run_dir, batches=batches, batch=batch, steps=2, learning_rate=0.01,
+        seed=5, **options,
+    )  # fmt: skip
+    arrays, record = last_weights(run_dir, 2)
+    start = initial_weights(seed=5)
+    assert arrays.keys() == start.keys()
+    for name, array in arrays.items():
+        assert np.isfinite(array).all() and np.abs(array - start[name]).max() > 1e-3, name
+    assert record["sha256"] == weights.checksum(str(run_dir / "weights" / "step-000002.npz"))
+    assert (record["step"], record["seed"]) == (2, 5)
+    assert [step for step, _ in record["loss_curve"]] == [2] and 0 < record["loss_curve"][0][1] < 10
+    assert record["commit"] == train_matching.training.commit()
+    command = f"python -m experiments.train_matching --data_dir={ilsvrc.name} --run_dir=run --batches={batches} "
+    assert record["command"].startswith(command) and "/" not in record["command"]
+    assert list((run_dir / "tensorboard").iterdir()) and (run_dir / "flags.json").is_file()
+
+
+def test_response_learns_at_a_rate_of_its_own(ilsvrc, tmp_path, run_binary):
+    options = {"data_dir": ilsvrc, "run_dir": tmp_path / "run", "batch": 1, "response_rate": 100.0}
+    run_binary(train_matching, steps=1, learning_rate=1e-3, **options)
+    first, _ = last_weights(tmp_path / "run", 1)
+    start = initial_weights(seed=0)
+    for name in ("scale", "bias"):  # Adam's first step is the rate itself.
+        assert abs(first[name] - start[name]) == pytest.approx(0.1, rel=0.05)
+    moved = np.abs(first["w5"] - start["w5"])
+    assert 0.9e-3 < np.median(moved) < 1.1e-3 and moved.max() < 2e-3
+    run_binary(train_matching, steps=2, learning_rate=1e-8, **options)
+    second, _ = last_weights(tmp_path / "run", 2)
+    for name in ("scale", "bias", "w5"):  # A lower rate holds from the resumed step on.
+        np.testing.assert_allclose(second[name], first[name], atol=2e-4, err_msg=name)
+
+
+def test_resumed_run_ends_as_an_uninterrupted_one(ilsvrc, tmp_path, run_binary, deterministic_ops):
+    options = {
+        "data_dir": ilsvrc, "batches": "contexts", "batch": 4, "steps": 3, "learning_rate": 0.01, "schedule": "cosine",
+        "warmup": 1, "augmentation": "strong", "stills_share": 0.5,
+    }  # fmt: skip
+    run_binary(train_matching, run_dir=tmp_path / "whole", **options)
+    run_binary(train_matching, run_dir=tmp_path / "parts", max_minutes=1e-9, **options)
+    first, _ = last_weights(tmp_path / "parts", 1)
+    run_binary(train_matching, run_dir=tmp_path / "parts", **options)
+    whole, _ = last_weights(tmp_path / "whole", 3)
+    parts, _ = last_weights(tmp_path / "parts", 3)
+    assert np.abs(whole["w5"] - first["w5"]).max() > 1e-3
+    for name, array in whole.items():
+        np.testing.assert_array_equal(parts[name], array, err_msg=name)
+
+
+def test_wider_network_starts_from_a_narrower_file(ilsvrc, tmp_path, run_binary, base_file):
+    run_binary(
+        train_matching, data_dir=ilsvrc, run_dir=tmp_path / "run", batch=1, channels=224, start_from=base_file,
+        start_step=10, steps=11, learning_rate=1e-6, seed=5,
+    )  # fmt: skip
+    arrays, record = last_weights(tmp_path / "run", 11)
+    base, start = weights.load(str(base_file)), initial_weights(5, channels=224)
+    assert arrays["w5"].shape == (256, 224)
+    for name, array in arrays.items():  # A step of 1e-6 is lost in float16; statistics move by 1%.
+        if not name.endswith(NORM_STATISTICS):
+            expected = np.array(start[name])
+            expected[tuple(slice(0, n) for n in base[name].shape)] = base[name]
+            np.testing.assert_allclose(array, expected, atol=2e-4, rtol=2e-3, err_msg=name)
+    np.testing.assert_allclose(arrays["norm5/moving_mean"][:192], base["norm5/moving_mean"], atol=0.05)
+    assert np.abs(arrays["w5"][:, :192] - start["w5"][:, :192]).max() > 0.05
+    assert record["start_from"] == weights.load_record(str(base_file))
+
+
+def test_start_counts_only_once(ilsvrc, tmp_path, run_binary, base_file):
+    options = {"data_dir": ilsvrc, "run_dir": tmp_path / "run", "batch": 1, "start_step": 10, "learning_rate": 1e-3}
+    run_binary(train_matching, steps=11, start_from=base_file, **options)
+    first, _ = last_weights(tmp_path / "run", 11)
+    zeros = {name: np.zeros_like(array) for name, array in first.items()}
+    weights.save(str(tmp_path / "zeros.npz"), zeros, {})
+    run_binary(train_matching, steps=12, start_from=tmp_path / "zeros.npz", **options)
+    second, record = last_weights(tmp_path / "run", 12)
+    assert record["step"] == 12 and np.abs(first["w5"]).max() > 0.1
+    np.testing.assert_allclose(second["w5"], first["w5"], atol=0.01)
+
+
+def test_damaged_start_is_refused(ilsvrc, tmp_path, run_binary):
+    (tmp_path / "base.npz").write_bytes(b"not a weight file")
+    with pytest.raises(SystemExit, match="train_matching: error: .*base.npz cannot be read"):
+        run_binary(train_matching, data_dir=ilsvrc, run_dir=tmp_path / "run", start_from=tmp_path / "base.npz")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"splits": "train,val"}, "split 'val': give one of train, validation"),
+        ({"batches": "contexts", "batch": 2}, "--batch=2: .* at least 4"),
+        ({"batches": "contexts", "batch": 5}, "--batch=5: .* even"),
+    ],
+)
+def test_options_that_make_no_batch_are_refused(ilsvrc, tmp_path, run_binary, options, message):
+    with pytest.raises(SystemExit, match=f"train_matching: error: {message}"):
+        run_binary(train_matching, data_dir=ilsvrc, run_dir=tmp_path / "run", steps=1, **options)
+
+
+def test_missing_data_ends_in_one_line_and_exit_code_1(tmp_path):
+    arguments = [f"--data_dir={tmp_path}", f"--run_dir={tmp_path}/run"]
+    command = [sys.executable, "-W", "ignore::UserWarning", "-m", "experiments.train_matching", *arguments]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1 and done.stdout == ""
+    expected = f"train_matching: error: no folder {tmp_path}/Annotations/VID/train: give the ILSVRC folder"
+    assert done.stderr.startswith(expected) and done.stderr.count("\n") == 1

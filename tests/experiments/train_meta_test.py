@@ -1,0 +1,154 @@
+"""Tests of the meta-learner's training, by a few steps on a tiny ILSVRC."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags
+
+from experiments import meta_sources, train_meta
+from mlt_tf import pretrained, weights
+from mlt_tf.matching import MatchingNetwork
+
+
+def write_matching(folder, seed):
+    """Writes an untrained matching network and returns its file."""
+    tf.keras.utils.set_random_seed(seed)
+    path = folder / f"matching{seed}.npz"
+    weights.save(str(path), weights.collect(MatchingNetwork()), {"step": 95000, "seed": seed})
+    return path
+
+
+@pytest.fixture(scope="module")
+def matching(tmp_path_factory):
+    """Returns the weight file of a matching network."""
+    return write_matching(tmp_path_factory.mktemp("matching"), 1)
+
+
+@pytest.fixture
+def options(ilsvrc, matching, tmp_path, monkeypatch):
+    """Returns flags of a small cached training, whose held-out loss is a mean over two batches."""
+    monkeypatch.setattr(meta_sources, "HELD_OUT_BATCHES", 2)
+    return {
+        "data_dir": ilsvrc, "matching": matching, "run_dir": tmp_path / "run", "cache_dir": tmp_path / "cache",
+        "features": "cached", "views": "2,2", "contexts": 3, "samples": 2, "batch": 2, "learning_rate": 0.01, "seed": 3,
+        "stills_share": 0.5,
+    }  # fmt: skip
+
+
+def last_weights(run_dir, step):
+    """Returns a run's arrays of a step and their record; no later step may lie beside it."""
+    path = run_dir / "weights" / f"step-{step:06d}.npz"
+    assert sorted((run_dir / "weights").glob("*.npz"))[-1] == path
+    return weights.load(str(path)), weights.load_record(str(path))
+
+
+def part(arrays, prefix):
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def test_defaults_are_the_papers():
+    values = flags.FlagValues()
+    train_meta.define_flags(values)
+    values(["train_meta", "--data_dir=d", "--matching=m", "--run_dir=r"])
+    expected = {
+        "steps": 11000, "learning_rate": 1e-4, "schedule": "constant", "warmup": 0, "batch": 8, "contexts": 16,
+        "samples": 8, "splits": ["validation"], "label_radius": 2.0, "distractors": 0.0, "layout": "rowwise",
+        "features": "images", "scenes": None, "stills_share": 0.0, "bfloat16": False, "max_minutes": 0.0,
+    }  # fmt: skip
+    assert {name: values[name].value for name in expected} == expected
+
+
+@pytest.mark.parametrize("missing", ["data_dir", "matching", "run_dir"])
+def test_inputs_are_required(missing):
+    values = flags.FlagValues()
+    train_meta.define_flags(values)
+    given = {"data_dir", "matching", "run_dir"} - {missing}
+    with pytest.raises(flags.IllegalFlagValueError, match=missing):
+        values(["train_meta", *(f"--{name}=x" for name in given)])
+
+
+def test_cached_training_exports_a_tracker_and_reuses_its_cache(options, matching, tmp_path, run_binary):
+    run_binary(train_meta, steps=1, **options)
+    first, record = last_weights(tmp_path / "run", 1)
+    assert list(record["held_out_loss"]) == ["unadapted", "own_delta", "anothers_delta", "mean_delta"]
+    assert all(0 < loss < 20 for loss in record["held_out_loss"].values())
+    assert (record["step"], record["seed"], record["layout"]) == (1, 3, "rowwise")
+    assert record["matching"] == weights.load_record(str(matching))
+    assert f"train_meta --steps=1 --data_dir={options['data_dir'].name} --matching=" in record["command"]
+    assert str(tmp_path) not in str(record)
+    cache = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
+    assert cache.keys() == {"features.npy", "index.json"}
+    features = np.load(tmp_path / "cache" / "features.npy", mmap_mode="r")
+    assert features.shape == (2 * (3 + 4), 32, 32, 256) and np.isfinite(features[0]).all()
+
+    run_binary(train_meta, steps=2, **options)
+    second, _ = last_weights(tmp_path / "run", 2)
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()} == cache
+    for name in ("gain", "offset"):
+        assert np.abs(second[f"adaptation/{name}"] - first[f"adaptation/{name}"]).max() > 1e-3
+    theta = part(first, "meta_learner/")
+    assert len(theta) == 8
+    for name, array in part(second, "meta_learner/").items():
+        assert np.abs(array - theta[name]).max() > 1e-3, name
+    for name in ("trunk_mean", "trunk_covariance"):
+        np.testing.assert_array_equal(second[f"adaptation/{name}"], first[f"adaptation/{name}"])
+    assert np.trace(first["adaptation/trunk_covariance"]) > 0 and (first["adaptation/trunk_mean"] > 0).mean() > 0.5
+
+    given = weights.load(str(matching))
+    for arrays in (first, second):
+        frozen = part(arrays, "matching/")
+        assert frozen.keys() == given.keys()
+        for name, array in given.items():
+            np.testing.assert_array_equal(frozen[name], array, err_msg=name)
+
+    networks = pretrained.load("mlt", str(tmp_path / "run" / "weights" / "step-000002.npz"))
+    np.testing.assert_array_equal(networks.matching.w5, given["w5"])
+    np.testing.assert_array_equal(networks.adaptation.gain, second["adaptation/gain"])
+    np.testing.assert_array_equal(networks.meta_learner.hidden1.kernel, second["meta_learner/hidden1/kernel"])
+
+
+def test_cache_of_other_weights_is_refused(options, tmp_path, run_binary):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "index.json").write_text('{"key": {"matching": "another checksum"}}')
+    with pytest.raises(SystemExit, match="train_meta: error: feature cache .* other weights") as caught:
+        run_binary(train_meta, steps=1, **options)
+    assert "\n" not in caught.value.code and not (tmp_path / "cache" / "features.npy").exists()
+
+
+def test_images_pass_through_the_trunk_in_the_papers_way(options, matching, tmp_path, run_binary):
+    images = {name: value for name, value in options.items() if name not in ("cache_dir", "views", "stills_share")}
+    run_binary(train_meta, steps=1, **{**images, "features": "images", "distractors": 0.5})
+    arrays, record = last_weights(tmp_path / "run", 1)
+    assert record["held_out_loss"] == {} and record["step"] == 1
+    assert np.abs(arrays["adaptation/gain"] - 0.3).max() > 5e-3
+    networks = pretrained.load("mlt", str(tmp_path / "run" / "weights" / "step-000001.npz"))
+    np.testing.assert_array_equal(networks.adaptation.gain, arrays["adaptation/gain"])
+    np.testing.assert_array_equal(networks.matching.w5, weights.load(str(matching))["w5"])
+
+
+def test_cached_features_need_a_folder(options, run_binary):
+    del options["cache_dir"]
+    with pytest.raises(SystemExit, match="train_meta: error: --features=cached needs --cache_dir"):
+        run_binary(train_meta, steps=1, **options)
+
+
+@pytest.mark.parametrize("features", ["cached", "images"])
+def test_more_samples_than_contexts_are_refused(options, run_binary, features):
+    with pytest.raises(SystemExit, match="train_meta: error: --samples exceeds --contexts"):
+        run_binary(train_meta, steps=1, **{**options, "features": features, "samples": 4})
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [("matching", "no weight file"), ("data_dir", "no folder .*Annotations/VID/val: give the ILSVRC folder")],
+)
+def test_missing_input_ends_in_one_line(options, tmp_path, run_binary, flag, message):
+    with pytest.raises(SystemExit, match=f"train_meta: error: {message}") as caught:
+        run_binary(train_meta, steps=1, **{**options, flag: tmp_path / "nothing"})
+    assert "\n" not in caught.value.code and str(tmp_path / "nothing") in caught.value.code
+
+
+def test_matching_network_of_another_width_is_refused(options, tmp_path, run_binary):
+    weights.save(str(tmp_path / "wide.npz"), weights.collect(MatchingNetwork(224)), {})
+    with pytest.raises(SystemExit, match="train_meta: error: weights of another network"):
+        run_binary(train_meta, steps=1, **{**options, "matching": tmp_path / "wide.npz"})
