@@ -176,7 +176,7 @@ def _motions(
     radius = 0.88 + 0.06 * np.sin(3 * wave + rng.uniform(0, 2 * np.pi))
     around = np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1)  # [N, 2], in (-1, 1)
 
-    scale, degrees = np.exp(-0.36 * np.sin(0.85 * wave)), lean * 25 * np.sin(1.1 * wave)
+    scale, degrees = np.exp(-0.25 * np.sin(0.85 * wave)), lean * 25 * np.sin(1.1 * wave)
     box = _bounds(target, _Motion(np.zeros_like(around), scale, degrees))
     free = np.asarray(size) - box[:, 2:] - 2 * _MARGIN
     centre = _MARGIN + free * (1 + around) / 2 - box[:, :2]
