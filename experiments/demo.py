@@ -90,7 +90,9 @@ def demo(options: flags.FlagValues) -> bool:
         update_figure.write_figure(figure, updates)
     if updates and options.picture:
         every = len(pictures) // 4
-        update_figure.write_picture(options.picture, pictures[every // 2 :: every][:4], updates[-1])
+        update_figure.write_picture(
+            options.picture, pictures[every // 2 :: every][:4], max(updates, key=update_figure.movement)
+        )
         files.append(options.picture)
     return report(states, updates, truth_xywh, files)
 
