@@ -24,5 +24,5 @@ def test_a_matching_run_becomes_a_baseline_with_its_record(tmp_path):
 def test_weights_of_another_variant_are_refused(tmp_path):
     run = str(tmp_path / "step-000002.npz")
     weights.save(run, weights.collect(MatchingNetwork(192)), {})
-    with pytest.raises(InputError, match="w5"):
+    with pytest.raises(InputError, match="of another network"):
         ship_weights.ship("mlt_mt", run, "", str(tmp_path / "mlt_mt.npz"))
