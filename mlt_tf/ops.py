@@ -32,6 +32,13 @@ def _align(gram: tf.Tensor, axis: int, kernel: int, size: int) -> tf.Tensor:
     return tf.reduce_sum(rows[index], axis)
 
 
+def _mean_over_exemplar(gram: tf.Tensor) -> tf.Tensor:
+    """Turns products of cells [A, B, hx, hz, wx, wz] into similarities [A, B, hz - hx + 1, wz - wx + 1]."""
+    hx, hz, wx, wz = gram.shape[2:]
+    rows = _align(gram, 2, hx, hz)  # [A, B, h, wx, wz]
+    return _align(rows, 3, wx, wz) / float(hx * wx)
+
+
 def correlate(x_features: tf.Tensor, z_features: tf.Tensor) -> tf.Tensor:
     """Cross-correlates exemplars with their contexts, averaged over the exemplar's cells (Eq. 1).
 
@@ -42,11 +49,7 @@ def correlate(x_features: tf.Tensor, z_features: tf.Tensor) -> tf.Tensor:
     Returns:
       similarity [B, M, hz - hx + 1, wz - wx + 1] in [-1, 1], the mean cosine.
     """
-    hx, wx = x_features.shape[1:3]
-    hz, wz = z_features.shape[2:4]
-    gram = tf.einsum("buvc,bmijc->bmuivj", x_features, z_features)  # [B, M, hx, hz, wx, wz]
-    rows = _align(gram, 2, hx, hz)  # [B, M, h, wx, wz]
-    return _align(rows, 3, wx, wz) / float(hx * wx)  # [B, M, h, w]
+    return _mean_over_exemplar(tf.einsum("buvc,bmijc->bmuivj", x_features, z_features))
 
 
 def correlate_all(x_features: tf.Tensor, z_features: tf.Tensor) -> tf.Tensor:
@@ -55,6 +58,4 @@ def correlate_all(x_features: tf.Tensor, z_features: tf.Tensor) -> tf.Tensor:
     Returns:
       similarity [A, B, h, w] in [-1, 1].
     """
-    a = tf.shape(x_features)[0]
-    contexts = tf.broadcast_to(z_features[None], tf.concat([[a], tf.shape(z_features)], 0))
-    return correlate(x_features, contexts)
+    return _mean_over_exemplar(tf.einsum("auvc,bijc->abuivj", x_features, z_features))
