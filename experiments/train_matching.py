@@ -48,7 +48,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float("stills_share", 0.0, "Share of still images (ILSVRC DET below --data_dir) among the targets.")
     define_string("start_from", None, "Optional weight file (.npz) whose variables to start from; w5 may be wider.")
     define_integer("start_step", 0, "Step at which a run with --start_from begins.")
-    define_bool("bfloat16", False, "Compute the trunk in bfloat16 (twice as fast where the CPU or GPU has it).")
+    define_bool("bfloat16", False, "Compute the trunk in bfloat16 (faster where the CPU or GPU has it).")
     define_integer("seed", 0, "Seed of the weights and of every draw.")
     define_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
 

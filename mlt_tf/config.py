@@ -35,7 +35,7 @@ class TrackerConfig:
     keep_first: bool = True  # [ours] The first frame's context is always among the M.
     penalise: str = "similarity"  # [ours] What the penalties multiply; see PENALISED.
     lost_below: float = 0.35  # [ours] `lost` labels frames whose similarity is lower; it changes nothing.
-    bfloat16: bool = False  # [ours] The trunk computes in bfloat16: twice as fast where the processor has it.
+    bfloat16: bool = False  # [ours] The trunk computes in bfloat16: faster where the processor has it.
     finetune_interval: int = 50  # MLT-mt+ft: frames between two updates (Sec. 4.2.1).
     finetune_steps: int = 30  # MLT-mt+ft: Adam steps of an update.
     finetune_rate: float = 1e-3  # MLT-mt+ft: Adam's learning rate.

@@ -37,7 +37,7 @@ class Extractor(tf.keras.Model):
         """Makes the blocks.
 
         Args:
-          bfloat16: Whether to compute in bfloat16, twice as fast where the processor has it; variables stay float32.
+          bfloat16: Whether to compute in bfloat16, faster where the processor has it; variables stay float32.
         """
         dtype = tf.keras.mixed_precision.Policy("mixed_bfloat16" if bfloat16 else "float32")
         super().__init__(name=name, dtype=dtype)
