@@ -10,7 +10,7 @@ from absl import flags
 
 from data_pipelines import sequences, video
 from experiments import demo
-from mlt_tf import weights
+from mlt_tf import boxes, pretrained, weights
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import State, Tracker, Update
 
@@ -177,3 +177,11 @@ def test_shipped_weights_follow_the_target(tmp_path, run_demo, capsys):
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == ["boxes.txt", "track.json", "track.mp4", "updates.png"]
     assert capsys.readouterr().out.count("moved the response by") >= 2
+
+
+def test_untrained_networks_lose_the_demo(truth):
+    tracker = Tracker(pretrained.build("mlt", bfloat16=True))
+    with video.open_source(str(demo.CLIP)) as source:
+        images = [frame.image for frame in source.frames()]
+    states = [tracker.init(images[0], truth[0]), *(tracker.update(image) for image in images[1:])]
+    assert boxes.iou(np.stack([state.box_xywh for state in states]), truth).mean() < 0.3
