@@ -6,7 +6,7 @@ import pytest
 from absl import flags
 
 WIDTH, HEIGHT, SIDE = 160, 120, 24
-OBJECT = "<object><trackid>0</trackid><bndbox>{}</bndbox></object>"
+OBJECT = "<object><trackid>0</trackid><name>n01</name><bndbox>{}</bndbox></object>"
 COLOURS = ((220, 40, 40), (40, 220, 40), (40, 40, 220), (220, 220, 40))  # BGR.
 
 
@@ -21,7 +21,8 @@ def _write_image(root, kind, name, background, colour, x, y):
     box = "".join(f"<{key}>{value}</{key}>" for key, value in corners.items())
     annotation = root / "Annotations" / kind / f"{name}.xml"
     annotation.parent.mkdir(parents=True, exist_ok=True)
-    annotation.write_text(f"<annotation>{OBJECT.format(box)}</annotation>")
+    size = f"<size><width>{WIDTH}</width><height>{HEIGHT}</height></size>"
+    annotation.write_text(f"<annotation>{size}{OBJECT.format(box)}</annotation>")
 
 
 @pytest.fixture(scope="session")
