@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from mlt_tf.boxes import xyxy_to_xywh
 from mlt_tf.errors import InputError
 
 SPLITS = {"train": "train", "validation": "val"}  # Name: folder.
@@ -267,7 +266,8 @@ def _annotated(item, trackid, width, height, seen):
     elif trackid in seen:
         fault = TWICE
     flags = [_text(item, name, "0") == "1" for name in ("occluded", "generated")]
-    return Annotated(trackid, _text(item, "name"), xyxy_to_xywh(corners), *flags, fault)
+    box = np.array([xmin, ymin, xmax - xmin, ymax - ymin], np.float32)  # boxes.xyxy_to_xywh takes a fifth of the time.
+    return Annotated(trackid, _text(item, "name"), box, *flags, fault)
 
 
 def _text(element, path, default=None):
