@@ -1,0 +1,116 @@
+"""Cuts the training contexts of ILSVRC VID (and DET) once, so that training reads little and decodes small.
+
+    python -m experiments.prepare_crops --data_dir ILSVRC2015 --out crops
+
+An interrupted run goes on where it stopped when the same command is given again.
+"""
+
+import dataclasses
+import functools
+import os
+import shutil
+import sys
+
+from absl import app, flags
+from tqdm import tqdm
+
+from data_pipelines import preparation, trajectories
+from experiments import training
+from mlt_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+SETS = ("vid_train", "vid_validation", "det_train", "det_validation")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the binary's flags in `values`."""
+    define_bool = functools.partial(flags.DEFINE_bool, flag_values=values)
+    define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
+    define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
+    define_list = functools.partial(flags.DEFINE_list, flag_values=values)
+    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
+    define_string("data_dir", None, "Folder that holds Annotations/VID and Data/VID.", required=True)
+    define_string("out", None, "Folder for the prepared sets, one sub-folder each.", required=True)
+    flags.DEFINE_multi_enum("sets", SETS[:2], SETS, "What to prepare; repeat the flag.", flag_values=values)
+    define_string("scenes", None, "Optional JSON lines of clip and scene: training samples by scene, not by video.")
+    define_integer("every", 1, "Keep every n-th frame of a trajectory.", lower_bound=1)
+    define_integer("size", preparation.SIZE, "Side of the crops in pixels; 255 of them are the context.")
+    define_integer("quality", preparation.QUALITY, "JPEG quality of the crops.", lower_bound=1, upper_bound=100)
+    define_bool("skip_faulty", False, "Go on without frames that are missing or do not decode; they are counted.")
+    define_integer("jobs", os.cpu_count(), "Processes; with --engine=beam the runner's options decide.", lower_bound=1)
+    define_enum("engine", "local", ["local", "beam"], "Processes of this machine, or an Apache Beam runner.")
+    define_list(
+        "beam_options",
+        ["--runner=DirectRunner", "--direct_running_mode=multi_processing", f"--direct_num_workers={os.cpu_count()}"],
+        "Options of the Beam pipeline (--engine=beam).",
+    )
+
+
+def read_trajectories(name: str, skipped: trajectories.Skipped) -> list:
+    """Reads the trajectories of one of SETS, as the flags say."""
+    kind, split = name.split("_")
+    if kind == "det":
+        return trajectories.read_det(FLAGS.data_dir, split, skipped)
+    scenes = trajectories.read_scenes(FLAGS.scenes) if FLAGS.scenes else None
+    return [every_nth(t, FLAGS.every) for t in trajectories.read_vid(FLAGS.data_dir, split, scenes, skipped)]
+
+
+def every_nth(trajectory: trajectories.Trajectory, n: int) -> trajectories.Trajectory:
+    """Keeps every n-th frame, the first among them."""
+    return dataclasses.replace(
+        trajectory,
+        frame_numbers=trajectory.frame_numbers[::n],
+        frame_paths=trajectory.frame_paths[::n],
+        boxes_xywh=trajectory.boxes_xywh[::n],
+    )
+
+
+def prepare_set(name: str) -> dict:
+    """Prepares one of SETS and returns its index."""
+    skipped = trajectories.Skipped()
+    found = read_trajectories(name, skipped)
+    settings = preparation.CropSettings(FLAGS.size, FLAGS.quality, name.startswith("det"), FLAGS.skip_faulty)
+    made_by = {"set": name, "command": training.command(), "commit": training.commit(), "every": FLAGS.every}
+    made_by["objects_left_out"] = skipped.summary()
+    with tqdm(total=sum(map(len, found)), desc=name, unit="crop", disable=None) as bar:
+
+        def run(jobs):
+            if FLAGS.engine == "beam":
+                preparation.run_beam(jobs, FLAGS.beam_options)
+            else:
+                preparation.run_local(jobs, FLAGS.jobs, bar.update)
+
+        return preparation.prepare(os.path.join(FLAGS.out, name), found, run, settings, made_by)
+
+
+def check_room() -> None:
+    """Raises InputError where the disk of --out cannot be written at all."""
+    try:
+        os.makedirs(FLAGS.out, exist_ok=True)
+        free = shutil.disk_usage(FLAGS.out).free
+    except OSError as error:
+        raise InputError(f"cannot write to {FLAGS.out}: {error.strerror}; choose another --out") from error
+    if free < 2**20:
+        raise InputError(f"no room left on the disk of {FLAGS.out}: make some, about 40 kB for each crop")
+
+
+def main(_) -> None:
+    """Prepares, or exits with one line about bad input."""
+    try:
+        check_room()
+        for name in FLAGS.sets:
+            index = prepare_set(name)
+            skipped = index["skipped"]
+            print(
+                f"{FLAGS.out}/{name}: {index['crops']} crops of {index['trajectories']} trajectories, "
+                f"{index['bytes'] / 1e6:.0f} MB in {len(index['shards'])} shards, {len(skipped)} faulty frames left out"
+            )
+            for line in [*filter(None, [index["objects_left_out"]]), *skipped[:5]]:
+                print("  " + line)
+    except InputError as error:
+        sys.exit(f"prepare_crops: error: {error}")
+
+
+if __name__ == "__main__":
+    define_flags(FLAGS)
+    app.run(main)
