@@ -22,6 +22,7 @@ FORBIDDEN_IMPORTS = {
 }
 ADDONS = pathlib.PurePath("data_pipelines/addons.py")  # The one user of tensorflow-addons.
 WITHOUT_SOURCE = {"house_rules_test.py"}  # Tests of the whole project.
+BUILDERS = pathlib.PurePath("data_pipelines/builders")  # Where tests lie beside what they test, as TFDS has it.
 
 
 def imported_names(source: str) -> Iterator[str]:
@@ -58,7 +59,7 @@ def scattered_addons(path: pathlib.PurePath, source: str) -> list[str]:
 
 
 def missing_docstrings(path: pathlib.PurePath, source: str) -> list[str]:
-    """Lists public modules, classes, functions and methods without a docstring; empty files need none."""
+    """Lists public modules, classes, functions and methods without a docstring; empty files and tests need none."""
     tree = ast.parse(source)
     if not tree.body:
         return []
@@ -66,7 +67,7 @@ def missing_docstrings(path: pathlib.PurePath, source: str) -> list[str]:
     kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     pending = [("", node) for node in tree.body]
     for prefix, node in pending:  # Grows by the bodies of public classes.
-        if not isinstance(node, kinds) or node.name.startswith("_"):
+        if not isinstance(node, kinds) or node.name.startswith(("_", "test_")):
             continue
         if not ast.get_docstring(node):
             missing.append(f"{path}:{node.lineno} {prefix}{node.name} has no docstring")
@@ -132,6 +133,7 @@ def test_rule_notices(rule, path, source):
         (scattered_addons, "data_pipelines/addons.py", "import tensorflow_addons as tfa"),
         (missing_docstrings, "mlt_tf/__init__.py", ""),
         (missing_docstrings, "mlt_tf/a.py", '"""Module."""\ndef _f(): pass\nclass _C:\n  def f(self): pass'),
+        (missing_docstrings, "data_pipelines/builders/a_test.py", '"""Module."""\ndef test_it(): pass'),
         (too_long, "mlt_tf/a.py", "\n" * MAX_LINES),
     ],
 )
@@ -139,15 +141,32 @@ def test_rule_lets_pass(rule, path, source):
     assert rule(pathlib.PurePath(path), source) == []
 
 
+def source_of(test: pathlib.PurePath) -> pathlib.PurePath | None:
+    """Names the source file that a test file is of; None where no test belongs."""
+    source = test.with_name(f"{test.stem.removesuffix('_test')}.py")
+    if test.parts[0] == "tests":
+        return source.relative_to("tests")
+    return source if source.is_relative_to(BUILDERS) else None
+
+
 def test_every_test_file_mirrors_a_source_file():
-    tests = {path.relative_to("tests") for path, _ in read_files("tests") if path.stem.endswith("_test")}
-    strays = [
-        str(path)
-        for path in tests
-        if path.name not in WITHOUT_SOURCE
-        and not (ROOT / path.with_name(f"{path.stem.removesuffix('_test')}.py")).is_file()
-    ]
+    tests = [path for path, _ in read_files("tests", *PACKAGES) if path.stem.endswith("_test")]
+    sources = {path for path, _ in read_files(*PACKAGES)}
+    strays = [str(path) for path in tests if path.name not in WITHOUT_SOURCE and source_of(path) not in sources]
     assert not strays, f"no source file for {strays}"
+
+
+@pytest.mark.parametrize(
+    ("test", "source"),
+    [
+        ("tests/mlt_tf/a_test.py", "mlt_tf/a.py"),
+        ("tests/data_pipelines/builders/a_test.py", "data_pipelines/builders/a.py"),
+        ("data_pipelines/builders/b/b_dataset_builder_test.py", "data_pipelines/builders/b/b_dataset_builder.py"),
+        ("data_pipelines/a_test.py", None),
+    ],
+)
+def test_where_a_test_belongs(test, source):
+    assert source_of(pathlib.PurePath(test)) == (source and pathlib.PurePath(source))
 
 
 def console_scripts() -> dict[str, str]:

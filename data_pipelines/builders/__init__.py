@@ -1,0 +1,1 @@
+"""TFDS builders of the training videos and of the benchmarks, a folder each."""

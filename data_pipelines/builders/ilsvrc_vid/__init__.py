@@ -1,0 +1,1 @@
+"""ILSVRC VID as a TFDS data set."""
