@@ -1,6 +1,7 @@
 """Reads evaluation sequences: frames in order, ground truth as 0-based boxes whatever convention its files follow."""
 
 import dataclasses
+import os
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from data_pipelines import annotations
 from mlt_tf.errors import InputError
 
 _FRAME_NAME = re.compile(r"\d+\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
@@ -24,12 +26,31 @@ class Sequence:
       frame_paths: The N frames in order.
       boxes_xywh: [N, 4] float32 ground truth, 0-based pixels.
       origin: Coordinate of the first pixel in the benchmark's own files: 1 for OTB, 0 for VOT. Files = boxes + origin.
+      video: The video's name, which several targets may share; the target's own when not given.
+      frame_numbers: [N] int, the number in each frame's file name.
+      absent: [N] bool, the target is not visible, so the row is no box; None where it is visible throughout.
+      polygons: [N, 8] float32 corners x1, y1, ..., x4, y4, 0-based pixels, where the benchmark gives such.
+      attributes: The benchmark's names for what is hard about the target, e.g. ("OCC", "LR").
+      category: What the target is, e.g. "airplane"; empty where the benchmark does not say.
+      flags: The benchmark's marks of single frames by name, each [N] bool.
     """
 
     name: str
     frame_paths: tuple[str, ...]
     boxes_xywh: np.ndarray
     origin: int
+    video: str = ""
+    frame_numbers: np.ndarray | None = None
+    absent: np.ndarray | None = None
+    polygons: np.ndarray | None = None
+    attributes: tuple[str, ...] = ()
+    category: str = ""
+    flags: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Names the video after its one target."""
+        if not self.video:
+            object.__setattr__(self, "video", self.name)
 
 
 def read_frame(path: str) -> np.ndarray:
@@ -44,40 +65,17 @@ def read_frame(path: str) -> np.ndarray:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
-def read_rows(path: pathlib.Path) -> np.ndarray:
-    """Reads lines of numbers separated by commas, tabs or spaces; blank lines are skipped.
-
-    Args:
-      path: A text file whose lines all hold 4 numbers (x, y, w, h) or all hold 8 (a polygon's corners).
-
-    Returns:
-      [N, 4] or [N, 8] float64, as written.
+def numbered_frames(folder: pathlib.Path) -> dict[int, str]:
+    """Maps the numbers of a folder's images to their paths, in order; empty for a folder that is not there.
 
     Raises:
-      InputError: The file is missing or empty, or a line does not fit.
+      InputError: Two images have the same number.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    rows = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        fields = [field for field in re.split(r"[,\s]+", line) if field]
-        if not fields:
-            continue
-        try:
-            rows.append([float(field) for field in fields])
-        except ValueError:
-            raise InputError(f"{path}:{number}: {line!r} is not a row of numbers; expected x,y,w,h") from None
-        if len(fields) not in (4, 8) or len(fields) != len(rows[0]):
-            raise InputError(f"{path}:{number}: {len(fields)} numbers; expected {4 if number == 1 else len(rows[0])}")
-    if not rows:
-        raise InputError(f"{path}: no boxes in it; expected one x,y,w,h a frame")
-    return np.array(rows, np.float64)
-
-
-def polygon_to_xywh(corners: np.ndarray) -> np.ndarray:
-    """Returns the axis-aligned boxes [N, 4] around polygons [N, 8] given as x1, y1, ..., x4, y4."""
-    x, y = corners[:, 0::2], corners[:, 1::2]
-    return np.stack([x.min(1), y.min(1), np.ptp(x, 1), np.ptp(y, 1)], 1)
+    names = [name for name in os.listdir(folder) if _FRAME_NAME.fullmatch(name)] if folder.is_dir() else []
+    frames = {int(name.partition(".")[0]): str(folder / name) for name in names}
+    if len(frames) != len(names):
+        raise InputError(f"{folder}: {len(names) - len(frames)} images repeat another's number; keep one of each")
+    return dict(sorted(frames.items()))
 
 
 def otb_targets(folder: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -97,7 +95,10 @@ def vot_targets(folder: pathlib.Path) -> dict[str, pathlib.Path]:
 
 def read_otb(name: str, truth_path: pathlib.Path) -> Sequence:
     """Reads one target in OTB's layout: frames in `img/`, 1-based x, y, w, h beside it."""
-    return _sequence(name, truth_path.parent / "img", truth_path, origin=1)
+    numbers, paths = _list_frames(truth_path.parent / "img")
+    rows = annotations.read_truth(truth_path)
+    _check_count(truth_path, len(rows), len(paths))
+    return Sequence(name, paths, annotations.to_zero_based(rows, 1), origin=1, frame_numbers=numbers)
 
 
 def read_vot(name: str, truth_path: pathlib.Path) -> Sequence:
@@ -106,7 +107,11 @@ def read_vot(name: str, truth_path: pathlib.Path) -> Sequence:
     Their coordinates are taken as they are: the VOT toolkit draws regions on a grid whose first pixel is (0, 0). A
     polygon becomes the axis-aligned box around it.
     """
-    return _sequence(name, truth_path.parent / "color", truth_path, origin=0)
+    numbers, paths = _list_frames(truth_path.parent / "color")
+    polygons = annotations.read_polygons(truth_path)
+    _check_count(truth_path, len(polygons), len(paths))
+    boxes = annotations.to_zero_based(annotations.polygon_to_xywh(polygons), 0)
+    return Sequence(name, paths, boxes, origin=0, frame_numbers=numbers, polygons=polygons.astype(np.float32))
 
 
 def load_sequences(data_dir: str, layout: str = "otb", names: Iterable[str] | None = None) -> list[Sequence]:
@@ -145,22 +150,17 @@ class _Layout(NamedTuple):
 LAYOUTS: Mapping[str, _Layout] = {"otb": _Layout(otb_targets, read_otb), "vot": _Layout(vot_targets, read_vot)}
 
 
-def _sequence(name: str, frames_dir: pathlib.Path, truth_path: pathlib.Path, origin: int) -> Sequence:
-    frames = _frame_paths(frames_dir)
-    rows = read_rows(truth_path)
-    boxes = polygon_to_xywh(rows) if rows.shape[1] == 8 else rows
-    if len(frames) != len(boxes):
+def _list_frames(folder: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Lists a folder's images as (numbers, paths); the first number may be any (David's is 300)."""
+    frames = numbered_frames(folder)
+    return np.array(list(frames), np.int64), tuple(frames.values())
+
+
+def _check_count(truth_path: pathlib.Path, lines: int, frames: int) -> None:
+    if lines != frames:
         raise InputError(
-            f"{truth_path}: {len(boxes)} lines, but {len(frames)} frames in {frames_dir}; "
-            "keep the annotated frames only, one line each"
+            f"{truth_path}: {lines} lines, but {frames} frames; keep the annotated frames only, one line each"
         )
-    return Sequence(name, frames, (boxes - [origin, origin, 0, 0]).astype(np.float32), origin)
-
-
-def _frame_paths(folder: pathlib.Path) -> tuple[str, ...]:
-    """Lists a folder's numbered images by number; the first may be any (David's is 300)."""
-    paths = [path for path in folder.iterdir() if _FRAME_NAME.fullmatch(path.name)] if folder.is_dir() else []
-    return tuple(str(path) for path in sorted(paths, key=lambda path: int(path.stem)))
 
 
 def _check_names(chosen: list[str], targets: Mapping[str, pathlib.Path], data_dir: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
-from data_pipelines import sequences, video
+from data_pipelines import annotations, video
 from experiments import drawing, track_output
 from mlt_tf import boxes
 from mlt_tf.errors import InputError
@@ -76,7 +76,7 @@ def demo(options: flags.FlagValues) -> bool:
     """Runs the demo; returns whether it is good."""
     folder = pathlib.Path(options.out).expanduser()
     track_output.prepare_folder(folder, overwrite=True)
-    truth_xywh = sequences.read_rows(TRUTH)
+    truth_xywh = annotations.read_rows(TRUTH)
     from experiments import update_figure
     from mlt_tf.tracker import Tracker  # Here, so that bad input is said before TensorFlow starts.
 

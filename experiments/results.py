@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data_pipelines import sequences
+from data_pipelines import annotations, sequences
 from experiments import metrics
 from mlt_tf.errors import InputError
 
@@ -68,10 +68,7 @@ def read_boxes(path: pathlib.Path, origin: int) -> np.ndarray:
     Raises:
       InputError: The file is missing or malformed.
     """
-    rows = sequences.read_rows(path)
-    if rows.shape[1] != 4:
-        raise InputError(f"{path}: {rows.shape[1]} numbers a row; expected x,y,w,h")
-    return rows - [origin, origin, 0, 0]
+    return annotations.read_rows(path) - [origin, origin, 0, 0]
 
 
 def is_done(folder: pathlib.Path, sequence: sequences.Sequence) -> bool:

@@ -32,6 +32,19 @@ def test_frames_come_in_numeric_order_from_any_first_number_and_other_files_are_
     (tmp_path / "David" / "img" / "Thumbs.db").write_text("")
     (sequence,) = sequences.load_sequences(tmp_path)
     assert [path.rsplit("/", 1)[1] for path in sequence.frame_paths] == ["300.jpg", "301.JPG", "1000.jpg"]
+    assert sequence.frame_numbers.tolist() == [300, 301, 1000]
+
+
+def test_images_of_the_same_number_are_refused(tmp_path):
+    write_otb(tmp_path, "David", frames=("0001.jpg", "1.png"))
+    with pytest.raises(InputError, match="img: 1 images repeat another's number"):
+        sequences.load_sequences(tmp_path)
+
+
+def test_a_video_is_named_after_its_one_target():
+    boxes = np.ones((1, 4), np.float32)
+    assert sequences.Sequence("David", ("1.jpg",), boxes, origin=1).video == "David"
+    assert sequences.Sequence("Jogging-1", ("1.jpg",), boxes, origin=1, video="Jogging").video == "Jogging"
 
 
 def test_numbered_ground_truths_are_targets_of_one_video(tmp_path):
@@ -61,6 +74,7 @@ def test_vot_polygons_become_the_boxes_around_them_and_keep_their_coordinates(tm
     (sequence,) = sequences.load_sequences(tmp_path, "vot")
     assert sequence.origin == 0
     np.testing.assert_array_equal(sequence.boxes_xywh, [[0, 1, 8, 8], [1, 2, 4, 2]])
+    np.testing.assert_array_equal(sequence.polygons, [[0, 5, 3, 1, 8, 6, 4, 9], [1, 2, 1, 4, 5, 4, 5, 2]])
 
 
 def test_vot_boxes_stay_as_they_are(tmp_path):
@@ -75,18 +89,9 @@ def test_differing_counts_are_named(tmp_path):
         sequences.load_sequences(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("truth", "message"),
-    [
-        ("1,2,3,4\n1,2,x,4\n", r":2: '1,2,x,4' is not a row of numbers"),
-        ("1,2,3,4\n1,2,3\n", ":2: 3 numbers; expected 4"),
-        ("1,2,3,4,5\n", ":1: 5 numbers; expected 4"),
-        ("\n", "no boxes in it"),
-    ],
-)
-def test_a_malformed_ground_truth_is_named_with_its_line(tmp_path, truth, message):
-    write_otb(tmp_path, "David", truth)
-    with pytest.raises(InputError, match=message):
+def test_a_malformed_ground_truth_is_named_with_its_line(tmp_path):
+    write_otb(tmp_path, "David", truth="1,2,3,4\nnan,nan,nan,nan\n")
+    with pytest.raises(InputError, match="groundtruth_rect.txt:2: 'nan,nan,nan,nan' is no box"):
         sequences.load_sequences(tmp_path)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from absl import flags
 
-from data_pipelines import sequences, video
+from data_pipelines import annotations, video
 from experiments import demo
 from mlt_tf import boxes, pretrained, weights
 from mlt_tf.errors import InputError
@@ -21,7 +21,7 @@ SHIPPED = pathlib.Path(weights.FOLDER) / "mlt.npz"
 @pytest.fixture(scope="module")
 def truth():
     """Returns the clip's ground truth."""
-    return sequences.read_rows(demo.TRUTH)
+    return annotations.read_rows(demo.TRUTH)
 
 
 def make_update(frame, contexts=8):
@@ -96,7 +96,7 @@ def test_good_run_leaves_its_files_and_says_so(tmp_path, truth, run_demo, capsys
     np.testing.assert_array_equal(tracker.start, truth[0])
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == ["boxes.txt", "track.json", "track.mp4", "updates.png"]
-    np.testing.assert_allclose(sequences.read_rows(out / "boxes.txt"), truth, atol=1e-3)
+    np.testing.assert_allclose(annotations.read_rows(out / "boxes.txt"), truth, atol=1e-3)
     record = json.loads((out / "track.json").read_text())
     assert record["meta"]["complete"] and record["meta"]["variant"] == "mlt" and len(record["frames"]) == FRAMES
     assert cv2.imread(str(out / "updates.png")).shape == (4 * 539, 1320, 3)
@@ -137,7 +137,7 @@ def test_run_without_an_update_has_no_figure(tmp_path, truth, run_demo, capsys):
 def test_second_run_replaces_the_first(tmp_path, truth, run_demo):
     assert run_demo(KnowingTracker(truth)) == 0
     assert run_demo(KnowingTracker(truth, shift=0.25)) == 0
-    boxes = sequences.read_rows(tmp_path / "out" / "boxes.txt")
+    boxes = annotations.read_rows(tmp_path / "out" / "boxes.txt")
     np.testing.assert_allclose(boxes[:, 0], truth[:, 0] + 0.25 * truth[:, 2], atol=1e-2)
 
 

@@ -1,0 +1,130 @@
+"""Reads annotation files: rows of boxes or polygons, and 0/1 marks; every bad line is named."""
+
+import math
+import pathlib
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from mlt_tf.errors import InputError
+
+_SEPARATORS = re.compile(r"[,\s]+")
+
+
+def read_rows(path: pathlib.Path) -> np.ndarray:
+    """Reads boxes, a line each, of numbers separated by commas, tabs or spaces; blank lines are skipped.
+
+    Numbers are taken as they are, NaN too: trackers write such. For ground truth there is read_truth.
+
+    Args:
+      path: A text file of x, y, w, h.
+
+    Returns:
+      [N, 4] float64, as written.
+
+    Raises:
+      InputError: The file is missing or empty, or a line does not fit.
+    """
+    return np.array(_read_numbers(path, (4,)), np.float64)
+
+
+def read_truth(path: pathlib.Path, allow_nan: bool = False) -> np.ndarray:
+    """Reads ground-truth boxes like read_rows; every number must be finite.
+
+    Boxes without area pass, for benchmarks have them: OTB's Board ends on 0,0,0,0.
+
+    Args:
+      path: A text file of x, y, w, h.
+      allow_nan: Whether a line may be all NaN, for a frame in which the target is not visible.
+
+    Returns:
+      [N, 4] float64, as written.
+
+    Raises:
+      InputError: The file is missing or empty, or a line does not fit.
+    """
+    return np.array(_read_numbers(path, (4,), lambda row: _is_finite(row) or (allow_nan and _is_nan(row))), np.float64)
+
+
+def read_polygons(path: pathlib.Path) -> np.ndarray:
+    """Reads polygons of four corners, a line each; a line of x, y, w, h gives the corners of that box.
+
+    Returns:
+      [N, 8] float64 x1, y1, ..., x4, y4, as written.
+
+    Raises:
+      InputError: The file is missing or empty, or a line does not fit.
+    """
+    rows = _read_numbers(path, (4, 8), _is_finite)
+    return np.array([row if len(row) == 8 else _corners(*row) for row in rows], np.float64)
+
+
+def read_marks(path: pathlib.Path) -> np.ndarray:
+    """Reads marks 0 or 1, one a line or all in one line, separated by commas or spaces.
+
+    Returns:
+      [N] bool; N is 0 for an empty file.
+
+    Raises:
+      InputError: The file is missing, or something else than 0 or 1 is in it.
+    """
+    marks = []
+    for number, fields in _numbered_fields(path):
+        wrong = [field for field in fields if field not in ("0", "1")]
+        if wrong:
+            raise InputError(f"{path}:{number}: {wrong[0]!r} is no mark; expected 0 or 1")
+        marks += fields
+    return np.array(marks) == "1"
+
+
+def polygon_to_xywh(corners: np.ndarray) -> np.ndarray:
+    """Returns the axis-aligned boxes [N, 4] around polygons [N, 8] given as x1, y1, ..., x4, y4."""
+    x, y = corners[:, 0::2], corners[:, 1::2]
+    return np.stack([x.min(1), y.min(1), np.ptp(x, 1), np.ptp(y, 1)], 1)
+
+
+def to_zero_based(rows_xywh: np.ndarray, origin: int) -> np.ndarray:
+    """Turns [N, 4] boxes as written into 0-based float32 ones; origin is the files' coordinate of the first pixel."""
+    return (rows_xywh - [origin, origin, 0, 0]).astype(np.float32)
+
+
+def _read_numbers(
+    path: pathlib.Path, counts: tuple[int, ...], accept: Callable[[list[float]], bool] = lambda row: True
+) -> list[list[float]]:
+    """Reads a row from each line that is not blank, of as many numbers as counts allow."""
+    rows = []
+    for number, fields in _numbered_fields(path):
+        try:
+            row = [float(field) for field in fields]
+        except ValueError:
+            raise InputError(f"{path}:{number}: {','.join(fields)!r} is not a row of numbers; correct it") from None
+        if len(row) not in counts:
+            raise InputError(f"{path}:{number}: {len(row)} numbers; expected {' or '.join(map(str, counts))}")
+        if not accept(row):
+            raise InputError(f"{path}:{number}: {','.join(fields)!r} is no box, its numbers are not finite; correct it")
+        rows.append(row)
+    if not rows:
+        raise InputError(f"{path}: no boxes in it; expected one x,y,w,h a frame")
+    return rows
+
+
+def _numbered_fields(path: pathlib.Path) -> list[tuple[int, list[str]]]:
+    """Splits the lines that are not blank; numbers count from 1. What is no text comes as fields of odd characters."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
+    numbered = [(number, [field for field in _SEPARATORS.split(line) if field]) for number, line in enumerate(lines, 1)]
+    return [(number, fields) for number, fields in numbered if fields]
+
+
+def _is_finite(row: list[float]) -> bool:
+    return all(map(math.isfinite, row))
+
+
+def _is_nan(row: list[float]) -> bool:
+    return all(map(math.isnan, row))
+
+
+def _corners(x: float, y: float, w: float, h: float) -> list[float]:
+    return [x, y, x + w, y, x + w, y + h, x, y + h]
