@@ -1,7 +1,7 @@
 """What the readers share: finding a file in one of a benchmark's layouts, and the frames that its rows are of."""
 
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -55,10 +55,10 @@ def whole_video(folder: pathlib.Path, digits: int, truth_path: pathlib.Path, row
     Raises:
       InputError: A frame is missing, or there are more than rows.
     """
-    found = len(sequences.numbered_frames(folder))
-    if check_frames and found > rows:
-        raise InputError(f"{truth_path}: {rows} rows, but {found} frames in {folder}; unpack both again")
-    return frame_range(folder, digits, 1, rows, check_frames)
+    found = sequences.numbered_frames(folder)
+    if check_frames and len(found) > rows:
+        raise InputError(f"{truth_path}: {rows} rows, but {len(found)} frames in {folder}; unpack both again")
+    return _pick(found, folder, digits, range(1, rows + 1), check_frames)
 
 
 def frame_range(folder: pathlib.Path, digits: int, first: int, count: int, check_frames: bool) -> Frames:
@@ -75,12 +75,15 @@ def frame_range(folder: pathlib.Path, digits: int, first: int, count: int, check
       InputError: A frame is missing.
     """
     found = sequences.numbered_frames(folder)
-    numbers = np.arange(first, first + count)
+    return _pick(found, folder, digits, range(first, first + count), check_frames)
+
+
+def _pick(found: Mapping[int, str], folder: pathlib.Path, digits: int, numbers: range, check_frames: bool) -> Frames:
     missing = [number for number in numbers if number not in found]
     if check_frames and missing:
         raise InputError(
-            f"{folder}: no frame {missing[0]:0{digits}d}.jpg; {len(missing)} of {count} frames are missing; "
+            f"{folder}: no frame {missing[0]:0{digits}d}.jpg; {len(missing)} of {len(numbers)} frames are missing; "
             "unpack the video again"
         )
-    paths = tuple(found.get(number, str(folder / f"{number:0{digits}d}.jpg")) for number in numbers.tolist())
-    return Frames(paths, numbers)
+    paths = tuple(found.get(number, str(folder / f"{number:0{digits}d}.jpg")) for number in numbers)
+    return Frames(paths, np.array(numbers))

@@ -13,8 +13,8 @@ from data_pipelines.sequences import Sequence
 from mlt_tf.errors import InputError
 
 # First and last frames by the benchmark's configuration, where the folder may hold more. Two targets have a second
-# range, recognised by its number of rows: published results start Tiger1 at frame 6, and some of them leave out Board's
-# last frame, whose box is 0,0,0,0.
+# range, recognised by its number of rows: the benchmark's code leaves out Tiger1's first five frames ("initOmit"), and
+# published results begin with the sixth; some end a frame before Board's last, whose box is 0,0,0,0.
 RANGES = {
     "BlurCar1": [(247, 988)],
     "BlurCar3": [(3, 359)],

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from data_pipelines.benchmarks import otb
+from data_pipelines.benchmarks import otb, tc128, vot2016
 from data_pipelines.sequences import Sequence
 from mlt_tf.errors import InputError
 
@@ -37,6 +37,8 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     for benchmark in (
         Benchmark("otb2013", Counts(50, 51, 29_491), otb.targets_2013, otb.read),
         Benchmark("otb2015", Counts(98, 100, 59_040), otb.targets_2015, otb.read),
+        Benchmark("tc128", Counts(128, 129, 55_346), tc128.targets, tc128.read),
+        Benchmark("vot2016", Counts(60, 60, 21_455), vot2016.targets, vot2016.read),
     )
 }
 
