@@ -1,11 +1,11 @@
 """ILSVRC VID: one example a video, with every object of every frame."""
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from absl import logging
 
 from data_pipelines import trajectories
 from data_pipelines.builders import base
