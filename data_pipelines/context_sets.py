@@ -6,7 +6,8 @@ import numpy as np
 
 from data_pipelines import pairs
 from data_pipelines.feature_cache import MARGIN, FeatureCache, slice_cells
-from data_pipelines.sampling import Sampler
+from data_pipelines.sampling import Draw, Sampler
+from data_pipelines.streams import Kind
 from mlt_tf import config
 
 
@@ -26,20 +27,22 @@ class CachedSets(NamedTuple):
     phi_delta: np.ndarray
 
 
-def image_sets(sampler: Sampler, videos: int, contexts: int, start_step: int = 0, parallel: int = 2):
-    """Streams (x [B, 127, 127, 3], z [B, M', 255, 255, 3], shift [B, M', 2]) with z as the tracker jitters them."""
-    first = (config.CONTEXT_SIZE - config.EXEMPLAR_SIZE) // 2
-    last = first + config.EXEMPLAR_SIZE
+def image_sets(videos: int, contexts: int) -> Kind:
+    """Context sets as images: (x [B, 127, 127, 3], z [B, M', 255, 255, 3], shift [B, M', 2]).
 
-    def split(images, shift):
-        images = images_by_video(images)
-        return images[:, 0, first:last, first:last], images[:, 1:], images_by_video(shift)[:, 1:]
+    z is jittered as a tracker would; the first M of the M' contexts give delta.
+    """
 
-    def images_by_video(array):
-        return pairs.by_video(array, videos, contexts + 1)
+    def draw(sampler: Sampler, step: int) -> list[Draw]:
+        drawn = sampler.draw(step, videos, contexts + 1)
+        anchor = np.arange(videos * (contexts + 1)) % (contexts + 1) == 0
+        return [pairs.centred(drawn[anchor]), drawn[~anchor]]
 
-    stream = pairs.context_stream(pairs.CentredFirst(sampler), videos, contexts + 1, start_step, parallel)
-    return stream.map(split)
+    def assemble(x, _, z, shift):
+        return x, pairs.by_video(z, videos, contexts), pairs.by_video(shift, videos, contexts)
+
+    sizes = ((videos, config.EXEMPLAR_SIZE), (videos * contexts, config.CONTEXT_SIZE))
+    return Kind(draw, sizes, assemble)
 
 
 class CachedSampler:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from data_pipelines import pairs
+from data_pipelines import streams
+from data_pipelines.crop_store import CropStore
 from data_pipelines.sampling import Sampler
 from mlt_tf import config
 from mlt_tf.errors import InputError
@@ -38,13 +39,16 @@ class FeatureCache:
     stills: np.ndarray
 
 
-def build(folder: str, key: dict, targets: list, sampler: Sampler, views: tuple, trunk: Callable) -> FeatureCache:
+def build(
+    folder: str, key: dict, store: CropStore, targets: list, sampler: Sampler, views: tuple, trunk: Callable
+) -> FeatureCache:
     """Computes the features of all targets, or opens the folder where that was done before.
 
     Args:
       folder: Where the cache lies.
       key: What the features depend on (weights, data, views); another key in the folder is an error.
-      targets: Trajectories.
+      store: Holds the targets' crops.
+      targets: Trajectories of the store.
       sampler: Draws the views of each (`Sampler.draw_views`), all unshifted.
       views: Number of views of a (video, still).
       trunk: Maps [n, 319, 319, 3] to [n, 32, 32, 256].
@@ -61,19 +65,19 @@ def build(folder: str, key: dict, targets: list, sampler: Sampler, views: tuple,
                 raise InputError(f"feature cache {folder} was made from other weights or data: give another folder")
         return load(folder)
     os.makedirs(folder, exist_ok=True)
-    counts = [views[len(target) == 1] for target in targets]
+    counts = [views[target.still] for target in targets]
     first = np.concatenate([[0], np.cumsum(counts)])
     shape = (int(first[-1]), CELLS, CELLS, config.TRUNK_CHANNELS)
     features = np.lib.format.open_memmap(os.path.join(folder, "features.npy"), "w+", np.float16, shape)
     draws = (sampler.draw_views(target, count, i) for i, (target, count) in enumerate(zip(targets, counts)))
     row = 0
-    for images in pairs.load_draws(draws, CROP_SIZE, batch=8):
+    for images in streams.load_views(store, draws, CROP_SIZE, batch=8):
         features[row : row + len(images)] = trunk(images)
         row += len(images)
     features.flush()
     index = {"key": key, "first": first.tolist(), "names": [t.name for t in targets]}
     with open(index_path + ".part", "w") as file:
-        json.dump({**index, "stills": [len(t) == 1 for t in targets]}, file)
+        json.dump({**index, "stills": [t.still for t in targets]}, file)
     os.replace(index_path + ".part", index_path)  # Only a finished cache has an index.
     return load(folder)
 

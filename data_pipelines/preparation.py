@@ -149,7 +149,7 @@ def make_jobs(folder: str, trajectories: list, settings: CropSettings) -> list:
 
 def prepare(
     folder: str,
-    trajectories: list,
+    trajectories: list[Trajectory],
     run: Callable[[list], None],
     settings: CropSettings,
     made_by: dict,
@@ -158,7 +158,7 @@ def prepare(
 
     Args:
       folder: The finished set; work goes on in `<folder>.incomplete`.
-      trajectories: Trajectory objects.
+      trajectories: What is cut.
       run: Runs a list of `ShardJob`s, e.g. `run_local`.
       settings: How the crops are cut.
       made_by: How the set came about; goes into its index.

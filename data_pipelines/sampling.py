@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from data_pipelines.trajectories import Trajectory
+from data_pipelines.crop_store import CropTrajectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,20 +12,18 @@ class Draw:
     """How contexts are cut and changed; all arrays have the N contexts of a batch in front.
 
     Attributes:
-      path: N file names.
-      box_xywh: [N, 4].
-      shift: [N, 2] the target's offset from the crop's centre, in cells of 8 px of the finished crop.
+      record: [N] int64, records of the crop store.
+      shift: [N, 2] the target's offset from the context's centre, in cells of 8 px of the finished context.
       zoom: [N] factor on the side that is cut.
       angle: [N] rotation about the target, radians.
       flip: [N] bool.
       colour: [N, 5] gains of R, G, B, brightness offset (grey levels) and grey (0 or 1).
       blur: [N] int, index into augment.BLUR_SIGMAS, 0 for none.
       noise: [N] standard deviation in grey levels.
-      seed: [N, 2] int32 for the noise.
+      seed: [N, 2] int32, chooses the noise.
     """
 
-    path: np.ndarray
-    box_xywh: np.ndarray
+    record: np.ndarray
     shift: np.ndarray
     zoom: np.ndarray
     angle: np.ndarray
@@ -34,6 +32,10 @@ class Draw:
     blur: np.ndarray
     noise: np.ndarray
     seed: np.ndarray
+
+    def __getitem__(self, rows) -> "Draw":
+        """Returns some of the N contexts."""
+        return Draw(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +73,9 @@ class Sampler:
         """Groups the trajectories.
 
         Args:
-          videos: Trajectories with at least two frames (shorter ones are used as stills are).
-          stills: Trajectories of one frame.
+          videos: Trajectories. One that is shorter than the contexts asked for gives some of its frames twice, each
+            time changed anew; one of a single frame gives that frame alone, as a still does.
+          stills: Still images; each is a trajectory of one frame.
           stills_share: Chance of each draw to be a still.
           augmentation: How contexts are changed.
           seed: Together with the step it decides everything.
@@ -89,9 +92,9 @@ class Sampler:
         """Draws `videos` targets from different groups with `contexts` frames each, side by side in the result."""
         rng = np.random.default_rng([self._seed, step])
         parts = [self._draw_target(rng, trajectory, contexts) for trajectory in self._trajectories(rng, videos)]
-        return Draw(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in dataclasses.fields(Draw)))
+        return join(parts)
 
-    def draw_views(self, trajectory: Trajectory, count: int, index: int) -> Draw:
+    def draw_views(self, trajectory: CropTrajectory, count: int, index: int) -> Draw:
         """Draws `count` unshifted views of one trajectory, as a function of (seed, index)."""
         draw = self._draw_target(np.random.default_rng([self._seed, index]), trajectory, count)
         return dataclasses.replace(draw, shift=np.zeros_like(draw.shift))
@@ -107,17 +110,16 @@ class Sampler:
         others = rng.choice(near[near != anchor], count - 1, replace=len(near) < count) if len(near) > 1 else []
         return np.concatenate([[anchor], others, np.full(count - 1 - len(others), anchor)]).astype(int)
 
-    def _draw_target(self, rng, trajectory: Trajectory, n) -> Draw:
+    def _draw_target(self, rng, trajectory: CropTrajectory, n) -> Draw:
         a = self._augmentation
         frames = self._frames(rng, trajectory, n)
-        still = len(trajectory) == 1
+        still = trajectory.still
         shift = rng.uniform(-a.shift_cells, a.shift_cells, [n, 2])
         gains = np.exp(rng.normal(0, a.colour, [n, 1]) + rng.normal(0, a.colour / 2, [n, 3]))
         grey = np.full([n, 1], rng.random() < a.grey)
         zoom = a.zoom * (2 if still else 1)
         return Draw(
-            path=np.array([trajectory.frame_paths[i] for i in frames], object),
-            box_xywh=trajectory.boxes_xywh[frames],
+            record=trajectory.first + frames.astype(np.int64),
             shift=(np.round(shift) if a.whole_cells else shift).astype(np.float32),
             zoom=np.exp(rng.uniform(-zoom, zoom, n)).astype(np.float32),
             angle=(rng.uniform(-a.rotation, a.rotation, n) * still).astype(np.float32),
@@ -127,6 +129,11 @@ class Sampler:
             noise=(rng.uniform(0, a.noise, n) * (rng.random(n) < 0.5)).astype(np.float32),
             seed=rng.integers(0, 2**31 - 1, [n, 2]).astype(np.int32),
         )
+
+
+def join(draws: list[Draw]) -> Draw:
+    """Puts draws one after the other."""
+    return Draw(*(np.concatenate([getattr(draw, f.name) for draw in draws]) for f in dataclasses.fields(Draw)))
 
 
 def _grouped(trajectories):

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines import context_sets, feature_cache, sampling
+from data_pipelines import context_sets, feature_cache, sampling, streams
+from data_pipelines.crop_store import CropStore
 from mlt_tf import gradients, labels, last_layer, meta_loss
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.matching import MatchingNetwork
@@ -26,14 +27,15 @@ class Sizes(NamedTuple):
 class ImageSource:
     """The paper's way: every context passes through the trunk in every step."""
 
-    def __init__(self, network: MatchingNetwork, sampler: sampling.Sampler, sizes: Sizes):
+    def __init__(self, network: MatchingNetwork, store: CropStore, sampler: sampling.Sampler, sizes: Sizes):
         """Keeps what is drawn from; nothing is held out."""
-        self._network, self._sampler, self._sizes = network, sampler, sizes
+        self._stream = streams.Stream(store, sampler, context_sets.image_sets(sizes.batch, sizes.contexts))
+        self._network, self._sizes = network, sizes
 
     def stream(self, start_step: int):
         """Yields (phi_x, phi_z, shift, phi_delta) from a step on; the first M contexts make delta."""
         embed = tf.function(self._network.extractor, reduce_retracing=True)
-        for x, z, shift in context_sets.image_sets(self._sampler, self._sizes.batch, self._sizes.contexts, start_step):
+        for x, z, shift in self._stream.batches(start_step):
             phi_z = tf.stack([embed(contexts) for contexts in z])  # [B, M', 24, 24, 256], a video at a time
             yield embed(x), phi_z, shift, phi_z[:, : self._sizes.samples]
 
@@ -50,11 +52,12 @@ class ImageSource:
 class CachedSource:
     """Features of a 319-px crop of each view, sliced at every step."""
 
-    def __init__(self, network, folder, key, targets, views, sizes: Sizes, stills_share, jitter, seed):
+    def __init__(self, network, store: CropStore, folder, key, views, sizes: Sizes, stills_share, jitter, seed):
         """Builds or opens the cache and holds every eighth target out."""
         embed = tf.function(network.extractor, reduce_retracing=True)
+        targets = store.videos + store.stills
         sampler = sampling.Sampler(targets, [], 0.0, sampling.META, seed=0)
-        cache = feature_cache.build(folder, key, targets, sampler, views, lambda images: embed(images).numpy())
+        cache = feature_cache.build(folder, key, store, targets, sampler, views, lambda images: embed(images).numpy())
         index = np.arange(len(targets))
         groups = {name: i for i, name in enumerate(sorted({target.group for target in targets}))}
         out = np.array([groups[target.group] % HELD_OUT_EVERY == 0 for target in targets])

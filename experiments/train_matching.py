@@ -1,19 +1,18 @@
-"""Trains the matching network (Sec. 3.2.1) on ILSVRC VID; the defaults are the paper's.
+"""Trains the matching network (Sec. 3.2.1) on prepared crops of ILSVRC VID; the defaults are the paper's.
 
-    python -m experiments.train_matching --data_dir ILSVRC2015 --run_dir runs/matching
+    python -m experiments.train_matching --data_dir crops --run_dir runs/matching
 
 Run it again to go on from the last checkpoint. The recipe of the shipped weights is in WORKSPACE.md.
 """
 
 import functools
-import sys
 from collections.abc import Callable
 
 import tensorflow as tf
-from absl import app, flags, logging
+from absl import flags
 
-from data_pipelines import pairs, sampling, trajectories
-from experiments import training
+from data_pipelines import pairs, sampling, streams
+from experiments import training, training_input
 from mlt_tf import config, matching_loss, weights
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
@@ -23,15 +22,11 @@ FLAGS = flags.FLAGS
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`; the defaults are the paper's."""
-    define_bool = functools.partial(flags.DEFINE_bool, flag_values=values)
     define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
     define_float = functools.partial(flags.DEFINE_float, flag_values=values)
     define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
-    define_list = functools.partial(flags.DEFINE_list, flag_values=values)
     define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    define_string("data_dir", None, "Folder that holds Annotations/VID and Data/VID (ILSVRC2015).", required=True)
-    define_string("run_dir", None, "Folder of checkpoints and TensorBoard scalars.", required=True)
-    define_list("splits", ["train"], "Splits to train on: train, or train,validation for MLT-mt.")
+    training_input.define_flags(values, ["train"])
     define_integer("channels", config.MATCHING_CHANNELS, "Channels of w5: 192, or 224 for MLT-mt.", lower_bound=1)
     define_enum("batches", "pairs", ["pairs", "contexts"], "Plain pairs, or contexts as one another's exemplars.")
     define_integer("batch", 8, "Pairs in a batch; with --batches=contexts, contexts, two of each target.")
@@ -44,38 +39,23 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
     define_enum("augmentation", "shift", ["shift", "strong"], "Translation alone, or all of sampling.STRONG.")
     define_integer("max_gap", 100, "x and z are at most this many frames apart.")
-    define_string("scenes", None, "Optional JSON lines of clip and scene: sample by scene, not by video.")
-    define_float("stills_share", 0.0, "Share of still images (ILSVRC DET below --data_dir) among the targets.")
+    define_enum("input", "auto", training_input.INPUTS, "Who makes the batches; see training_input.split_input.")
     define_string("start_from", None, "Optional weight file (.npz) whose variables to start from; w5 may be wider.")
     define_integer("start_step", 0, "Step at which a run with --start_from begins.")
-    define_bool("bfloat16", False, "Compute the trunk in bfloat16 (faster where the CPU or GPU has it).")
-    define_integer("seed", 0, "Seed of the weights and of every draw.")
-    define_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
 
 
-def make_sampler() -> sampling.Sampler:
-    """Reads the trajectories that the flags name."""
-    scenes = trajectories.read_scenes(FLAGS.scenes) if FLAGS.scenes else None
-    videos = [t for split in FLAGS.splits for t in trajectories.read_vid(FLAGS.data_dir, split, scenes)]
-    stills = []
-    if FLAGS.stills_share:
-        stills = [t for split in FLAGS.splits for t in trajectories.read_det(FLAGS.data_dir, split)]
-    logging.info("%d trajectories of %d groups, %d stills", len(videos), len({t.group for t in videos}), len(stills))
+def make_stream() -> streams.Stream:
+    """Opens the prepared crops and streams batches (x, z, y) or (z, shift, y)."""
+    store = training_input.open_crops(FLAGS)
     whole = FLAGS.batches == "contexts"
+    if whole and (FLAGS.batch < 4 or FLAGS.batch % 2):
+        raise InputError(f"--batch={FLAGS.batch}: --batches=contexts needs an even number of contexts, at least 4")
     strength = vars(sampling.STRONG) if FLAGS.augmentation == "strong" else {}
     augmentation = sampling.Augmentation(**{**strength, "whole_cells": whole})
-    return sampling.Sampler(videos, stills, FLAGS.stills_share, augmentation, FLAGS.seed, FLAGS.max_gap)
-
-
-def make_stream(sampler: sampling.Sampler, start_step: int) -> tf.data.Dataset:
-    """Streams (x, z, y) or (z, shift, y) from a step on."""
-    if FLAGS.batches == "pairs":
-        return pairs.pair_stream(sampler, FLAGS.batch, start_step).map(pairs.with_label(FLAGS.label_radius))
-    if FLAGS.batch < 4 or FLAGS.batch % 2:
-        raise InputError(f"--batch={FLAGS.batch}: --batches=contexts needs an even number of contexts, at least 4")
-    stream = pairs.context_stream(sampler, FLAGS.batch // 2, 2, start_step)
-    label = pairs.with_label(FLAGS.label_radius)
-    return stream.map(lambda z, shift: (z, *label(shift, shift)))
+    sampler = sampling.Sampler(store.videos, store.stills, FLAGS.stills_share, augmentation, FLAGS.seed, FLAGS.max_gap)
+    radius = FLAGS.label_radius
+    kind = pairs.contexts(FLAGS.batch // 2, 2, radius) if whole else pairs.pairs(FLAGS.batch, radius)
+    return streams.Stream(store, sampler, kind)
 
 
 def make_optimizers() -> tuple:
@@ -85,8 +65,10 @@ def make_optimizers() -> tuple:
     return tuple(tf.keras.optimizers.Adam(training.Later(schedule, FLAGS.start_step)) for schedule in schedules)
 
 
-def make_train_step(network: MatchingNetwork, optimizers: tuple, batches: str, clip_norm: float) -> Callable:
-    """Returns the compiled update, which takes a batch of the kind `batches` and returns scalars."""
+def make_train_step(
+    network: MatchingNetwork, optimizers: tuple, batches: str, clip_norm: float, finish: Callable = lambda batch: batch
+) -> Callable:
+    """Returns the compiled update: it takes what `finish` makes a batch of the kind `batches`, and returns scalars."""
     loss_of = matching_loss.pair_loss if batches == "pairs" else matching_loss.context_loss
     response = [network.scale, network.bias]
     others = [v for v in network.trainable_variables if all(v is not r for r in response)]
@@ -94,7 +76,8 @@ def make_train_step(network: MatchingNetwork, optimizers: tuple, batches: str, c
         optimizer.build(variables)
 
     @tf.function
-    def train_step(*batch):
+    def train_step(element):
+        batch = finish(element)
         with tf.GradientTape() as tape:
             loss = loss_of(network, *batch)
         gradients = tape.gradient(loss, others + response)
@@ -113,30 +96,22 @@ def train():
     tf.keras.utils.set_random_seed(FLAGS.seed)
     network = MatchingNetwork(FLAGS.channels, FLAGS.bfloat16)
     optimizers = make_optimizers()
-    train_step = make_train_step(network, optimizers, FLAGS.batches, FLAGS.clip_norm)
+    elements, finish = training_input.split_input(make_stream(), FLAGS.input)
+    train_step = make_train_step(network, optimizers, FLAGS.batches, FLAGS.clip_norm, finish)
     run = training.Run(FLAGS.run_dir, FLAGS.flag_values_dict(), network=network, optimizers=list(optimizers))
     if FLAGS.start_from and int(run.step) == 0:
         weights.start_from(network, FLAGS.start_from)
         run.step.assign(FLAGS.start_step)
     parent = {"start_from": weights.load_record(FLAGS.start_from)} if FLAGS.start_from else {}
-    stream = make_stream(make_sampler(), int(run.step))
     run.loop(
-        stream,
-        lambda batch: train_step(*batch),
+        elements(int(run.step)),
+        train_step,
         FLAGS.steps,
         FLAGS.max_minutes,
         export=lambda path: weights.save(path, weights.collect(network), run.record(FLAGS.seed) | parent),
     )
 
 
-def main(_) -> None:
-    """Trains, or exits with one line about bad input."""
-    try:
-        train()
-    except InputError as error:
-        sys.exit(f"train_matching: error: {error}")
-
-
 if __name__ == "__main__":
     define_flags(FLAGS)
-    app.run(main)
+    training_input.run_main("train_matching", train)

@@ -1,6 +1,6 @@
 """Trains the meta-learner on a frozen matching network (Sec. 3.2.2); the defaults are the paper's.
 
-    python -m experiments.train_meta --data_dir ILSVRC2015 --matching runs/matching/weights/step-095000.npz \
+    python -m experiments.train_meta --data_dir crops --matching runs/matching/weights/step-095000.npz \
         --run_dir runs/meta
 
 Run it again to go on from the last checkpoint. With --features=cached the trunk's features are computed once, which
@@ -9,14 +9,13 @@ makes a step ten times faster; the recipe of the shipped weights is in WORKSPACE
 
 import functools
 import os
-import sys
 from collections.abc import Callable
 
 import tensorflow as tf
-from absl import app, flags, logging
+from absl import flags, logging
 
-from data_pipelines import sampling, trajectories
-from experiments import meta_sources, training
+from data_pipelines import sampling
+from experiments import meta_sources, training, training_input
 from mlt_tf import config, gradients, labels, meta_loss, pretrained, weights
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError
@@ -28,16 +27,13 @@ FLAGS = flags.FLAGS
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`; the defaults are the paper's."""
-    define_bool = functools.partial(flags.DEFINE_bool, flag_values=values)
     define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
     define_float = functools.partial(flags.DEFINE_float, flag_values=values)
     define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
     define_list = functools.partial(flags.DEFINE_list, flag_values=values)
     define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    define_string("data_dir", None, "Folder that holds Annotations/VID and Data/VID (ILSVRC2015).", required=True)
+    training_input.define_flags(values, ["validation"])
     define_string("matching", None, "Weight file (.npz) of the trained matching network.", required=True)
-    define_string("run_dir", None, "Folder of checkpoints and TensorBoard scalars.", required=True)
-    define_list("splits", ["validation"], "Splits to train on.")
     define_enum("layout", "rowwise", LAYOUTS, "Whether the layers act on delta's rows or on all of it.")
     define_integer("batch", 8, "Targets in a batch.")
     define_integer("contexts", 16, "M': contexts of a target in the loss.")
@@ -52,11 +48,6 @@ def define_flags(values: flags.FlagValues) -> None:
     define_string("cache_dir", None, "Folder of the cached features (--features=cached).")
     define_list("views", ["24", "6"], "Cached views of a video and of a still.")
     define_float("jitter", 1.0, "Standard deviation, in cells, of the shifts behind delta (--features=cached).")
-    define_string("scenes", None, "Optional JSON lines of clip and scene: sample by scene, not by video.")
-    define_float("stills_share", 0.0, "Share of still images (ILSVRC DET below --data_dir) among the targets.")
-    define_bool("bfloat16", False, "Compute the trunk in bfloat16.")
-    define_integer("seed", 0, "Seed of the weights and of every draw.")
-    define_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
 
 
 def make_train_step(
@@ -103,29 +94,23 @@ def load_matching() -> MatchingNetwork:
 
 
 def make_source(network: MatchingNetwork):
-    """Reads the trajectories that the flags name and makes the source of context sets."""
-    scenes = trajectories.read_scenes(FLAGS.scenes) if FLAGS.scenes else None
-    videos = [t for split in FLAGS.splits for t in trajectories.read_vid(FLAGS.data_dir, split, scenes)]
-    stills = []
-    if FLAGS.stills_share:
-        stills = [t for split in FLAGS.splits for t in trajectories.read_det(FLAGS.data_dir, split)]
-    logging.info("%d trajectories of %d groups, %d stills", len(videos), len({t.group for t in videos}), len(stills))
+    """Opens the crops that the flags name and makes the source of context sets."""
+    store = training_input.open_crops(FLAGS)
     if FLAGS.samples > FLAGS.contexts:
         raise InputError("--samples exceeds --contexts: delta is made from the first M of the M' contexts")
     sizes = meta_sources.Sizes(FLAGS.batch, FLAGS.contexts, FLAGS.samples)
-    augmentation = sampling.META
-    sampler = sampling.Sampler(videos, stills, FLAGS.stills_share, augmentation, FLAGS.seed)
     if FLAGS.features == "images":
-        return meta_sources.ImageSource(network, sampler, sizes)
+        sampler = sampling.Sampler(store.videos, store.stills, FLAGS.stills_share, sampling.META, FLAGS.seed)
+        return meta_sources.ImageSource(network, store, sampler, sizes)
     if not FLAGS.cache_dir:
         raise InputError("--features=cached needs --cache_dir: give a folder for the features")
     if len(FLAGS.views) != 2 or not all(v.isdigit() and int(v) for v in FLAGS.views):
         raise InputError(f"--views={','.join(FLAGS.views)}: give two counts, of a video and of a still, such as 24,6")
     views = tuple(int(v) for v in FLAGS.views)
-    key = {"matching": weights.checksum(FLAGS.matching), "splits": FLAGS.splits, "views": views}
-    key |= {"stills": len(stills), "bfloat16": FLAGS.bfloat16}
+    key = {"matching": weights.checksum(FLAGS.matching), "crops": store.fingerprint, "views": views}
+    key |= {"bfloat16": FLAGS.bfloat16}
     return meta_sources.CachedSource(
-        network, FLAGS.cache_dir, key, videos + stills, views, sizes, FLAGS.stills_share, FLAGS.jitter, FLAGS.seed
+        network, store, FLAGS.cache_dir, key, views, sizes, FLAGS.stills_share, FLAGS.jitter, FLAGS.seed
     )
 
 
@@ -155,14 +140,6 @@ def train():
     logging.info("weights: %s", os.path.join(FLAGS.run_dir, "weights"))
 
 
-def main(_) -> None:
-    """Trains, or exits with one line about bad input."""
-    try:
-        train()
-    except InputError as error:
-        sys.exit(f"train_meta: error: {error}")
-
-
 if __name__ == "__main__":
     define_flags(FLAGS)
-    app.run(main)
+    training_input.run_main("train_meta", train)

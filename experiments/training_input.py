@@ -1,0 +1,80 @@
+"""What the training binaries share on their way in: common flags, prepared crops, who does the input's work."""
+
+import functools
+import sys
+from collections.abc import Callable
+
+import tensorflow as tf
+from absl import app, flags, logging
+
+from data_pipelines import streams
+from data_pipelines.crop_store import CropStore
+from mlt_tf.errors import InputError
+
+SPLITS = ("train", "validation")
+INPUTS = ("auto", "host", "device", "resident")
+
+
+def define_flags(values: flags.FlagValues, splits: list[str]) -> None:
+    """Defines the flags that all training binaries have; `splits` is the default of --splits."""
+    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
+    define_float = functools.partial(flags.DEFINE_float, flag_values=values)
+    define_string("data_dir", None, "Folder of prepared crops (experiments.prepare_crops).", required=True)
+    define_string("run_dir", None, "Folder of checkpoints and TensorBoard scalars.", required=True)
+    flags.DEFINE_list("splits", splits, "Splits to train on: train, validation, or both.", flag_values=values)
+    define_float("stills_share", 0.0, "Share of still images among the targets (prepared with --sets=det_...).")
+    flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16, where that is faster.", flag_values=values)
+    flags.DEFINE_integer("seed", 0, "Seed of the weights and of every draw.", flag_values=values)
+    define_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
+
+
+def open_crops(values: flags.FlagValues) -> CropStore:
+    """Opens the prepared sets that --data_dir, --splits and --stills_share name.
+
+    Raises:
+      InputError: A split is unknown, or a set is not there.
+    """
+    unknown = [split for split in values.splits if split not in SPLITS]
+    if unknown or not values.splits:
+        raise InputError(f"--splits={','.join(values.splits)}: give train, validation, or train,validation")
+    sets = ["vid_" + split for split in values.splits]
+    if values.stills_share:
+        sets += ["det_" + split for split in values.splits]
+    store = CropStore(values.data_dir, sets)
+    groups = len({trajectory.group for trajectory in store.videos})
+    logging.info("%d trajectories of %d groups, %d stills", len(store.videos), groups, len(store.stills))
+    return store
+
+
+def split_input(stream: streams.Stream, where: str) -> tuple[Callable, Callable]:
+    """Shares the input's work out between the host and the compiled step.
+
+    Args:
+      stream: The batches.
+      where: "host": tf.data makes finished batches. "device": the host decodes, the step augments. "resident": all
+        crops lie on the device, the step gathers and augments. "auto": "device" where there is a GPU, else "host".
+
+    Returns:
+      (elements, finish): `elements(start_step)` streams what the host sends; `finish(element)`, in the step, makes the
+      batch of it. The batches are the same for all.
+    """
+    if where == "auto":
+        where = "device" if tf.config.list_physical_devices("GPU") else "host"
+    if where == "host":
+        return stream.batches, lambda batch: batch
+    if where == "device":
+        return stream.windows, stream.finish
+    crops = tf.constant(streams.load_all(stream.store))
+    return stream.plans, lambda plan: stream.finish_resident(crops, plan)
+
+
+def run_main(name: str, train: Callable[[], None]) -> None:
+    """Runs a binary's `train`; bad input ends it with one line."""
+
+    def main(_):
+        try:
+            train()
+        except InputError as error:
+            sys.exit(f"{name}: error: {error}")
+
+    app.run(main)
