@@ -74,6 +74,10 @@ class BenchmarkBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _example(self, sequence: Sequence) -> dict[str, Any]:
         """Returns a target as TFDS takes it."""
         base.check_frames(sequence.name, sequence.frame_paths)
+        missing = [flag for flag in self.FLAGS if flag not in sequence.flags]
+        if missing:
+            instructions = base.one_line(self.MANUAL_DOWNLOAD_INSTRUCTIONS)
+            raise InputError(f"{self.FOLDER}: {sequence.name} has no {', '.join(missing)}; {instructions}")
         fields = {
             "image": sequence.frame_paths,
             "frame_number": sequence.frame_numbers,

@@ -1,0 +1,1 @@
+"""TColor-128 as a TFDS data set."""

@@ -1,0 +1,1 @@
+"""VOT-2016 as a TFDS data set."""
