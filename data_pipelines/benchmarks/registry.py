@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from data_pipelines.benchmarks import otb, tc128, vot2016
+from data_pipelines.benchmarks import lasot, otb, tc128, uav, vot2016
 from data_pipelines.sequences import Sequence
 from mlt_tf.errors import InputError
 
@@ -37,7 +37,11 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     for benchmark in (
         Benchmark("otb2013", Counts(50, 51, 29_491), otb.targets_2013, otb.read),
         Benchmark("otb2015", Counts(98, 100, 59_040), otb.targets_2015, otb.read),
+        Benchmark("lasot_protocol_1", Counts(1400, 1400, 3_517_342), lasot.targets_protocol_1, lasot.read),
+        Benchmark("lasot_protocol_2", Counts(280, 280, 685_360), lasot.targets_protocol_2, lasot.read),
         Benchmark("tc128", Counts(128, 129, 55_346), tc128.targets, tc128.read),
+        Benchmark("uav20l", Counts(20, 20, 58_670), uav.targets_20l, uav.read_20l),
+        Benchmark("uav123", Counts(91, 123, 112_578), uav.targets_123, uav.read_123),
         Benchmark("vot2016", Counts(60, 60, 21_455), vot2016.targets, vot2016.read),
     )
 }
