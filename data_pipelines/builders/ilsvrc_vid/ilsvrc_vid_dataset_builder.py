@@ -49,6 +49,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         folder = FOLDERS[self.builder_config.name]
         root = base.manual_folder(dl_manager.manual_dir, folder, self.MANUAL_DOWNLOAD_INSTRUCTIONS)
         videos = {split: trajectories.list_videos(root, split) for split in trajectories.SPLITS}
+        for listed in videos.values():
+            for video, annotations in listed.items():  # What is missing shows before hours go into the first videos.
+                base.check_frames(video, map(trajectories.image_path, annotations))
         return {split: self._generate_examples(listed) for split, listed in videos.items()}
 
     def _generate_examples(self, videos: dict[str, list[str]]) -> Iterator:
@@ -59,17 +62,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 def _example(video: str, annotations: list[str]) -> dict[str, Any]:
     """Returns a video as TFDS takes it; objects that no one should learn from are left out."""
     skipped = trajectories.Skipped()
-    images = [trajectories.image_path(path) for path in annotations]
-    base.check_frames(video, images)
     frames = []
-    for path, image, number in zip(annotations, images, trajectories.frame_numbers(annotations), strict=True):
+    for path, number in zip(annotations, trajectories.frame_numbers(annotations), strict=True):
         items = []
         for item in trajectories.read_objects(path):
             if item.fault:
                 skipped.add(item.fault, path)
             else:
                 items.append({key: value for key, value in item._asdict().items() if key != "fault"})
-        frames.append({"image": image, "frame_number": number, "objects": items})
+        frames.append({"image": trajectories.image_path(path), "frame_number": number, "objects": items})
     if skipped.counts:
         logging.warning("%s: %s", video, skipped.summary())
     return {"video": video, "frames": frames}

@@ -33,5 +33,5 @@ class Vot2016Test(testing.BenchmarkTestCase):
         manual = pathlib.Path(shutil.copytree(self.dummy_data, pathlib.Path(self.tmp_dir) / "manual"))
         for path in manual.glob("VOT2016/bag/*.label"):
             path.unlink()
-        with pytest.raises(InputError, match=r"VOT2016: bag has no camera_motion, .*; Download vot2016.zip"):
+        with pytest.raises(InputError, match=r"VOT2016: bag has no camera_motion, .*Download vot2016.zip"):
             self.build(manual_dir=manual)

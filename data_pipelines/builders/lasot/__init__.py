@@ -1,0 +1,1 @@
+"""LaSOT as a TFDS data set."""

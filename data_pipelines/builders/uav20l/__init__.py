@@ -1,0 +1,1 @@
+"""UAV20L as a TFDS data set."""
