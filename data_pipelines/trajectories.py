@@ -7,6 +7,7 @@ import math
 import os
 import pathlib
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -196,6 +197,14 @@ def read_scenes(path: str) -> dict:
         ) from error
 
 
+def box_fault(corners: Sequence[float], width: int, height: int) -> str | None:
+    """Returns NO_AREA or OUTSIDE for a box of xmin, ymin, xmax, ymax; None where it shows something of the frame."""
+    xmin, ymin, xmax, ymax = corners
+    if not (xmax > xmin and ymax > ymin):  # NaN has no area either.
+        return NO_AREA
+    return OUTSIDE if xmin >= width or ymin >= height or xmax <= 0 or ymax <= 0 else None
+
+
 def _folder(root, kind, split):
     """Returns the folder of a split's annotations."""
     if split not in SPLITS:
@@ -258,13 +267,7 @@ def _annotated(item, trackid, width, height, seen):
     if not all(map(math.isfinite, corners)):
         raise ValueError(f"a box of {corners}")
     xmin, ymin, xmax, ymax = corners
-    fault = None
-    if xmax <= xmin or ymax <= ymin:
-        fault = NO_AREA
-    elif xmin >= width or ymin >= height or xmax <= 0 or ymax <= 0:
-        fault = OUTSIDE
-    elif trackid in seen:
-        fault = TWICE
+    fault = box_fault(corners, width, height) or (TWICE if trackid in seen else None)
     flags = [_text(item, name, "0") == "1" for name in ("occluded", "generated")]
     box = np.array([xmin, ymin, xmax - xmin, ymax - ymin], np.float32)  # boxes.xyxy_to_xywh takes a fifth of the time.
     return Annotated(trackid, _text(item, "name"), box, *flags, fault)

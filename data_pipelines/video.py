@@ -139,16 +139,28 @@ def read_image(path: str) -> np.ndarray:
         data = pathlib.Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"image '{path}' cannot be read: {error.strerror}") from error
-    for magic, start, end in _END_MARKERS:
-        if data.startswith(magic) and data.rfind(end) <= data.rfind(start):
-            raise InputError(f"image '{path}' is cut short: copy it again or remove it")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error:  # too large, or a header that lies
-        image = None
+    if is_cut_short(data):
+        raise InputError(f"image '{path}' is cut short: copy it again or remove it")
+    image = decode(data)
     if image is None:
         raise InputError(f"image '{path}' does not decode: replace or remove it (8 or 16 bits a channel are read)")
     return to_rgb(image)
+
+
+def is_cut_short(data: bytes) -> bool:
+    """Says whether a JPEG or PNG file lacks its end, in place of which OpenCV may put grey without a word."""
+    for magic, start, end in _END_MARKERS:
+        if data.startswith(magic):
+            return data.rfind(end) <= data.rfind(start)
+    return False
+
+
+def decode(data: bytes) -> np.ndarray | None:
+    """Decodes an image file's bytes as OpenCV gives them, BGR; None if they do not decode."""
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error:  # too large, or a header that lies
+        return None
 
 
 def _open_video(path: pathlib.Path) -> Source:

@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     Binaries print the message and exit with 1; everything else is a bug and keeps its traceback.
     """
+
+
+class MissingError(InputError):
+    """What was asked for is not there at all, as against there but damaged."""

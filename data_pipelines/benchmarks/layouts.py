@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_pipelines import sequences
-from mlt_tf.errors import InputError
+from mlt_tf.errors import InputError, MissingError
 
 
 class Frames(NamedTuple):
@@ -31,7 +31,7 @@ def find(data_dir: str, what: str, candidates: Iterable[str]) -> pathlib.Path:
       candidates: Paths relative to data_dir, one for each layout that the benchmark is found in.
 
     Raises:
-      InputError: There is no such folder, or none of them in it.
+      InputError: There is no such folder; MissingError: none of them is in it.
     """
     root, candidates = pathlib.Path(data_dir), tuple(candidates)
     if not root.is_dir():
@@ -39,7 +39,7 @@ def find(data_dir: str, what: str, candidates: Iterable[str]) -> pathlib.Path:
     for candidate in candidates:
         if (root / candidate).exists():
             return root / candidate
-    raise InputError(f"{data_dir}: {what} is not there; expected {' or '.join(candidates)} in that folder")
+    raise MissingError(f"{data_dir}: {what} is not there; expected {' or '.join(candidates)} in that folder")
 
 
 def whole_video(folder: pathlib.Path, digits: int, truth_path: pathlib.Path, rows: int, check_frames: bool) -> Frames:

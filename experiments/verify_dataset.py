@@ -1,0 +1,124 @@
+"""Checks a data set on disk: is all of it there, undamaged, and as published?
+
+    python -m experiments.verify_dataset --dataset otb2015 --data_dir OTB
+    python -m experiments.verify_dataset --dataset ilsvrc_vid_2015 --data_dir ILSVRC2015 --out faults.csv
+
+Exits with 0 if nothing is wrong, with 1 otherwise.
+"""
+
+import csv
+import functools
+import itertools
+import json
+import os
+import sys
+from collections.abc import Iterator
+
+import tqdm
+from absl import app, flags
+
+from data_pipelines import frame_checks, verification
+from data_pipelines.faults import KINDS, MISSING_TARGET, Fault, Report
+from mlt_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+_SHOWN = 20  # Faults of a kind on the screen.
+_OUT_ENDINGS = (".csv", ".json")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the binary's flags in `values`."""
+    define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
+    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
+    define_enum("dataset", None, verification.DATASETS, "The data set.", required=True)
+    define_string("data_dir", None, "Its folder.", required=True)
+    flags.DEFINE_list(
+        "targets", [], "Check these targets (of ILSVRC VID: videos) alone; all when empty.", flag_values=values
+    )
+    define_enum(
+        "frames",
+        "all",
+        frame_checks.FRAMES,
+        "Frames to decode: all, the first and last of each video, or none; of "
+        "the others it is seen whether they are there and complete.",
+    )
+    flags.DEFINE_integer("jobs", os.cpu_count(), "Processes.", 1, flag_values=values)
+    define_string("out", None, "Write all faults to this .csv or .json file.")
+
+
+def table(report: Report) -> Iterator[str]:
+    """Yields the lines of a report's table, a check each."""
+    width = max(len(row.check) for row in report.rows)
+    yield f"{'':{width}}  {'found':>9}  {'expected':>13}  {'faults':>7}"
+    for row in report.rows:
+        expected = f"{row.expected:,}" if isinstance(row.expected, int) else row.expected
+        yield f"{row.check:{width}}  {row.found:>9,}  {expected:>13}  {row.faults:>7,}"
+
+
+def fault_lines(faults: tuple[Fault, ...], shown: int = _SHOWN) -> Iterator[str]:
+    """Yields the faults by kind, each kind with what to do about it, and no more than `shown` of a kind."""
+    for kind, group in itertools.groupby(faults, lambda fault: fault.kind):
+        alike = list(group)
+        yield f"\n{kind}: {len(alike):,} ({KINDS[kind].remedy})"
+        if kind == MISSING_TARGET:
+            lines = [", ".join(fault.where for fault in alike[:shown])]
+        else:
+            lines = [fault.where + (f": {fault.detail}" if fault.detail else "") for fault in alike[:shown]]
+        if len(alike) > shown:
+            lines.append(f"and {len(alike) - shown:,} more")
+        yield from (f"  {line}" for line in lines)
+
+
+def write_faults(path: str, dataset: str, report: Report) -> None:
+    """Writes every fault, as CSV or, with the table, as JSON."""
+    records = [{**fault._asdict(), "what_to_do": KINDS[fault.kind].remedy} for fault in report.faults]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        if path.endswith(".json"):
+            rows = [row._asdict() for row in report.rows]
+            json.dump({"dataset": dataset, "checks": rows, "faults": records}, file, indent=1)
+        else:
+            writer = csv.DictWriter(file, ["kind", "where", "detail", "what_to_do"])
+            writer.writeheader()
+            writer.writerows(records)
+
+
+def run(args: flags.FlagValues) -> Report:
+    """Checks what the flags name, prints the findings and returns them.
+
+    Raises:
+      InputError: There is nothing to check, or `--out` cannot be written.
+    """
+    if args.out and not args.out.endswith(_OUT_ENDINGS):
+        raise InputError(f"--out={args.out}: give a file that ends in {' or '.join(_OUT_ENDINGS)}")
+    options = verification.Options(args.frames, args.jobs, tuple(args.targets), _bar)
+    report = verification.verify(args.dataset, args.data_dir, options)
+    print(f"{args.dataset} in {args.data_dir}\n", *table(report), *fault_lines(report.faults), sep="\n")
+    count = len(report.faults)
+    print(f"\n{count:,} fault{'s' if count > 1 else ''}" if count else "\nNothing is wrong.")
+    if args.out:
+        try:
+            write_faults(args.out, args.dataset, report)
+        except OSError as error:
+            raise InputError(f"--out={args.out}: cannot be written: {error.strerror}") from error
+        print(f"Written to {args.out}.")
+    return report
+
+
+def _bar(total: int, what: str) -> tqdm.tqdm:
+    """Makes a progress bar with the time left, where someone is there to see it."""
+    return tqdm.tqdm(total=total, desc=what, disable=None, leave=False)
+
+
+def main(argv: list[str]) -> None:
+    """Exits with 1 after bad input or if anything is wrong with the data set."""
+    del argv
+    try:
+        report = run(FLAGS)
+    except InputError as error:
+        sys.exit(f"verify_dataset: error: {error}")
+    sys.exit(1 if report.faults else 0)
+
+
+if __name__ == "__main__":
+    define_flags(FLAGS)
+    app.run(main)
