@@ -94,8 +94,18 @@ def finish(windows: tf.Tensor, view: View, size: int, plain: bool = False) -> tf
     Returns:
       [N, size, size, 3] float32 RGB in 0..255.
     """
+    return change_pixels(resample(windows, view, size, plain), view, plain)
+
+
+def resample(windows: tf.Tensor, view: View, size: int, plain: bool = False) -> tf.Tensor:
+    """Does the first half of `finish`: translation, zoom, rotation and mirroring."""
     windows = tf.cast(windows, tf.float32)
-    images = (addons.transform_plain if plain else addons.transform)(windows, view.transform, size)
+    return (addons.transform_plain if plain else addons.transform)(windows, view.transform, size)
+
+
+def change_pixels(images: tf.Tensor, view: View, plain: bool = False) -> tf.Tensor:
+    """Does the second half of `finish`: colour, blur and noise."""
+    size = images.shape[1]
     images = _colour(images, view.colour)
     images = _blur_plain(images, view.blur) if plain else _blur(images, view.blur)
     images = _add_noise_plain(images, view, size) if plain else _add_noise(images, view, size)

@@ -53,7 +53,7 @@ class Stream:
         """Streams what the batches from `start_step` on are made of: for each part (record [n], View)."""
 
         def plan(step):
-            return [array for draw, view in self._planned(step) for array in (draw.record, *view)]
+            return [array for draw, view in self.plan(step) for array in (draw.record, *view)]
 
         types = [tf.int64, *(dtype for _, dtype in _VIEW_SPECS.values())]
         return self._steps(start_step).map(lambda step: self._parts(plan, step, types)).prefetch(2)
@@ -67,7 +67,7 @@ class Stream:
         """
 
         def plan(step):
-            return [array for draw, view in self._planned(step) for array in (self._jpegs(draw), *view)]
+            return [array for draw, view in self.plan(step) for array in (self.read(draw), *view)]
 
         def load(step):
             types = [tf.string, *(dtype for _, dtype in _VIEW_SPECS.values())]
@@ -101,16 +101,18 @@ class Stream:
         ]
         return self.finish(tuple((w, view) for w, (_, view) in zip(windows, parts)), plain)
 
-    def _steps(self, start_step):
-        return tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
-
-    def _planned(self, step):
+    def plan(self, step: int) -> list[tuple[Draw, augment.View]]:
+        """Returns what each part of a batch is made of."""
         draws = self._kind.draw(self._sampler, int(step))
         views = [augment.make_view(d, size, self.store.size) for d, (_, size) in zip(draws, self._kind.sizes)]
         return list(zip(draws, views))
 
-    def _jpegs(self, draw):
+    def read(self, draw: Draw) -> np.ndarray:
+        """Returns the JPEGs of a draw's crops, [N] bytes objects."""
         return np.array(self.store.read(draw.record), object)
+
+    def _steps(self, start_step):
+        return tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
 
     def _parts(self, plan, step, types):
         """Runs `plan` in the graph; returns for each part its first tensor and its View, with their shapes."""

@@ -14,7 +14,7 @@ import sys
 from absl import app, flags
 from tqdm import tqdm
 
-from data_pipelines import preparation, trajectories
+from data_pipelines import crop_jobs, preparation, trajectories
 from experiments import training
 from mlt_tf.errors import InputError
 
@@ -34,8 +34,8 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_multi_enum("sets", SETS[:2], SETS, "What to prepare; repeat the flag.", flag_values=values)
     define_string("scenes", None, "Optional JSON lines of clip and scene: training samples by scene, not by video.")
     define_integer("every", 1, "Keep every n-th frame of a trajectory.", lower_bound=1)
-    define_integer("size", preparation.SIZE, "Side of the crops in pixels; 255 of them are the context.")
-    define_integer("quality", preparation.QUALITY, "JPEG quality of the crops.", lower_bound=1, upper_bound=100)
+    define_integer("size", crop_jobs.SIZE, "Side of the crops in pixels; 255 of them are the context.")
+    define_integer("quality", crop_jobs.QUALITY, "JPEG quality of the crops.", lower_bound=1, upper_bound=100)
     define_bool("skip_faulty", False, "Go on without frames that are missing or do not decode; they are counted.")
     define_integer("jobs", os.cpu_count(), "Processes; with --engine=beam the runner's options decide.", lower_bound=1)
     define_enum("engine", "local", ["local", "beam"], "Processes of this machine, or an Apache Beam runner.")
@@ -69,7 +69,7 @@ def prepare_set(name: str) -> dict:
     """Prepares one of SETS and returns its index."""
     skipped = trajectories.Skipped()
     found = read_trajectories(name, skipped)
-    settings = preparation.CropSettings(FLAGS.size, FLAGS.quality, name.startswith("det"), FLAGS.skip_faulty)
+    settings = crop_jobs.CropSettings(FLAGS.size, FLAGS.quality, name.startswith("det"), FLAGS.skip_faulty)
     made_by = {"set": name, "command": training.command(), "commit": training.commit(), "every": FLAGS.every}
     made_by["objects_left_out"] = skipped.summary()
     with tqdm(total=sum(map(len, found)), desc=name, unit="crop", disable=None) as bar:
