@@ -74,8 +74,8 @@ def read_marks(path: pathlib.Path) -> np.ndarray:
         wrong = [field for field in fields if field not in ("0", "1")]
         if wrong:
             raise InputError(f"{path}:{number}: {wrong[0]!r} is no mark; expected 0 or 1")
-        marks += fields
-    return np.array(marks) == "1"
+        marks += [field == "1" for field in fields]
+    return np.array(marks, bool)
 
 
 def polygon_to_xywh(corners: np.ndarray) -> np.ndarray:

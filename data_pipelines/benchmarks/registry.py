@@ -72,5 +72,6 @@ def read_benchmark(
     chosen = known if targets is None else tuple(targets)
     unknown = [target for target in chosen if target not in known]
     if unknown:
-        raise InputError(f"{name} has no target {', '.join(unknown)}; it has {', '.join(known)}")
+        listed = ", ".join(known) if len(known) <= 150 else f"{known[0]}, ... {known[-1]}, {len(known)} in all"
+        raise InputError(f"{name} has no target {', '.join(unknown)}; it has {listed}")
     return [BENCHMARKS[name].read(data_dir, target, check_frames) for target in chosen]

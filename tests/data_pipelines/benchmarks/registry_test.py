@@ -39,6 +39,8 @@ def test_an_unknown_benchmark_or_target_is_refused_with_the_known(tmp_path):
         read_benchmark("otb", str(tmp_path))
     with pytest.raises(InputError, match="otb2013 has no target Bird1, Nobody; it has Basketball, Bolt"):
         read_benchmark("otb2013", str(tmp_path), ["Girl", "Bird1", "Nobody"])
+    with pytest.raises(InputError, match="no target zebra-21; it has airplane-1, ... zebra-20, 1400 in all"):
+        read_benchmark("lasot_protocol_1", str(tmp_path), ["zebra-21"])
 
 
 def test_reading_needs_no_tensorflow():
