@@ -112,5 +112,6 @@ def make_report(counts: list[Row], tally: Tally) -> Report:
     for check in CHECKS:
         if total := tally.totals[check]:
             rows.append(Row(check, total - by_check[check], total, by_check[check]))
+    faults += sorted(tally.faults, key=lambda fault: fault.where)  # Processes finish in any order.
     order = list(KINDS)
-    return Report(tuple(rows), tuple(sorted(faults + tally.faults, key=lambda fault: order.index(fault.kind))))
+    return Report(tuple(rows), tuple(sorted(faults, key=lambda fault: order.index(fault.kind))))

@@ -22,7 +22,8 @@ from data_pipelines.faults import KINDS, MISSING_TARGET, Fault, Report
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
-_SHOWN = 20  # Faults of a kind on the screen.
+_SHOWN = 20  # Lines for faults of a kind on the screen.
+_MANY = 3  # More files than these in a folder share a line.
 _OUT_ENDINGS = (".csv", ".json")
 
 
@@ -56,30 +57,49 @@ def table(report: Report) -> Iterator[str]:
 
 
 def fault_lines(faults: tuple[Fault, ...], shown: int = _SHOWN) -> Iterator[str]:
-    """Yields the faults by kind, each kind with what to do about it, and no more than `shown` of a kind."""
+    """Yields the faults by kind, each kind with what to do about it, in no more than `shown` lines a kind."""
     for kind, group in itertools.groupby(faults, lambda fault: fault.kind):
         alike = list(group)
         yield f"\n{kind}: {len(alike):,} ({KINDS[kind].remedy})"
         if kind == MISSING_TARGET:
-            lines = [", ".join(fault.where for fault in alike[:shown])]
+            lines = [(len(alike[:shown]), ", ".join(fault.where for fault in alike[:shown]))]
         else:
-            lines = [fault.where + (f": {fault.detail}" if fault.detail else "") for fault in alike[:shown]]
-        if len(alike) > shown:
-            lines.append(f"and {len(alike) - shown:,} more")
-        yield from (f"  {line}" for line in lines)
+            lines = list(itertools.islice(_lines_by_folder(alike), shown))
+        yield from (f"  {line}" for _, line in lines)
+        if rest := len(alike) - sum(count for count, _ in lines):
+            yield f"  and {rest:,} more"
+
+
+def _lines_by_folder(faults: list[Fault]) -> Iterator[tuple[int, str]]:
+    """Yields how many faults a line is of, and the line: one for many files of a folder, else one for each."""
+    for (folder, detail), group in itertools.groupby(
+        faults, lambda fault: (os.path.dirname(fault.where), fault.detail)
+    ):
+        alike = [os.path.basename(fault.where) for fault in group]
+        if folder and len(alike) > _MANY:
+            yield len(alike), f"{folder}: {len(alike):,} of them, {alike[0]} to {alike[-1]}"
+        else:
+            yield from ((1, os.path.join(folder, name) + (f": {detail}" if detail else "")) for name in alike)
 
 
 def write_faults(path: str, dataset: str, report: Report) -> None:
-    """Writes every fault, as CSV or, with the table, as JSON."""
+    """Writes every fault, as CSV or, with the table, as JSON.
+
+    Raises:
+      InputError: The file cannot be written.
+    """
     records = [{**fault._asdict(), "what_to_do": KINDS[fault.kind].remedy} for fault in report.faults]
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        if path.endswith(".json"):
-            rows = [row._asdict() for row in report.rows]
-            json.dump({"dataset": dataset, "checks": rows, "faults": records}, file, indent=1)
-        else:
-            writer = csv.DictWriter(file, ["kind", "where", "detail", "what_to_do"])
-            writer.writeheader()
-            writer.writerows(records)
+    try:
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            if path.endswith(".json"):
+                checks = [row._asdict() for row in report.rows]
+                json.dump({"dataset": dataset, "checks": checks, "faults": records}, file, indent=1)
+            else:
+                writer = csv.DictWriter(file, [*Fault._fields, "what_to_do"])
+                writer.writeheader()
+                writer.writerows(records)
+    except OSError as error:
+        raise InputError(f"--out={path}: cannot be written: {error.strerror}") from error
 
 
 def run(args: flags.FlagValues) -> Report:
@@ -92,15 +112,11 @@ def run(args: flags.FlagValues) -> Report:
         raise InputError(f"--out={args.out}: give a file that ends in {' or '.join(_OUT_ENDINGS)}")
     options = verification.Options(args.frames, args.jobs, tuple(args.targets), _bar)
     report = verification.verify(args.dataset, args.data_dir, options)
-    print(f"{args.dataset} in {args.data_dir}\n", *table(report), *fault_lines(report.faults), sep="\n")
-    count = len(report.faults)
-    print(f"\n{count:,} fault{'s' if count > 1 else ''}" if count else "\nNothing is wrong.")
     if args.out:
-        try:
-            write_faults(args.out, args.dataset, report)
-        except OSError as error:
-            raise InputError(f"--out={args.out}: cannot be written: {error.strerror}") from error
-        print(f"Written to {args.out}.")
+        write_faults(args.out, args.dataset, report)
+    count = len(report.faults)
+    print(f"{args.dataset} in {args.data_dir}\n", *table(report), *fault_lines(report.faults), sep="\n")
+    print(f"\n{count:,} fault{'s' if count > 1 else ''}" if count else "\nNothing is wrong.")
     return report
 
 

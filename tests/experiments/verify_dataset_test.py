@@ -9,6 +9,7 @@ import pytest
 
 from data_pipelines import faults, verification
 from data_pipelines.benchmarks import Benchmark, Counts, otb
+from data_pipelines.faults import Fault
 from experiments import verify_dataset
 
 PICTURE = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 255, [48, 64, 3]).astype(np.uint8))[1].tobytes()
@@ -51,22 +52,34 @@ def test_nothing_wrong(verify, data_dir, frames, jobs):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_faults_are_listed_with_what_to_do(verify, data_dir, jobs):
-    for number in range(1, 26):
+    for number in range(3, 28):
         (data_dir / "Biker" / "img" / f"{number:04d}.jpg").unlink()
-    (data_dir / "Basketball" / "img" / "0007.jpg").write_bytes(b"")
+    for number in (7, 9):
+        (data_dir / "Basketball" / "img" / f"{number:04d}.jpg").write_bytes(b"")
     code, out = verify(jobs=jobs)
     assert code == 1
     lines = out.splitlines()
     assert ["annotated", "frames", "on", "disk", "35", "60", "25"] in map(str.split, lines)
-    start = lines.index("missing frame: 25 (unpack the video again)")
-    assert lines[start + 1 : start + 21] == [f"  {data_dir}/Biker/img/{n:04d}.jpg" for n in range(1, 21)]
-    assert lines[start + 21 : start + 23] == ["  and 5 more", ""]
-    assert lines[start + 23 :] == [
-        "empty frame: 1 (copy the file again)",
-        f"  {data_dir}/Basketball/img/0007.jpg",
+    assert lines[lines.index("missing frame: 25 (unpack the video again)") :] == [
+        "missing frame: 25 (unpack the video again)",
+        f"  {data_dir}/Biker/img: 25 of them, 0003.jpg to 0027.jpg",
         "",
-        "26 faults",
+        "empty frame: 2 (copy the file again)",
+        f"  {data_dir}/Basketball/img/0007.jpg",
+        f"  {data_dir}/Basketball/img/0009.jpg",
+        "",
+        "27 faults",
     ]
+
+
+def test_no_more_lines_than_fit_on_a_screen():
+    many = [Fault(faults.MISSING, f"video{number}/img/0001.jpg") for number in range(25)]
+    many[3:4] = [Fault(faults.MISSING, f"video3/img/{number:04d}.jpg") for number in range(1, 101)]
+    lines = list(verify_dataset.fault_lines(tuple(many)))
+    assert len(lines) == 22
+    assert lines[0] == "\nmissing frame: 124 (unpack the video again)"
+    assert lines[4] == "  video3/img: 100 of them, 0001.jpg to 0100.jpg"
+    assert lines[20:] == ["  video19/img/0001.jpg", "  and 5 more"]
 
 
 def test_missing_target_and_its_consequences(verify, data_dir):
@@ -83,7 +96,7 @@ def test_all_faults_go_to_a_file(verify, data_dir, tmp_path):
     for number in range(1, 26):
         (data_dir / "Biker" / "img" / f"{number:04d}.jpg").unlink()
     code, out = verify(out=tmp_path / "faults.csv")
-    assert code == 1 and out.endswith(f"Written to {tmp_path}/faults.csv.\n")
+    assert code == 1 and out.endswith("\n25 faults\n")
     with open(tmp_path / "faults.csv", newline="") as file:
         records = list(csv.DictReader(file))
     assert len(records) == 25
