@@ -96,7 +96,9 @@ def _cut_video(trajectories, job, made, skipped):
             image = _read_image(path)
         except InputError as error:
             if not job.settings.skip_faulty:
-                raise
+                raise InputError(
+                    f"{error}: restore it from the data set, or pass --skip_faulty to go on without it"
+                ) from error
             skipped.append(str(error))
             continue
         boxes = np.stack([trajectory.boxes_xywh[row] for trajectory, row in objects])
@@ -137,4 +139,4 @@ def _read_image(path):
         reason = "is missing"
     except tf.errors.OpError:
         reason = "does not decode"
-    raise InputError(f"frame {path} {reason}: restore it from the data set, or pass --skip_faulty to go on without it")
+    raise InputError(f"frame {path} {reason}")

@@ -63,7 +63,7 @@ def run_beam(jobs: list, options: Iterable[str]) -> None:
             _ = pipeline | beam.Create(jobs) | beam.Reshuffle() | beam.Map(run_job)
     except RuntimeError as error:  # Beam's own, with the job's error in its text.
         lines = [line for line in str(error).splitlines() if "InputError:" in line]
-        raise InputError(lines[-1].split("InputError:", 1)[1].strip() if lines else f"Beam: {error}") from error
+        raise InputError(lines[-1].split("InputError:", 1)[1].split(" [while running")[0].strip() if lines else f"Beam: {error}") from error
 
 
 def make_jobs(folder: str, trajectories: list, settings: CropSettings) -> list:
@@ -118,7 +118,7 @@ def prepare(
     index = {**dataclasses.asdict(settings), "fingerprint": fingerprint, **made_by, **summary}
     try:
         crop_store.write_index(work, index, records)
-        for path in [os.path.join(work, "plan.json"), *(job.path + ".json" for job in jobs)]:
+        for path in [os.path.join(work, "plan"), *(job.path + ".json" for job in jobs)]:
             os.remove(path)
         os.rename(work, folder)
     except OSError as error:
@@ -129,18 +129,18 @@ def prepare(
 
 
 def _open_work(work, fingerprint):
-    plan = os.path.join(work, "plan.json")
+    plan = os.path.join(work, "plan")
     try:
-        if os.path.exists(plan):
-            with open(plan) as file:
-                if json.load(file) == fingerprint:
-                    return
-            raise InputError(f"{work} was left by a run on other data or settings: delete it, or choose another --out")
-        os.makedirs(work, exist_ok=True)
-        with open(plan, "w") as file:
-            json.dump(fingerprint, file)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot use {work}: {error}; delete it, or choose another --out") from error
+        if not os.path.exists(plan):
+            os.makedirs(work, exist_ok=True)
+            with open(plan, "w") as file:
+                file.write(fingerprint)
+        with open(plan) as file:
+            same = file.read() == fingerprint
+    except OSError as error:
+        raise InputError(f"cannot use {work}: {error.strerror}; delete it, or choose another --out") from error
+    if not same:
+        raise InputError(f"{work} was left by a run on other data or settings: delete it, or choose another --out")
 
 
 def _gather(jobs):
@@ -176,7 +176,8 @@ def _gather(jobs):
 
 def _fingerprint(trajectories, settings):
     """Sums up what the crops depend on; the same data, settings and format give the same crops."""
-    digest = hashlib.sha256(f"{crop_store.FORMAT} {settings}".encode())
+    cut = (crop_store.FORMAT, settings.size, settings.quality, settings.still)
+    digest = hashlib.sha256(repr(cut).encode())
     for trajectory in sorted(trajectories, key=lambda t: t.name):
         digest.update(f"{trajectory.name} {trajectory.group} {trajectory.frame_numbers.tolist()}".encode())
         digest.update(np.ascontiguousarray(trajectory.boxes_xywh).tobytes())
