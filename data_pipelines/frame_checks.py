@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from typing import NamedTuple
@@ -23,12 +24,12 @@ _TAIL = 64  # Bytes in which an image file's end marker is looked for first.
 
 
 class Chunk(NamedTuple):
-    """Frames of one video, with a box each, or with an XML file each.
+    """Frames of one video, with the boxes of T targets, or with an XML file each.
 
     Attributes:
-      name: The target's or video's name.
+      name: The video's name.
       frames: N image files.
-      boxes_xywh: [N, 4] float32, NaN where there is no box to judge; None with XML files.
+      boxes_xywh: [N, T, 4] float32, NaN where there is no box to judge; None with XML files.
       annotations: N XML files, or None.
       decode: [N] bool, which frames to decode; all when None.
     """
@@ -127,16 +128,15 @@ def _read_ends(path: str) -> bytes:
 
 
 def _check_boxes(chunk: Chunk, sizes: list, tally: Tally) -> None:
-    """Judges a target's boxes, by the size of the first decoded frame where a frame was not decoded."""
+    """Judges boxes, by the size of the first decoded frame where a frame was not decoded."""
     first = next(filter(None, sizes), None)
-    for path, size, box in zip(chunk.frames, sizes, chunk.boxes_xywh.tolist()):
-        if any(value != value for value in box):
-            continue
-        width, height = size or first or (np.inf, np.inf)
-        x, y, w, h = box
+    for row, target in np.argwhere(~np.isnan(chunk.boxes_xywh[..., 0])):
+        x, y, w, h = chunk.boxes_xywh[row, target].tolist()
+        width, height = sizes[row] or first or (np.inf, np.inf)
         fault = trajectories.box_fault((x, y, x + w, y + h), width, height)
-        detail = f"{chunk.name}: x, y, w, h = {x:g}, {y:g}, {w:g}, {h:g}" + (f" in {width}x{height}" if size else "")
+        path, detail = chunk.frames[row], f"x, y, w, h = {x:g}, {y:g}, {w:g}, {h:g}"
         if not tally.look(trajectories.NO_AREA, path, fault == trajectories.NO_AREA, detail) and first:
+            detail += f" in a frame of {width}x{height}"
             tally.look(trajectories.OUTSIDE, path, fault == trajectories.OUTSIDE, detail)
 
 
@@ -166,7 +166,7 @@ def _check_until_broken(
 ) -> list[Chunk]:
     """Looks at chunks until there are none left or a process dies; returns those that were lost with it."""
     lost = []
-    with concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+    with _processes(jobs) as pool:
         pending = {_submit(pool, chunk): chunk for chunk in itertools.islice(chunks, 4 * jobs)}
         while pending:
             done, _ = concurrent.futures.wait(pending, return_when=concurrent.futures.FIRST_COMPLETED)
@@ -187,7 +187,7 @@ def _check_one_by_one(lost: list[Chunk], tally: Tally, progress: Callable[[int],
     """Looks at chunks one after the other, in a process of their own, and halves those that kill it."""
     waiting = collections.deque(lost)
     while waiting:
-        with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        with _processes(1) as pool:
             while waiting:
                 chunk = waiting.popleft()
                 try:
@@ -201,6 +201,19 @@ def _check_one_by_one(lost: list[Chunk], tally: Tally, progress: Callable[[int],
                         progress(1)
                     break  # A pool that has broken takes nothing more.
                 progress(len(chunk.frames))
+
+
+@contextlib.contextmanager
+def _processes(jobs: int) -> Iterator[concurrent.futures.Executor]:
+    """Starts processes that leave an interrupt from the keyboard to this one, which then gives up what is pending."""
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    pool = concurrent.futures.ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), initializer=signal.signal, initargs=ignore
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _submit(pool: concurrent.futures.Executor, chunk: Chunk) -> concurrent.futures.Future:

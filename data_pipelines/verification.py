@@ -3,6 +3,7 @@
 What no check can find: a JPEG damaged in its middle, which decodes to something; there are no checksums of the files.
 """
 
+import collections
 import itertools
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -94,13 +95,16 @@ def verify_benchmark(benchmark: Benchmark, data_dir: str, options: Options) -> R
     if len(missing) == len(names):
         raise InputError(f"nothing of {benchmark.name} there: {missing[0].detail}")
     videos, _, frames = [NOT_CHECKED] * 3 if options.targets else benchmark.published
-    chunks = [_chunk_of(sequence) for sequence in sequences]
+    by_video = collections.defaultdict(list)
+    for sequence in sequences:
+        by_video[sequence.video].append(sequence)
+    chunks = [_chunk_of(video, alike) for video, alike in by_video.items()]
     counts = [
         Row("targets", len(names) - len(missing), len(names), len(missing)),
-        Row("videos", len({sequence.video for sequence in sequences}), videos, 0),
-        Row("annotated frames", sum(len(chunk.frames) for chunk in chunks), frames, 0),
+        Row("videos", len(by_video), videos, 0),
+        Row("annotated frames", sum(len(sequence.frame_paths) for sequence in sequences), frames, 0),
     ]
-    tally.add(_check_frames(chunks, counts[-1].found, "frames", options))
+    tally.add(_check_frames(chunks, sum(len(chunk.frames) for chunk in chunks), "frames", options))
     return faults.make_report(counts, tally)
 
 
@@ -160,14 +164,24 @@ def _read_target(benchmark: Benchmark, data_dir: str, name: str, tally: Tally) -
     return [sequence]
 
 
-def _chunk_of(sequence: Sequence) -> Chunk:
-    """Returns all frames of a target, with NaN for boxes that need not be any."""
-    boxes = np.nan_to_num(sequence.boxes_xywh.astype(np.float32), nan=0.0)
+def _chunk_of(video: str, sequences: list[Sequence]) -> Chunk:
+    """Returns all frames of a video, each once, with the boxes of its targets."""
+    paths = tuple(dict.fromkeys(path for sequence in sequences for path in sequence.frame_paths))
+    places = {path: place for place, path in enumerate(paths)}
+    boxes = np.full((len(paths), len(sequences), 4), np.nan, np.float32)
+    for target, sequence in enumerate(sequences):
+        boxes[[places[path] for path in sequence.frame_paths], target] = _boxes_to_judge(sequence)
+    return Chunk(video, paths, boxes)
+
+
+def _boxes_to_judge(sequence: Sequence) -> np.ndarray:
+    """Returns the boxes [N, 4], all NaN where there need not be one, and without area where there is none."""
+    boxes = np.nan_to_num(sequence.boxes_xywh, nan=0.0)
     absent = np.zeros(len(boxes), bool) if sequence.absent is None else sequence.absent.copy()
     for row in np.flatnonzero((boxes[:, 2:] <= 0).any(1)):
         absent[row] |= (sequence.name, int(sequence.frame_numbers[row])) in KNOWN
     boxes[absent] = np.nan
-    return Chunk(sequence.name, tuple(sequence.frame_paths), boxes)
+    return boxes
 
 
 def _check_frames(videos: Iterable[Chunk], frames: int, what: str, options: Options) -> Tally:

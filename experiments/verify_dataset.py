@@ -122,7 +122,7 @@ def run(args: flags.FlagValues) -> Report:
 
 def _bar(total: int, what: str) -> tqdm.tqdm:
     """Makes a progress bar with the time left, where someone is there to see it."""
-    return tqdm.tqdm(total=total, desc=what, disable=None, leave=False)
+    return tqdm.tqdm(total=total, desc=what, unit="", disable=None, leave=False)
 
 
 def main(argv: list[str]) -> None:
@@ -132,6 +132,8 @@ def main(argv: list[str]) -> None:
         report = run(FLAGS)
     except InputError as error:
         sys.exit(f"verify_dataset: error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("verify_dataset: stopped; nothing was found out")
     sys.exit(1 if report.faults else 0)
 
 

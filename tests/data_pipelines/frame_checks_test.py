@@ -25,13 +25,13 @@ def make_chunk(folder, files, boxes=None):
         if data is not None:
             (folder / f"{number:04d}.jpg").write_bytes(data)
     paths = tuple(str(folder / f"{number:04d}.jpg") for number in range(len(files)))
-    return Chunk("target", paths, np.array(boxes or [BOX] * len(files), np.float32))
+    return Chunk("video", paths, np.array(boxes or [BOX] * len(files), np.float32)[:, None])
 
 
 def found(tally):
     """Returns what is wrong, as {kind: file names}."""
     kinds = {fault.kind for fault in tally.faults}
-    return {kind: [os.path.basename(f.where) for f in tally.faults if f.kind == kind] for kind in kinds}
+    return {kind: sorted(os.path.basename(f.where) for f in tally.faults if f.kind == kind) for kind in kinds}
 
 
 DAMAGED = {
@@ -72,8 +72,8 @@ def test_frames_are_decoded_as_asked_and_each_is_looked_at_once(tmp_path, which,
     done = []
     tally = frame_checks.check_all(chunks, 1, done.append)
     assert sum(done) == 300 and tally.faults == []
-    assert tally.totals["annotated frames on disk"] == tally.totals["frames complete"] == 300
-    assert tally.totals["frames decodable"] == decoded
+    assert tally.totals["image files there"] == tally.totals["image files complete"] == 300
+    assert tally.totals["image files decodable"] == decoded
     assert tally.totals["boxes with an area"] == 300
     assert tally.totals["boxes inside the frame"] == (300 if decoded else 0)
 
@@ -98,7 +98,7 @@ def test_boxes_are_judged_by_the_size_of_the_frame(tmp_path, which, box, kind):
     chunk = make_chunk(tmp_path, [encoded()] * 3, [BOX, box, BOX])
     tally = frame_checks.check_all(frame_checks.split(chunk, which), 1)
     assert found(tally) == ({kind: ["0001.jpg"]} if kind else {})
-    assert all(fault.detail.startswith("target: x, y, w, h = ") for fault in tally.faults)
+    assert all(fault.detail.startswith("x, y, w, h = ") for fault in tally.faults)
 
 
 def test_several_processes_find_what_one_finds(tmp_path):
@@ -178,4 +178,4 @@ def test_annotated_frames(tmp_path):
     }
     assert [f.detail for f in tally.faults if f.kind == faults.WRONG_SIZE] == ["64x48, not 64x49"]
     assert tally.trajectories == {"video/0"}
-    assert tally.totals["boxes with an area"] == 6 and tally.totals["frames of the annotated size"] == 4
+    assert tally.totals["boxes with an area"] == 6 and tally.totals["image files of annotated size"] == 4

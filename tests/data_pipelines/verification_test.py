@@ -82,7 +82,7 @@ def test_a_complete_benchmark_has_no_fault(tiny, frames):
     assert row(report, "targets") == (3, 3, 0)
     assert row(report, "videos") == (2, 2, 0)
     assert row(report, "annotated frames") == (13, 13, 0)
-    assert row(report, "annotated frames on disk") == (13, 13, 0)
+    assert row(report, "image files there") == (9, 9, 0)
     assert row(report, "boxes with an area") == (13, 13, 0)
 
 
@@ -176,6 +176,16 @@ def test_boxes_of_absent_targets_and_those_the_benchmark_is_known_for_pass(tiny)
     assert verification.verify_benchmark(known, str(tiny), options("ends")).faults == ()
 
 
+def test_a_visible_target_needs_a_box(tiny):
+    def read(data_dir, name, check_frames=True):
+        sequence = otb.read(data_dir, name, check_frames)
+        sequence.boxes_xywh[1] = np.nan
+        return sequence
+
+    report = verification.verify_benchmark(TINY._replace(read=read), str(tiny), options(targets=["Basketball"]))
+    assert kinds_of(report) == [(trajectories.NO_AREA, "0002.jpg")]
+
+
 def test_nothing_there_is_no_report(tiny):
     with pytest.raises(InputError, match="no such folder"):
         verification.verify("otb2015", str(tiny / "none"), options())
@@ -194,7 +204,7 @@ def test_a_complete_vid_has_no_fault(vid, frames):
     assert row(report, "train: annotated frames") == (8, 8, 0)
     assert row(report, "train: trajectories") == (2, faults.NOT_PUBLISHED, 0)
     assert row(report, "trajectories") == (3, 3, 0)
-    assert row(report, "frames on disk annotated") == (12, 12, 0)
+    assert row(report, "image files annotated") == (12, 12, 0)
 
 
 VID_FAULTS = {

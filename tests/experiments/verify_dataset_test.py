@@ -59,7 +59,7 @@ def test_faults_are_listed_with_what_to_do(verify, data_dir, jobs):
     code, out = verify(jobs=jobs)
     assert code == 1
     lines = out.splitlines()
-    assert ["annotated", "frames", "on", "disk", "35", "60", "25"] in map(str.split, lines)
+    assert ["image", "files", "there", "35", "60", "25"] in map(str.split, lines)
     assert lines[lines.index("missing frame: 25 (unpack the video again)") :] == [
         "missing frame: 25 (unpack the video again)",
         f"  {data_dir}/Biker/img: 25 of them, 0003.jpg to 0027.jpg",
