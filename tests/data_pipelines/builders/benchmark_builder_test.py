@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import shuffle
 
@@ -92,6 +93,14 @@ def test_frames_can_be_left_encoded(build, manual_dir):
     example = next(iter(build().as_dataset(split="test", decoders=skip)))
     images = [frame["image"] for frame in tfds.as_numpy(example["frames"])]
     assert images == [(manual_dir / "MINIMAL" / "frame.jpg").read_bytes()] * 2
+
+
+def test_nothing_is_decoded_before_its_turn(build, manual_dir):
+    (manual_dir / "MINIMAL" / "frame.jpg").write_bytes(b"no image")
+    example = next(iter(build().as_dataset(split="test")))
+    assert example["name"].numpy() == b"target_0"
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Unknown image"):
+        next(iter(example["frames"]))
 
 
 def test_a_reader_that_finds_nothing_is_followed_by_what_to_do(build):
