@@ -68,13 +68,14 @@ def split_input(stream: streams.Stream, where: str) -> tuple[Callable, Callable]
     return stream.plans, lambda plan: stream.finish_resident(crops, plan)
 
 
-def run_main(name: str, train: Callable[[], None]) -> None:
-    """Runs a binary's `train`; bad input ends it with one line."""
+def run_main(name: str, work: Callable[[], None]) -> None:
+    """Reads the command line and does a binary's work."""
+    app.run(lambda _: end_in_one_line(name, work))
 
-    def main(_):
-        try:
-            train()
-        except InputError as error:
-            sys.exit(f"{name}: error: {error}")
 
-    app.run(main)
+def end_in_one_line(name: str, work: Callable[[], None]) -> None:
+    """Does a binary's work; bad input ends it with one line and exit code 1."""
+    try:
+        work()
+    except InputError as error:
+        sys.exit(f"{name}: error: {error}")

@@ -1,9 +1,13 @@
-"""A tiny ILSVRC and a way to run the training binaries in this process."""
+"""A tiny ILSVRC, the crops prepared of it, and a way to run the training binaries in this process."""
 
 import cv2
 import numpy as np
 import pytest
 from absl import flags
+
+from data_pipelines import preparation, trajectories
+from data_pipelines.crop_jobs import CropSettings
+from experiments import training_input
 
 WIDTH, HEIGHT, SIDE = 160, 120, 24
 OBJECT = "<object><trackid>0</trackid><name>n01</name><bndbox>{}</bndbox></object>"
@@ -43,19 +47,40 @@ def ilsvrc(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="session")
+def crops(ilsvrc, tmp_path_factory):
+    """Returns a folder with the prepared crops of all of `ilsvrc`, in four sets."""
+    folder = tmp_path_factory.mktemp("crops")
+    for kind, read in (("vid", trajectories.read_vid), ("det", trajectories.read_det)):
+        for split in ("train", "validation"):
+            found = read(str(ilsvrc), split)
+            settings = CropSettings(still=kind == "det")
+            preparation.prepare(
+                str(folder / f"{kind}_{split}"), found, lambda jobs: preparation.run_local(jobs, 1), settings, {}
+            )
+    return folder
+
+
 @pytest.fixture
 def run_binary(monkeypatch):
-    """Returns a function that runs a binary's `main` with flags of its own, as its command line would."""
+    """Returns a function that runs a binary with flags of its own, as its command line would.
 
-    def run(binary, **options):
+    A list gives a flag several times. What the binary does is its `main`, `train` or `show`.
+    """
+
+    def run(binary, *words, **options):
         name = binary.__name__.split(".")[-1]
-        arguments = [f"--{flag}={value}" for flag, value in options.items()]
+        several = {flag: value if isinstance(value, list) else [value] for flag, value in options.items()}
+        arguments = [*words, *(f"--{flag}={value}" for flag, values in several.items() for value in values)]
         values = flags.FlagValues()
         binary.define_flags(values)
-        values([name, *arguments])
+        rest = values([name, *arguments])
         with monkeypatch.context() as patch:
             patch.setattr(binary, "FLAGS", values)
             patch.setattr("sys.argv", [f"/somewhere/experiments/{name}.py", *arguments])
-            binary.main([])
+            if hasattr(binary, "main"):
+                binary.main(rest)
+            else:
+                training_input.end_in_one_line(name, getattr(binary, "train", None) or binary.show)
 
     return run

@@ -2,15 +2,15 @@
 
 import itertools
 
-import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines import context_sets, sampling
-from data_pipelines.trajectories import Trajectory
+from data_pipelines import context_sets, sampling, streams
+from data_pipelines.crop_store import CropStore
 from experiments import meta_sources
 from mlt_tf import pretrained
+from tests.stores import Target, smooth_image, write_set
 
 TARGETS, GROUPS = 12, 10  # Groups 0 and 1 hold two targets each.
 HELD_OUT = {0, 10, 8}  # Of groups 0 and 8.
@@ -41,23 +41,19 @@ def networks():
 
 
 def picture_of(target):
-    """Returns [64, 64, 3] RGB: the red names the target, green and blue are noise."""
-    picture = np.random.default_rng(target).integers(0, 256, [64, 64, 3]).astype(np.uint8)
+    """Returns [383, 383, 3] RGB: the red names the target, green and blue are smooth noise."""
+    picture = smooth_image(target)
     picture[..., 0] = 20 * target + 10
     return picture
 
 
 @pytest.fixture(scope="module")
-def targets(tmp_path_factory):
-    """Returns trajectories of three frames, each of a red of its own."""
+def store(tmp_path_factory):
+    """Returns the crops of targets of three frames, each of a red of its own."""
     folder = tmp_path_factory.mktemp("colours")
-    made = []
-    for target in range(TARGETS):
-        path = str(folder / f"{target}.png")
-        cv2.imwrite(path, picture_of(target)[..., ::-1])
-        boxes = np.tile(np.float32([20, 20, 16, 16]), [3, 1])
-        made.append(Trajectory(f"{target}", f"group{target % GROUPS}", np.arange(3), (path,) * 3, boxes))
-    return made
+    made = [Target(f"{target}", f"group{target % GROUPS}", [picture_of(target)] * 3) for target in range(TARGETS)]
+    write_set(str(folder / "vid_train"), made)
+    return CropStore(str(folder), ["vid_train"])
 
 
 def targets_of(phi):
@@ -69,10 +65,10 @@ def targets_of(phi):
 
 
 @pytest.fixture(scope="module")
-def source(networks, targets, tmp_path_factory):
+def source(networks, store, tmp_path_factory):
     """Returns a cached source of three views of each target."""
     folder = str(tmp_path_factory.mktemp("cache"))
-    return meta_sources.CachedSource(networks.matching, folder, {}, targets, (3, 1), SIZES, 0.0, 1.0, 4)
+    return meta_sources.CachedSource(networks.matching, store, folder, {}, (3, 1), SIZES, 0.0, 1.0, 4)
 
 
 def test_training_draws_every_target_but_the_held_out(source):
@@ -151,16 +147,16 @@ def test_held_out_losses_agree_where_nothing_is_adapted(source, networks, few_ba
 
 
 @pytest.fixture(scope="module")
-def image_source(networks, targets):
-    """Returns a source that passes images through the trunk."""
-    sampler = sampling.Sampler(targets, [], 0.0, sampling.META, seed=4)
-    return meta_sources.ImageSource(networks.matching, sampler, SIZES), sampler
+def image_source(networks, store):
+    """Returns a source that passes images through the trunk, and a stream of the same images."""
+    sampler = sampling.Sampler(store.videos, [], 0.0, sampling.META, seed=4)
+    kind = context_sets.image_sets(SIZES.batch, SIZES.contexts)
+    return meta_sources.ImageSource(networks.matching, store, sampler, SIZES), streams.Stream(store, sampler, kind)
 
 
 def test_images_pass_through_the_trunk(image_source, networks):
-    source, sampler = image_source
-    images = context_sets.image_sets(sampler, SIZES.batch, SIZES.contexts)
-    for (phi_x, phi_z, shift, phi_delta), (x, z, expected_shift) in zip(source.stream(0), images.take(2)):
+    source, images = image_source
+    for (phi_x, phi_z, shift, phi_delta), (x, z, expected_shift) in zip(source.stream(0), images.batches().take(2)):
         trunk = networks.matching.extractor
         np.testing.assert_allclose(phi_x, trunk(x), atol=1e-3)
         for b in range(SIZES.batch):

@@ -1,4 +1,4 @@
-"""Tests of the matching network's training, by a few steps on a tiny ILSVRC."""
+"""Tests of the matching network's training, by a few steps on the crops of a tiny ILSVRC."""
 
 import os
 import pathlib
@@ -57,7 +57,7 @@ def test_defaults_are_the_papers():
     expected = {
         "steps": 95000, "learning_rate": 1e-4, "schedule": "constant", "warmup": 0, "batch": 8, "batches": "pairs",
         "channels": 192, "max_gap": 100, "label_radius": 2.0, "response_rate": 20.0, "clip_norm": 0.0,
-        "splits": ["train"], "stills_share": 0.0, "augmentation": "shift", "scenes": None, "start_from": None,
+        "splits": ["train"], "stills_share": 0.0, "augmentation": "shift", "input": "auto", "start_from": None,
         "start_step": 0, "bfloat16": False, "max_minutes": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
@@ -75,14 +75,18 @@ def test_folders_are_required(missing):
 @pytest.mark.parametrize(
     ("batches", "batch", "options"),
     [
-        ("pairs", 2, {}),
-        ("contexts", 4, {"augmentation": "strong", "stills_share": 0.5, "clip_norm": 1.0, "bfloat16": True}),
+        ("pairs", 2, {"input": "resident"}),
+        (
+            "contexts",
+            4,
+            {"augmentation": "strong", "stills_share": 0.5, "clip_norm": 1.0, "bfloat16": True, "input": "device"},
+        ),
     ],
 )
-def test_two_steps_change_every_weight_and_leave_a_record(ilsvrc, tmp_path, run_binary, batches, batch, options):
+def test_two_steps_change_every_weight_and_leave_a_record(crops, tmp_path, run_binary, batches, batch, options):
     run_dir = tmp_path / "run"
     run_binary(
-        train_matching, data_dir=ilsvrc, run_dir=run_dir, batches=batches, batch=batch, steps=2, learning_rate=0.01,
+        train_matching, data_dir=crops, run_dir=run_dir, batches=batches, batch=batch, steps=2, learning_rate=0.01,
         seed=5, **options,
     )  # fmt: skip
     arrays, record = last_weights(run_dir, 2)
@@ -94,13 +98,13 @@ def test_two_steps_change_every_weight_and_leave_a_record(ilsvrc, tmp_path, run_
     assert (record["step"], record["seed"]) == (2, 5)
     assert [step for step, _ in record["loss_curve"]] == [2] and 0 < record["loss_curve"][0][1] < 10
     assert record["commit"] == train_matching.training.commit()
-    command = f"python -m experiments.train_matching --data_dir={ilsvrc.name} --run_dir=run --batches={batches} "
+    command = f"python -m experiments.train_matching --data_dir={crops.name} --run_dir=run --batches={batches} "
     assert record["command"].startswith(command) and "/" not in record["command"]
     assert list((run_dir / "tensorboard").iterdir()) and (run_dir / "flags.json").is_file()
 
 
-def test_response_learns_at_a_rate_of_its_own(ilsvrc, tmp_path, run_binary):
-    options = {"data_dir": ilsvrc, "run_dir": tmp_path / "run", "batch": 1, "response_rate": 100.0}
+def test_response_learns_at_a_rate_of_its_own(crops, tmp_path, run_binary):
+    options = {"data_dir": crops, "run_dir": tmp_path / "run", "batch": 1, "response_rate": 100.0}
     run_binary(train_matching, steps=1, learning_rate=1e-3, **options)
     first, _ = last_weights(tmp_path / "run", 1)
     start = initial_weights(seed=0)
@@ -114,9 +118,9 @@ def test_response_learns_at_a_rate_of_its_own(ilsvrc, tmp_path, run_binary):
         np.testing.assert_allclose(second[name], first[name], atol=2e-4, err_msg=name)
 
 
-def test_resumed_run_ends_as_an_uninterrupted_one(ilsvrc, tmp_path, run_binary, deterministic_ops):
+def test_resumed_run_ends_as_an_uninterrupted_one(crops, tmp_path, run_binary, deterministic_ops):
     options = {
-        "data_dir": ilsvrc, "batches": "contexts", "batch": 4, "steps": 3, "learning_rate": 0.01, "schedule": "cosine",
+        "data_dir": crops, "batches": "contexts", "batch": 4, "steps": 3, "learning_rate": 0.01, "schedule": "cosine",
         "warmup": 1, "augmentation": "strong", "stills_share": 0.5,
     }  # fmt: skip
     run_binary(train_matching, run_dir=tmp_path / "whole", **options)
@@ -130,9 +134,9 @@ def test_resumed_run_ends_as_an_uninterrupted_one(ilsvrc, tmp_path, run_binary, 
         np.testing.assert_array_equal(parts[name], array, err_msg=name)
 
 
-def test_wider_network_starts_from_a_narrower_file(ilsvrc, tmp_path, run_binary, base_file):
+def test_wider_network_starts_from_a_narrower_file(crops, tmp_path, run_binary, base_file):
     run_binary(
-        train_matching, data_dir=ilsvrc, run_dir=tmp_path / "run", batch=1, channels=224, start_from=base_file,
+        train_matching, data_dir=crops, run_dir=tmp_path / "run", batch=1, channels=224, start_from=base_file,
         start_step=10, steps=11, learning_rate=1e-6, seed=5,
     )  # fmt: skip
     arrays, record = last_weights(tmp_path / "run", 11)
@@ -148,8 +152,8 @@ def test_wider_network_starts_from_a_narrower_file(ilsvrc, tmp_path, run_binary,
     assert record["start_from"] == weights.load_record(str(base_file))
 
 
-def test_start_counts_only_once(ilsvrc, tmp_path, run_binary, base_file):
-    options = {"data_dir": ilsvrc, "run_dir": tmp_path / "run", "batch": 1, "start_step": 10, "learning_rate": 1e-3}
+def test_start_counts_only_once(crops, tmp_path, run_binary, base_file):
+    options = {"data_dir": crops, "run_dir": tmp_path / "run", "batch": 1, "start_step": 10, "learning_rate": 1e-3}
     run_binary(train_matching, steps=11, start_from=base_file, **options)
     first, _ = last_weights(tmp_path / "run", 11)
     zeros = {name: np.zeros_like(array) for name, array in first.items()}
@@ -160,23 +164,23 @@ def test_start_counts_only_once(ilsvrc, tmp_path, run_binary, base_file):
     np.testing.assert_allclose(second["w5"], first["w5"], atol=0.01)
 
 
-def test_damaged_start_is_refused(ilsvrc, tmp_path, run_binary):
+def test_damaged_start_is_refused(crops, tmp_path, run_binary):
     (tmp_path / "base.npz").write_bytes(b"not a weight file")
     with pytest.raises(SystemExit, match="train_matching: error: .*base.npz cannot be read"):
-        run_binary(train_matching, data_dir=ilsvrc, run_dir=tmp_path / "run", start_from=tmp_path / "base.npz")
+        run_binary(train_matching, data_dir=crops, run_dir=tmp_path / "run", start_from=tmp_path / "base.npz")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"splits": "train,val"}, "split 'val': give one of train, validation"),
+        ({"splits": "train,val"}, "--splits=train,val: give train, validation, or train,validation"),
         ({"batches": "contexts", "batch": 2}, "--batch=2: .* at least 4"),
         ({"batches": "contexts", "batch": 5}, "--batch=5: .* even"),
     ],
 )
-def test_options_that_make_no_batch_are_refused(ilsvrc, tmp_path, run_binary, options, message):
+def test_options_that_make_no_batch_are_refused(crops, tmp_path, run_binary, options, message):
     with pytest.raises(SystemExit, match=f"train_matching: error: {message}"):
-        run_binary(train_matching, data_dir=ilsvrc, run_dir=tmp_path / "run", steps=1, **options)
+        run_binary(train_matching, data_dir=crops, run_dir=tmp_path / "run", steps=1, **options)
 
 
 def test_missing_data_ends_in_one_line_and_exit_code_1(tmp_path):
@@ -185,5 +189,5 @@ def test_missing_data_ends_in_one_line_and_exit_code_1(tmp_path):
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert done.returncode == 1 and done.stdout == ""
-    expected = f"train_matching: error: no folder {tmp_path}/Annotations/VID/train: give the ILSVRC folder"
+    expected = f"train_matching: error: no prepared crops vid_train in {tmp_path} (it has none): make them with"
     assert done.stderr.startswith(expected) and done.stderr.count("\n") == 1

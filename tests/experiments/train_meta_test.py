@@ -1,4 +1,4 @@
-"""Tests of the meta-learner's training, by a few steps on a tiny ILSVRC."""
+"""Tests of the meta-learner's training, by a few steps on the crops of a tiny ILSVRC."""
 
 import numpy as np
 import pytest
@@ -25,11 +25,11 @@ def matching(tmp_path_factory):
 
 
 @pytest.fixture
-def options(ilsvrc, matching, tmp_path, monkeypatch):
+def options(crops, matching, tmp_path, monkeypatch):
     """Returns flags of a small cached training, whose held-out loss is a mean over two batches."""
     monkeypatch.setattr(meta_sources, "HELD_OUT_BATCHES", 2)
     return {
-        "data_dir": ilsvrc, "matching": matching, "run_dir": tmp_path / "run", "cache_dir": tmp_path / "cache",
+        "data_dir": crops, "matching": matching, "run_dir": tmp_path / "run", "cache_dir": tmp_path / "cache",
         "features": "cached", "views": "2,2", "contexts": 3, "samples": 2, "batch": 2, "learning_rate": 0.01, "seed": 3,
         "stills_share": 0.5,
     }  # fmt: skip
@@ -53,7 +53,7 @@ def test_defaults_are_the_papers():
     expected = {
         "steps": 11000, "learning_rate": 1e-4, "schedule": "constant", "warmup": 0, "batch": 8, "contexts": 16,
         "samples": 8, "splits": ["validation"], "label_radius": 2.0, "distractors": 0.0, "layout": "rowwise",
-        "features": "images", "scenes": None, "stills_share": 0.0, "bfloat16": False, "max_minutes": 0.0,
+        "features": "images", "stills_share": 0.0, "bfloat16": False, "max_minutes": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
 
@@ -132,6 +132,12 @@ def test_cached_features_need_a_folder(options, run_binary):
         run_binary(train_meta, steps=1, **options)
 
 
+@pytest.mark.parametrize("views", ["24", "24,six", "0,6"])
+def test_views_are_two_counts(options, run_binary, views):
+    with pytest.raises(SystemExit, match=f"train_meta: error: --views={views}: give two counts"):
+        run_binary(train_meta, steps=1, **{**options, "views": views})
+
+
 @pytest.mark.parametrize("features", ["cached", "images"])
 def test_more_samples_than_contexts_are_refused(options, run_binary, features):
     with pytest.raises(SystemExit, match="train_meta: error: --samples exceeds --contexts"):
@@ -140,7 +146,7 @@ def test_more_samples_than_contexts_are_refused(options, run_binary, features):
 
 @pytest.mark.parametrize(
     ("flag", "message"),
-    [("matching", "no weight file"), ("data_dir", "no folder .*Annotations/VID/val: give the ILSVRC folder")],
+    [("matching", "no weight file"), ("data_dir", "no prepared crops vid_validation in .*: make them with")],
 )
 def test_missing_input_ends_in_one_line(options, tmp_path, run_binary, flag, message):
     with pytest.raises(SystemExit, match=f"train_meta: error: {message}") as caught:
