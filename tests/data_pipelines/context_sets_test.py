@@ -1,46 +1,45 @@
-"""Tests of the meta-learner's context sets, on squares whose places and on features whose cells are known."""
+"""Tests of the meta-learner's context sets, on dots whose places and on features whose cells are known."""
 
-import cv2
 import numpy as np
 import pytest
 
-from data_pipelines import context_sets, sampling
+from data_pipelines import context_sets, sampling, streams
+from data_pipelines.crop_store import CropStore
 from data_pipelines.feature_cache import FeatureCache
-from data_pipelines.trajectories import Trajectory
+from tests.stores import SIZE, Target, write_set
 
 VIEWS = 5
 
 
 @pytest.fixture(scope="module")
-def sampler(tmp_path_factory):
-    """Returns a sampler of four videos of a red square on blue, shifted alone."""
-    folder = tmp_path_factory.mktemp("squares")
-    videos = []
-    for video in range(4):
-        paths, boxes = [], []
-        for frame in range(5):
-            x, y, side = 40 + 9 * frame, 50 + 4 * video, 18 + 2 * video
-            picture = np.full((140, 180, 3), (200, 0, 0), np.uint8)  # BGR.
-            picture[y : y + side, x : x + side] = (0, 0, 250 - 50 * video)
-            paths.append(str(folder / f"{video}_{frame}.png"))
-            boxes.append([x, y, side, side])
-            cv2.imwrite(paths[-1], picture)
-        videos.append(Trajectory(f"{video}/0", str(video), np.arange(5), tuple(paths), np.float32(boxes)))
-    return sampling.Sampler(videos, [], 0.0, sampling.Augmentation(shift_cells=3.0), seed=3)
+def stream(tmp_path_factory):
+    """Returns a stream of two targets with three contexts, of four videos of a red dot on blue, shifted alone."""
+    folder = tmp_path_factory.mktemp("dots")
+    targets = [Target(f"{video}/0", str(video), [picture_of(video, frame) for frame in range(5)]) for video in range(4)]
+    write_set(str(folder / "vid_train"), targets)
+    store = CropStore(str(folder), ["vid_train"])
+    sampler = sampling.Sampler(store.videos, [], 0.0, sampling.Augmentation(shift_cells=3.0), seed=3)
+    return streams.Stream(store, sampler, context_sets.image_sets(videos=2, contexts=3))
+
+
+def picture_of(video, frame):
+    """Returns a crop with a smooth dot in its centre, whose width is the frame's and whose level the video's."""
+    distance = np.hypot(*(np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2))
+    dot = np.exp(-((distance / (14 + 2 * frame)) ** 2))[..., None]
+    return np.round((1 - dot) * (0, 0, 200) + dot * (250 - 50 * video, 0, 0)).astype(np.uint8)
 
 
 def centre_of_red(image):
     """Returns the centre (x, y) of what is red, in pixels from the image's left and upper edge."""
-    weight = np.clip(image[..., 0] - image[..., 2] / 200 * image[..., 0].max(), 0, None)
+    weight = image[..., 0] * (image[..., 0] > 0.1 * image[..., 0].max())
     y, x = np.mgrid[: len(image), : len(image)] + 0.5
     return np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
 
 
 @pytest.fixture(scope="module")
-def image_batches(sampler):
-    """Returns the first three batches of two targets with three contexts."""
-    stream = context_sets.image_sets(sampler, videos=2, contexts=3)
-    return list(stream.take(3).as_numpy_iterator())
+def image_batches(stream):
+    """Returns the first three batches."""
+    return list(stream.batches().take(3).as_numpy_iterator())
 
 
 def test_image_sets_have_an_anchor_and_contexts(image_batches):
@@ -64,15 +63,15 @@ def test_contexts_lie_off_their_centre_by_their_shift(image_batches):
 
 def test_anchor_and_contexts_show_one_target(image_batches):
     def level(images):
-        return np.round(images[..., 0].max((-2, -1)) / 50)  # The squares' reds are 50 grey levels apart.
+        return np.round(images[..., 0].max((-2, -1)) / 50)  # The dots' reds are 50 grey levels apart.
 
     for x, z, _ in image_batches:
         assert (level(x)[:, None] == level(z)).all()
         assert level(x)[0] != level(x)[1]
 
 
-def test_image_sets_go_on_from_a_step(sampler, image_batches):
-    later = next(iter(context_sets.image_sets(sampler, 2, 3, start_step=2).as_numpy_iterator()))
+def test_image_sets_go_on_from_a_step(stream, image_batches):
+    later = next(iter(stream.batches(2).as_numpy_iterator()))
     for found, expected in zip(later, image_batches[2], strict=True):
         np.testing.assert_array_equal(found, expected)
     assert np.abs(image_batches[0][2] - image_batches[2][2]).max() > 0.1

@@ -1,41 +1,51 @@
 """Tests of the feature cache: what it holds, when it is opened again, and its exact slices."""
 
+import dataclasses
+import itertools
 import json
 
-import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines import augment, feature_cache, pairs, sampling
-from data_pipelines.trajectories import Trajectory
-from mlt_tf import crops
+from data_pipelines import feature_cache, sampling, streams
+from data_pipelines.crop_store import CropStore
 from mlt_tf.errors import InputError
 from mlt_tf.extractor import Extractor
+from tests.stores import Target, smooth_image, write_set
 
 KEY = {"matching": "abc", "views": [3, 2]}
 VIEWS = (3, 2)
 SHIFTS = [(0, 0), (4, -4), (-3, 1), (-4, 4)]
 
 
-@pytest.fixture
-def targets(tmp_path):
-    """Returns two videos with a still between them, on noise."""
-    rng = np.random.default_rng(0)
-    made = []
-    for name, frames in (("a", 4), ("b", 1), ("c", 2)):
-        paths = tuple(str(tmp_path / f"{name}{i}.png") for i in range(frames))
-        for path in paths:
-            cv2.imwrite(path, rng.integers(0, 256, [60, 80, 3]).astype(np.uint8))
-        boxes = np.tile(np.float32([30, 20, 16, 12]), [frames, 1])
-        made.append(Trajectory(f"{name}/0", name, np.arange(frames), paths, boxes))
-    return made
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Returns the crops of two videos with a still between them, smooth noise all."""
+    folder = tmp_path_factory.mktemp("crops")
+    seeds = itertools.count()
+    made = [
+        Target(f"{name}/0", name, [smooth_image(next(seeds)) for _ in range(frames)], still=frames == 1)
+        for name, frames in (("a", 4), ("b", 1), ("c", 2))
+    ]
+    write_set(str(folder / "vid_train"), made)
+    return CropStore(str(folder), ["vid_train"])
 
 
 @pytest.fixture
-def sampler(targets):
+def sampler(store):
     """Returns a sampler with the meta-learner's augmentation."""
-    return sampling.Sampler(targets, [], 0.0, sampling.META, seed=0)
+    return sampling.Sampler(store.trajectories, [], 0.0, sampling.META, seed=0)
+
+
+@pytest.fixture
+def build(store, sampler, tmp_path):
+    """Returns a function that builds the cache of all of the store in a folder of the test."""
+
+    def run(trunk, views=VIEWS, key=KEY, targets=store.trajectories):
+        return feature_cache.build(str(tmp_path / "cache"), key, store, targets, sampler, views, trunk)
+
+    return run
 
 
 class CornerTrunk:
@@ -56,31 +66,30 @@ class CornerTrunk:
         return np.pad(images[:, :32, :32], [(0, 0), (0, 0), (0, 0), (0, 253)])
 
 
-def test_holds_the_features_of_every_view_in_order(tmp_path, targets, sampler):
+def test_holds_the_features_of_every_view_in_order(build, store, sampler):
     trunk = CornerTrunk()
-    cache = feature_cache.build(str(tmp_path / "cache"), KEY, targets, sampler, VIEWS, trunk)
+    cache = build(trunk)
     assert trunk.sizes == [(8, 319, 319, 3)]
-    assert cache.first.tolist() == [0, 3, 5, 8] and cache.names == ["a/0", "b/0", "c/0"]
+    assert cache.first.tolist() == [0, 3, 5, 8] and cache.names == [t.name for t in store.trajectories]
     assert cache.stills.tolist() == [False, True, False]
     assert cache.features.shape == (8, 32, 32, 256) and cache.features.dtype == np.float16
-    for index, target in enumerate(targets):
+    for index, target in enumerate(store.trajectories):
         draw = sampler.draw_views(target, 3 - (index == 1), index)
-        expected = np.concatenate(list(pairs.load_draws([draw], 319, batch=8)))
+        expected = np.concatenate(list(streams.load_views(store, [draw], 319, batch=8)))
         found = cache.features[cache.first[index] : cache.first[index + 1]]
         np.testing.assert_allclose(found, CornerTrunk.features(expected), rtol=1e-3, atol=1e-3)
     assert np.abs(cache.features[0, ..., :3] - cache.features[1, ..., :3]).max() > 1  # Views differ.
 
 
-def test_more_views_than_a_batch_leave_no_row_empty(tmp_path, targets, sampler):
-    cache = feature_cache.build(str(tmp_path / "cache"), KEY, targets, sampler, (5, 1), CornerTrunk())
+def test_more_views_than_a_batch_leave_no_row_empty(build):
+    cache = build(CornerTrunk(), views=(5, 1))
     assert len(cache.features) == 11
     assert (np.asarray(cache.features, float).std((1, 2, 3)) > 1).all()
 
 
-def test_finished_cache_is_opened_and_not_computed_again(tmp_path, targets, sampler):
-    folder = str(tmp_path / "cache")
-    first = feature_cache.build(folder, KEY, targets, sampler, VIEWS, CornerTrunk())
-    second = feature_cache.build(folder, dict(KEY), targets, sampler, VIEWS, CornerTrunk(fails_at=0))
+def test_finished_cache_is_opened_and_not_computed_again(build):
+    first = build(CornerTrunk())
+    second = build(CornerTrunk(fails_at=0), key=dict(KEY))
     np.testing.assert_array_equal(first.features, second.features)
     for field in ("first", "stills"):
         np.testing.assert_array_equal(getattr(first, field), getattr(second, field))
@@ -88,29 +97,28 @@ def test_finished_cache_is_opened_and_not_computed_again(tmp_path, targets, samp
 
 
 @pytest.mark.parametrize("other", [{"matching": "other"}, {"views": [4, 2]}, {"more": 1}])
-def test_cache_of_another_key_is_refused_and_kept(tmp_path, targets, sampler, other):
+def test_cache_of_another_key_is_refused_and_kept(build, tmp_path, other):
     folder = tmp_path / "cache"
-    feature_cache.build(str(folder), KEY, targets, sampler, VIEWS, CornerTrunk())
+    build(CornerTrunk())
     before = (folder / "index.json").read_bytes(), (folder / "features.npy").read_bytes()
     with pytest.raises(InputError, match="other weights or data: give another folder") as caught:
-        feature_cache.build(str(folder), {**KEY, **other}, targets, sampler, VIEWS, CornerTrunk(fails_at=0))
+        build(CornerTrunk(fails_at=0), key={**KEY, **other})
     assert str(folder) in str(caught.value)
     assert before == ((folder / "index.json").read_bytes(), (folder / "features.npy").read_bytes())
 
 
-def test_cache_of_other_targets_is_refused(tmp_path, targets, sampler):
-    folder = str(tmp_path / "cache")
-    feature_cache.build(folder, KEY, targets, sampler, VIEWS, CornerTrunk())
+def test_cache_of_other_targets_is_refused(build, store):
+    build(CornerTrunk())
     with pytest.raises(InputError, match="other weights or data: give another folder"):
-        feature_cache.build(folder, KEY, targets[1:], sampler, VIEWS, CornerTrunk(fails_at=0))
+        build(CornerTrunk(fails_at=0), targets=store.trajectories[1:])
 
 
-def test_interrupted_cache_is_computed_again(tmp_path, targets, sampler):
+def test_interrupted_cache_is_computed_again(build, tmp_path):
     folder = tmp_path / "cache"
     with pytest.raises(KeyboardInterrupt):
-        feature_cache.build(str(folder), KEY, targets, sampler, (5, 1), CornerTrunk(fails_at=1))
+        build(CornerTrunk(fails_at=1), views=(5, 1))
     assert not (folder / "index.json").exists()
-    cache = feature_cache.build(str(folder), KEY, targets, sampler, (5, 1), CornerTrunk())
+    cache = build(CornerTrunk(), views=(5, 1))
     assert (np.asarray(cache.features, float).std((1, 2, 3)) > 1).all()
     assert json.loads((folder / "index.json").read_text())["key"] == KEY
 
@@ -161,18 +169,18 @@ def test_middle_slice_equals_the_features_of_the_exemplar(extractor, big):
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_slice_equals_the_features_of_a_context_cut_with_that_shift(extractor, big, flip):
-    image, _ = big
-    box = np.float32([180.5, 184.5, 38, 30])  # Its centre is the middle of a pixel.
-    zoom = 255 / float(crops.context_side(tf.constant(box[2:])))  # A pixel of the context is one of the image.
-    draw = {"box_xywh": box, "zoom": np.float32(zoom), "angle": np.float32(0), "flip": np.bool_(flip)}
-    entries = {name: tf.constant(value) for name, value in draw.items()}
-    centred = augment.cut_context(image, {**entries, "shift": tf.zeros([2])}, 319)
-    features = extractor(centred[None])[0].numpy()
+def test_slice_equals_the_features_of_a_context_made_with_that_shift(extractor, store, sampler, flip):
+    draw = sampler.draw_views(store.trajectories[0], 1, 0)
+    draw = dataclasses.replace(draw, zoom=np.ones(1), flip=np.array([flip]), blur=np.array([0]), noise=np.float32([0]))
+    (centred,) = streams.load_views(store, [draw], 319, batch=1)
+    features = extractor(centred)[0].numpy()
     for shift in SHIFTS[1:3]:
-        context = augment.cut_context(image, {**entries, "shift": tf.constant(shift, tf.float32)}, 255)
-        expected = extractor(context[None])[0].numpy()
+        moved = dataclasses.replace(draw, shift=np.float32([shift]))
+        (context,) = streams.load_views(store, [moved], 255, batch=1)
+        left, top = 32 - 8 * np.array(shift)
+        np.testing.assert_allclose(context[0], centred[0, top : top + 255, left : left + 255], atol=0.01)
+        expected = extractor(context)[0].numpy()
         found = feature_cache.slice_cells(features, np.array(shift), 24)
-        assert np.abs(found - expected).max() < 0.01 * expected.max()
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
         wrong = feature_cache.slice_cells(features, -np.array(shift), 24)
         assert np.abs(wrong - expected).max() > 0.1 * expected.max()
