@@ -143,14 +143,17 @@ def _blur_plain(images, blur):
 
 def _add_noise(images, view, size):
     rows = tf.where(view.noise > 0)
-    corners = tf.gather_nd(view.noise_corner, rows)
-    noise = tf.map_fn(
-        lambda corner: tf.slice(_NOISE, [corner[1], corner[0], 0], [size, size, 3]),
-        corners,
-        fn_output_signature=tf.float16,
-    )
-    amplitude = tf.gather_nd(view.noise, rows)[:, None, None, None]
-    return tf.tensor_scatter_nd_add(images, rows, amplitude * tf.cast(noise, tf.float32))
+    sheet = tf.constant(_NOISE)
+
+    def piece(corner):
+        return tf.slice(sheet, [corner[1], corner[0], 0], [size, size, 3])
+
+    def noisy():
+        pieces = tf.map_fn(piece, tf.gather_nd(view.noise_corner, rows), fn_output_signature=tf.float16)
+        amplitude = tf.gather_nd(view.noise, rows)[:, None, None, None]
+        return tf.tensor_scatter_nd_add(images, rows, amplitude * tf.cast(pieces, tf.float32))
+
+    return tf.cond(tf.size(rows) > 0, noisy, lambda: images)
 
 
 def _add_noise_plain(images, view, size):

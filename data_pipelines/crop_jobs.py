@@ -123,12 +123,26 @@ def _cut_video(trajectories, job, made, skipped):
 
 
 def cut_crops(image: tf.Tensor, boxes_xywh: np.ndarray, size: int = SIZE, quality: int = QUALITY) -> list[bytes]:
-    """Cuts the contexts of some targets out of a frame [H, W, 3] uint8, `size` px with 255 px as the tracker cuts."""
+    """Cuts the contexts of some targets as JPEGs; see `cut_patches`."""
+    patches = cut_patches(image, boxes_xywh, size)
+    return [tf.io.encode_jpeg(patch, quality=quality, optimize_size=True).numpy() for patch in patches]
+
+
+def cut_patches(image: tf.Tensor, boxes_xywh: np.ndarray, size: int = SIZE) -> tf.Tensor:
+    """Cuts the contexts of some targets as the tracker does, with a margin around them.
+
+    Args:
+      image: A frame [H, W, 3] uint8.
+      boxes_xywh: [N, 4], 0-based pixels.
+      size: Side of the patches in pixels; the 255 in the middle are what the tracker sees.
+
+    Returns:
+      [N, size, size, 3] uint8.
+    """
     boxes = tf.constant(boxes_xywh, tf.float32)
     sides = crops.context_side(boxes[:, 2:]) * size / config.CONTEXT_SIZE
     patches = crops.cut(image, boxes[:, :2] + boxes[:, 2:] / 2, sides, size)  # [N, size, size, 3]
-    patches = tf.cast(tf.round(tf.clip_by_value(patches, 0.0, 255.0)), tf.uint8)
-    return [tf.io.encode_jpeg(patch, quality=quality, optimize_size=True).numpy() for patch in patches]
+    return tf.cast(tf.round(tf.clip_by_value(patches, 0.0, 255.0)), tf.uint8)
 
 
 def _read_image(path):

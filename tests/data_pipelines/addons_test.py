@@ -9,6 +9,8 @@ from scipy import ndimage
 
 from data_pipelines import addons
 
+IDENTITY = np.float32([1, 0, 0, 0, 1, 0, 0, 0])
+
 
 @pytest.fixture(params=["addons", "plain"])
 def path(request, monkeypatch):
@@ -21,80 +23,76 @@ def path(request, monkeypatch):
 
 
 @pytest.fixture
-def image():
-    return tf.constant(np.random.default_rng(0).uniform(0, 255, [30, 40, 3]), tf.float32)
+def images():
+    return tf.constant(np.random.default_rng(0).uniform(0, 255, [3, 30, 40, 3]), tf.float32)
 
 
-def spot(x, y, size=(41, 51)):
-    """Returns a black image with a smooth spot about a point, in 0-based pixels with middles at 0.5."""
-    rows, columns = np.mgrid[: size[0], : size[1]] + 0.5
-    values = 200 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 4.5)
-    return tf.constant(np.repeat(values[..., None], 3, -1), tf.float32)
-
-
-def centroid(image):
-    """Returns the x and y of the middle of an image's brightness."""
-    values = np.asarray(image, float).sum(-1)
-    rows, columns = np.mgrid[: values.shape[0], : values.shape[1]] + 0.5
-    return (values * columns).sum() / values.sum(), (values * rows).sum() / values.sum()
+def transforms(*rows):
+    return tf.constant(np.stack([np.pad(np.float32(row), (0, 8 - len(row))) for row in rows]))
 
 
 @pytest.mark.parametrize("sigma", [0.8, 1.4, 2.2])
-def test_blur_equals_scipys(path, image, sigma):
+def test_blur_equals_scipys(path, images, sigma):
     radius = math.ceil(2 * sigma)
     # SciPy calls TensorFlow's REFLECT "mirror".
-    expected = [ndimage.gaussian_filter(image[..., c], sigma, mode="mirror", radius=radius) for c in range(3)]
-    np.testing.assert_allclose(addons.gaussian_blur(image, sigma), np.stack(expected, -1), atol=0.01)
+    expected = [
+        [ndimage.gaussian_filter(image[..., c], sigma, mode="mirror", radius=radius) for c in range(3)]
+        for image in images.numpy()
+    ]
+    np.testing.assert_allclose(addons.gaussian_blur(images, sigma), np.stack(expected).transpose(0, 2, 3, 1), atol=0.01)
 
 
-@pytest.mark.parametrize("sigma", [0.8, 1.4, 2.2])
-def test_both_blurs_agree(image, sigma):
-    if addons.tfa is None:
-        pytest.skip("tensorflow-addons is not installed")
-    np.testing.assert_allclose(addons.gaussian_blur(image, sigma), addons.gaussian_blur_plain(image, sigma), atol=0.01)
+def test_plain_blur_has_a_sigma_for_each_image(images):
+    blurred = addons.gaussian_blur_plain(images, tf.constant([0.8, 1e-3, 2.2]), 5)
+    np.testing.assert_allclose(blurred[0], addons.gaussian_blur(images[:1], 0.8)[0], atol=0.01)
+    np.testing.assert_allclose(blurred[1], images[1], atol=1e-3)
+    np.testing.assert_allclose(blurred[2], addons.gaussian_blur(images[2:], 2.2)[0], atol=0.01)
 
 
-def test_blur_keeps_a_plain_image_and_lowers_contrast(path, image):
-    plain = tf.fill([20, 20, 3], 77.0)
+def test_blur_keeps_a_plain_image_and_lowers_contrast(path, images):
+    plain = tf.fill([1, 20, 20, 3], 77.0)
     np.testing.assert_allclose(addons.gaussian_blur(plain, 2.2), plain, rtol=1e-5)
-    assert np.std(addons.gaussian_blur(image, 2.2)) < 0.4 * np.std(image)
+    assert np.std(addons.gaussian_blur(images, 2.2)) < 0.4 * np.std(images)
 
 
-@pytest.mark.parametrize("quarter, expected", [(1, (25.5, 10.5)), (-1, (25.5, 30.5)), (2, (15.5, 20.5))])
-def test_rotation_by_quarters_moves_a_spot_about_the_point(path, quarter, expected):
-    turned = addons.rotate(spot(35.5, 20.5), tf.constant(quarter * math.pi / 2), tf.constant([25.5, 20.5]))
-    np.testing.assert_allclose(centroid(turned), expected, atol=0.02)
+def test_identity_changes_nothing(path, images):
+    found = addons.transform(images[:, :, :30], transforms(IDENTITY, IDENTITY, IDENTITY), 30)
+    np.testing.assert_allclose(found, images[:, :, :30], atol=1e-3)
 
 
-def test_rotation_by_any_angle(path):
-    centre, angle = np.array([20.0, 22.3]), 0.15
-    turned = addons.rotate(spot(34, 25), tf.constant(angle, tf.float32), tf.constant(centre, tf.float32))
-    dx, dy = np.array([34, 25]) - centre
-    expected = centre + [dx * np.cos(angle) + dy * np.sin(angle), -dx * np.sin(angle) + dy * np.cos(angle)]
-    np.testing.assert_allclose(centroid(turned), expected, atol=0.05)
+def test_translation_by_whole_pixels_is_a_slice(path, images):
+    found = addons.transform(images, transforms([1, 0, 3, 0, 1, 5], [1, 0, 0, 0, 1, 2], [1, 0, 9, 0, 1, 0]), 20)
+    for image, result, (x, y) in zip(images, found, [(3, 5), (0, 2), (9, 0)]):
+        np.testing.assert_allclose(result, image[y : y + 20, x : x + 20], atol=1e-3)
 
 
-@pytest.mark.parametrize("point", [(25.5, 20.5), (13.0, 30.7)])
-def test_point_of_the_rotation_stays(path, point):
-    turned = addons.rotate(spot(*point), tf.constant(0.4), tf.constant(point, tf.float32))
-    np.testing.assert_allclose(centroid(turned), centroid(spot(*point)), atol=0.03)
+def test_mirroring(path, images):
+    found = addons.transform(images[:1, :, :30], transforms([-1, 0, 29, 0, 1, 0]), 30)
+    np.testing.assert_allclose(found[0], images[0, :, 29::-1], atol=1e-3)
 
 
-def test_no_rotation_changes_nothing(path, image):
-    turned = addons.rotate(image, tf.constant(0.0), tf.constant([11.2, 7.9]))
-    np.testing.assert_allclose(turned, image, atol=1e-3)
+def test_any_other_place_is_interpolated(path, images):
+    matrix = np.array([[0.9, 0.2], [-0.1, 1.05]])
+    start = np.array([4.3, 3.6])
+    found = addons.transform(images[:1], transforms([*matrix[0], start[0], *matrix[1], start[1]]), 20)
+    rows, columns = np.mgrid[:20, :20]
+    x, y = (matrix @ np.stack([columns.ravel(), rows.ravel()])) + start[:, None]
+    inside = ((x >= 0) & (x <= 39) & (y >= 0) & (y <= 29)).reshape(20, 20)
+    assert inside.mean() > 0.8
+    for c in range(3):
+        expected = ndimage.map_coordinates(images[0, ..., c].numpy(), [y, x], order=1).reshape(20, 20)
+        np.testing.assert_allclose(found[0, ..., c].numpy()[inside], expected[inside], atol=0.05)
 
 
-def test_corners_are_filled_from_the_nearest_pixels(path, image):
-    turned = addons.rotate(image + 10, tf.constant(0.6), tf.constant([20.0, 15.0]))
-    assert turned.shape == image.shape
-    assert np.min(turned) >= 10 - 1e-3
+def test_what_lies_outside_is_filled_from_the_nearest_pixels(path, images):
+    found = addons.transform(images[:1], transforms([1, 0, -4, 0, 1, -6]), 20)
+    np.testing.assert_allclose(found[0, :6, 4:], np.repeat(images[0, :1, :16], 6, 0), atol=1e-3)
+    np.testing.assert_allclose(found[0, 6:, :4], np.repeat(images[0, :14, :1], 4, 1), atol=1e-3)
 
 
-def test_both_rotations_agree_in_a_graph(image, monkeypatch):
+def test_both_transforms_agree_in_a_graph(images):
     if addons.tfa is None:
         pytest.skip("tensorflow-addons is not installed")
-    arguments = image, tf.constant(0.3), tf.constant([22.0, 9.0])
-    ours = tf.function(addons.rotate)(*arguments)
-    monkeypatch.setattr(addons, "tfa", None)
-    np.testing.assert_allclose(tf.function(lambda *a: addons.rotate(*a))(*arguments), ours, atol=1e-3)
+    rows = transforms([0.9, 0.2, 4.3, -0.1, 1.05, 3.6], [-1.1, 0, 33.3, 0, 0.95, -3.2], IDENTITY)
+    ours = tf.function(addons.transform)(images, rows, 24)
+    np.testing.assert_allclose(tf.function(addons.transform_plain)(images, rows, 24), ours, atol=1e-2)

@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 
 from data_pipelines import augment, sampling
+from data_pipelines.crop_store import CropTrajectory
 from data_pipelines.sampling import Augmentation, Sampler
-from data_pipelines.trajectories import Trajectory
 
 NONE = Augmentation(shift_cells=0.0)
 
 
-def trajectory(name, frames, group=None):
-    """Makes a trajectory of the frames of these numbers, whose box tells the frame."""
-    boxes = np.array([[number, 1, 20, 30] for number in frames], np.float32)
-    paths = tuple(f"{name}/{number}" for number in frames)
-    return Trajectory(name, group or name, np.array(frames), paths, boxes)
+_NAMES = []  # A trajectory's first record is 1000 times its place in here.
+
+
+def trajectory(name, frames, group=None, still=False):
+    """Makes a trajectory of the frames of these numbers, whose records tell its name and the frame's place."""
+    _NAMES.append(name)
+    return CropTrajectory(name, group or name, np.array(frames), 1000 * (len(_NAMES) - 1), still)
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def videos():
 
 @pytest.fixture
 def stills():
-    return [trajectory(f"s{i}", [0]) for i in range(10)]
+    return [trajectory(f"s{i}", [0], still=True) for i in range(10)]
 
 
 def fields(draw):
@@ -36,7 +38,12 @@ def fields(draw):
 
 
 def names(draw):
-    return [path.split("/")[0] for path in draw.path]
+    return [_NAMES[record // 1000] for record in draw.record]
+
+
+def places(draw):
+    """Returns the drawn crops' places in their trajectories."""
+    return draw.record % 1000
 
 
 def assert_same(one, other):
@@ -48,8 +55,7 @@ def test_shapes_and_types(videos, stills):
     draw = Sampler(videos, stills, 0.3, sampling.STRONG, seed=1).draw(0, 4, 3)
     found = {name: (values.shape, values.dtype.name) for name, values in fields(draw).items()}
     assert found == {
-        "path": ((12,), "object"),
-        "box_xywh": ((12, 4), "float32"),
+        "record": ((12,), "int64"),
         "shift": ((12, 2), "float32"),
         "zoom": ((12,), "float32"),
         "angle": ((12,), "float32"),
@@ -69,13 +75,12 @@ def test_seed_and_step_decide_everything(videos, stills):
 
 def test_steps_and_seeds_differ(videos):
     draws = [Sampler(videos, [], 0, sampling.STRONG, seed).draw(step, 4, 2) for seed in (1, 2) for step in (0, 1)]
-    assert len({tuple(draw.path) for draw in draws}) == 4
+    assert len({tuple(draw.record) for draw in draws}) == 4
     assert len({draw.seed.tobytes() for draw in draws}) == 4
 
 
-def test_boxes_are_those_of_the_frames_and_contexts_of_a_target_lie_side_by_side(videos):
+def test_contexts_of_a_target_lie_side_by_side(videos):
     draw = Sampler(videos, [], 0, NONE, seed=1).draw(0, 5, 3)
-    assert [int(path.split("/")[1]) for path in draw.path] == draw.box_xywh[:, 0].tolist()
     drawn = np.reshape(names(draw), [5, 3])
     assert all(len(set(row)) == 1 for row in drawn)
     assert len(set(drawn[:, 0])) == 5
@@ -84,7 +89,7 @@ def test_boxes_are_those_of_the_frames_and_contexts_of_a_target_lie_side_by_side
 @pytest.mark.parametrize("gap", [3, 100])
 def test_frames_differ_and_are_near_the_first(videos, gap):
     sampler = Sampler(videos, [], 0, NONE, seed=1, max_gap=gap)
-    frames = np.concatenate([sampler.draw(step, 8, 3).box_xywh[:, 0].reshape(8, 3) for step in range(30)])
+    frames = np.concatenate([places(sampler.draw(step, 8, 3)).reshape(8, 3) for step in range(30)])
     distance = np.abs(frames - frames[:, :1])
     assert 0.9 * gap <= distance.max() <= gap
     assert all(len(set(row)) == 3 for row in frames)
@@ -92,21 +97,21 @@ def test_frames_differ_and_are_near_the_first(videos, gap):
 
 def test_gap_counts_frames_of_the_video_not_of_the_trajectory():
     sampler = Sampler([trajectory("v", [0, 1, 500, 501])], [], 0, NONE, seed=1, max_gap=10)
-    pairs = {tuple(sorted(sampler.draw(step, 1, 2).box_xywh[:, 0])) for step in range(20)}
-    assert pairs == {(0, 1), (500, 501)}
+    pairs = {tuple(sorted(places(sampler.draw(step, 1, 2)))) for step in range(20)}
+    assert pairs == {(0, 1), (2, 3)}
 
 
 def test_few_frames_repeat_and_all_are_used():
     sampler = Sampler([trajectory("v", [0, 1])], [], 0, NONE, seed=1)
     draw = sampler.draw(0, 1, 8)
-    assert set(draw.path) == {"v/0", "v/1"}
+    assert set(places(draw)) == {0, 1}
 
 
 def test_trajectory_of_one_frame_is_usable():
     sampler = Sampler([trajectory("v", [5])], [], 0, Augmentation(rotation=0.2), seed=1)
     draw = sampler.draw(0, 1, 3)
-    assert list(draw.path) == ["v/5"] * 3
-    assert len(np.unique(draw.shift)) > 1 and np.abs(draw.angle).max() > 0  # As a still is.
+    assert places(draw).tolist() == [0, 0, 0]
+    assert len(np.unique(draw.shift)) > 1 and not draw.angle.any()  # Rotation is for stills.
 
 
 def test_groups_are_drawn_evenly_whatever_their_number_of_trajectories():
@@ -134,7 +139,7 @@ def test_share_of_stills(videos, stills):
 
 
 def test_objects_of_one_still_do_not_meet_in_a_batch(videos):
-    stills = [trajectory(f"s{i}_{j}", [0], f"s{i}") for i in range(10) for j in range(3)]
+    stills = [trajectory(f"s{i}_{j}", [0], f"s{i}", still=True) for i in range(10) for j in range(3)]
     sampler = Sampler(videos, stills, 1.0, NONE, seed=1)
     for step in range(20):
         images = [name.split("_")[0] for name in names(sampler.draw(step, 8, 1))]
@@ -142,7 +147,7 @@ def test_objects_of_one_still_do_not_meet_in_a_batch(videos):
 
 
 def test_few_stills_repeat(videos, stills):
-    assert len(Sampler(videos, stills[:2], 1.0, NONE, seed=1).draw(0, 6, 1).path) == 6
+    assert len(Sampler(videos, stills[:2], 1.0, NONE, seed=1).draw(0, 6, 1).record) == 6
 
 
 def test_without_augmentation_only_the_target_moves(videos):
@@ -165,7 +170,7 @@ def test_strength_of_the_augmentation(videos, stills):
     sampler = Sampler(videos, stills, 0.5, sampling.STRONG, seed=1)
     draws = [sampler.draw(step, 8, 2) for step in range(100)]
     joined = {name: np.concatenate([getattr(draw, name) for draw in draws]) for name in fields(draws[0])}
-    still = np.array([path[0] == "s" for path in joined["path"]])
+    still = np.array([_NAMES[record // 1000][0] == "s" for record in joined["record"]])
     assert np.abs(joined["angle"][still]).max() == pytest.approx(0.15, abs=0.01)
     assert not joined["angle"][~still].any()
     assert np.abs(np.log(joined["zoom"][~still])).max() == pytest.approx(0.06, abs=0.005)
@@ -192,4 +197,11 @@ def test_views_of_a_trajectory_are_unshifted_and_a_function_of_seed_and_index(vi
     assert set(names(draw)) == {"v3"} and not draw.shift.any()
     assert len(np.unique(draw.zoom)) == 5
     assert_same(draw, same.draw_views(videos[3], 5, index=2))
-    assert tuple(draw.path) != tuple(sampler.draw_views(videos[3], 5, index=3).path)
+    assert tuple(draw.record) != tuple(sampler.draw_views(videos[3], 5, index=3).record)
+
+
+def test_some_rows_of_a_draw(videos):
+    draw = Sampler(videos, [], 0, sampling.STRONG, seed=1).draw(0, 3, 2)
+    for name, values in fields(draw[1::2]).items():
+        np.testing.assert_array_equal(values, getattr(draw, name)[[1, 3, 5]], name)
+    assert_same(sampling.join([draw[:2], draw[2:]]), draw)
