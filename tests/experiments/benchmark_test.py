@@ -2,7 +2,8 @@
 
 import pytest
 
-from experiments import benchmark
+from experiments import benchmark, benchmark_input
+from tests.stores import Target, smooth_image, write_set
 
 
 def test_steps_run_in_turn_after_one_untimed_round():
@@ -24,6 +25,42 @@ def test_speed_is_told_relative_to_the_first(capsys):
     assert lines[0] == "updates" and "1.00 times" in lines[1] and "4.00 times" in lines[2]
 
 
-def test_an_unknown_name_is_said_in_one_line():
-    with pytest.raises(SystemExit, match="name what to measure"):
-        benchmark.main(["benchmark", "speed"])
+@pytest.mark.parametrize("words", [[], ["speed"], ["train", "input"]])
+def test_an_unknown_name_is_said_in_one_line(run_binary, words):
+    expected = "benchmark: error: name what to measure: python -m experiments.benchmark train or input"
+    with pytest.raises(SystemExit, match=f"^{expected}$"):
+        run_binary(benchmark, *words)
+
+
+def test_input_needs_crops(run_binary, tmp_path):
+    with pytest.raises(SystemExit, match="benchmark: error: --data_dir is missing: give the folder of prepared crops"):
+        run_binary(benchmark, "input")
+    with pytest.raises(SystemExit, match=f"benchmark: error: no prepared crops vid_train in {tmp_path}") as caught:
+        run_binary(benchmark, "input", data_dir=tmp_path)
+    assert "\n" not in caught.value.code
+
+
+def test_stills_are_measured_only_where_they_are_asked_for(run_binary, tmp_path):
+    write_set(str(tmp_path / "vid_train"), [Target("0", "0", [smooth_image(0)])])
+    with pytest.raises(SystemExit, match=f"benchmark: error: no prepared crops det_train in {tmp_path}"):
+        run_binary(benchmark, "input", data_dir=tmp_path, stills_share=0.4)
+
+
+def test_input_is_measured_from_rates_to_training(crops, run_binary, capsys, monkeypatch):
+    for name, value in {"PAIRS": 1, "VIDEOS": 1, "CONTEXTS": 1, "on_one_core": lambda f, *args: f(*args)}.items():
+        monkeypatch.setattr(benchmark_input, name, value)
+    options = {"data_dir": crops, "stills_share": 0.5, "seconds": 0.02, "steps": 1, "repetitions": 1}
+    run_binary(benchmark, "input", **options)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:4]] == ["pairs", "context"]
+    assert lines[-2].startswith("matching network, steps/s: ") and 0 < float(lines[-1].split()[-1]) < 100
+
+
+def test_training_is_measured_for_both_networks(run_binary, capsys, monkeypatch):
+    monkeypatch.setattr(benchmark, "matching_steps", lambda bfloat16: {f"pairs {bfloat16}": lambda: None})
+    monkeypatch.setattr(benchmark, "meta_steps", lambda bfloat16: {"images": lambda: None, "cache": lambda: None})
+    run_binary(benchmark, "train", bfloat16=True, repetitions=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0 if line[0] != " " else 1] for line in lines] == [
+        "update of the matching network", "pairs True", "update of the meta-learner", "images", "cache",
+    ]  # fmt: skip
