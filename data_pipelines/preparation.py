@@ -63,7 +63,9 @@ def run_beam(jobs: list, options: Iterable[str]) -> None:
             _ = pipeline | beam.Create(jobs) | beam.Reshuffle() | beam.Map(run_job)
     except RuntimeError as error:  # Beam's own, with the job's error in its text.
         lines = [line for line in str(error).splitlines() if "InputError:" in line]
-        raise InputError(lines[-1].split("InputError:", 1)[1].split(" [while running")[0].strip() if lines else f"Beam: {error}") from error
+        raise InputError(
+            lines[-1].split("InputError:", 1)[1].split(" [while running")[0].strip() if lines else f"Beam: {error}"
+        ) from error
 
 
 def make_jobs(folder: str, trajectories: list, settings: CropSettings) -> list:
