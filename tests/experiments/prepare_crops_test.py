@@ -219,7 +219,9 @@ def test_beam_makes_the_same_bytes(prepare, crops, tmp_path, monkeypatch, mode):
     pytest.importorskip("apache_beam")
     options = f"--runner=DirectRunner,--direct_running_mode={mode},--direct_num_workers=2"
     monkeypatch.setattr(preparation, "CROPS_PER_SHARD", 6)
-    (line,) = prepare(sets=["vid_train"], engine="beam", beam_options=options)
+    with monkeypatch.context() as patch:
+        patch.setattr(preparation, "run_local", None)
+        (line,) = prepare(sets=["vid_train"], engine="beam", beam_options=options)
     prepare(sets=["vid_train"], out=tmp_path / "local")
     assert " in 3 shards, " in line
     assert contents(tmp_path / "crops" / "vid_train") == contents(tmp_path / "local" / "vid_train")

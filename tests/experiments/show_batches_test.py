@@ -85,6 +85,29 @@ def test_contexts_that_make_delta_are_framed(crops, tmp_path, run_binary):
     assert framed == [True] * 2 + [False] * 8
 
 
+def noting(make_tile, seen):
+    """Returns `make_tile`, which now notes what tells its picture and its draw from others."""
+
+    def make(image, draw, *rest):
+        seen.append((image.numpy().std(), draw.seed.tolist()))
+        return make_tile(image, draw, *rest)
+
+    return make
+
+
+@pytest.mark.parametrize(("kind", "anchors", "contexts"), [("pairs", 4, 4), ("context_sets", 2, 6)])
+def test_every_picture_is_outlined_by_its_own_draw(crops, tmp_path, run_binary, monkeypatch, kind, anchors, contexts):
+    seen = {}
+    for name in ("exemplar_tile", "context_tile"):
+        seen[name] = []
+        inner = getattr(show_batches.contact_sheet, name)
+        monkeypatch.setattr(show_batches.contact_sheet, name, noting(inner, seen[name]))
+    run_binary(show_batches, data_dir=crops, out=tmp_path, kind=kind, sheets=1, **SMALL | {"batch": 4})
+    for shown, count in zip(seen.values(), (anchors, contexts), strict=True):
+        pictures, seeds = zip(*shown)
+        assert len(shown) == len(set(pictures)) == len({str(seed) for seed in seeds}) == count
+
+
 def test_out_that_is_no_folder_is_refused(crops, tmp_path, run_binary):
     (tmp_path / "file").write_text("")
     with pytest.raises(SystemExit, match=f"show_batches: error: cannot write to {tmp_path}/file: .*another --out"):
