@@ -40,7 +40,8 @@ def test_input_needs_crops(run_binary, tmp_path):
     assert "\n" not in caught.value.code
 
 
-def test_stills_are_measured_only_where_they_are_asked_for(run_binary, tmp_path):
+def test_stills_are_measured_where_they_are_asked_for(run_binary, tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark_input, "on_one_core", None)
     write_set(str(tmp_path / "vid_train"), [Target("0", "0", [smooth_image(0)])])
     with pytest.raises(SystemExit, match=f"benchmark: error: no prepared crops det_train in {tmp_path}"):
         run_binary(benchmark, "input", data_dir=tmp_path, stills_share=0.4)
