@@ -163,6 +163,9 @@ def _gather(jobs):
             for name in ("name", "group", "still"):
                 columns[name].append(trajectory[name])
     counts = columns.pop("count", [])
+    if not counts:
+        work = jobs[0].folder
+        raise InputError(f"no frame could be read: {skipped[0]}; restore the data set, delete {work}, and run again")
     records = {name: np.array(column) for name, column in columns.items()}
     records["first"] = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     records["target_wh"] = records["target_wh"].astype(np.float32)

@@ -150,6 +150,15 @@ def test_faulty_frames_and_objects_may_be_left_out_and_are_counted(own_ilsvrc, p
     assert [t.frame_numbers.tolist() for t in store.trajectories] == [[*range(6)], [0, 2, 4], [*range(6)]]
 
 
+def test_data_set_without_any_frame_is_an_error_even_so(own_ilsvrc, prepare, tmp_path):
+    shutil.rmtree(own_ilsvrc / "Data")
+    work = tmp_path / "crops" / "vid_train.incomplete"
+    expected = f"error: no frame could be read: frame .*000000.JPEG is missing; restore the data set, delete {work}"
+    with pytest.raises(SystemExit, match=expected):
+        prepare(data_dir=own_ilsvrc, sets=["vid_train"], skip_faulty=True)
+    assert not (tmp_path / "crops" / "vid_train").exists()
+
+
 def test_faulty_frame_that_was_restored_no_longer_stops_the_work(own_ilsvrc, prepare, crops, tmp_path):
     whole = frame(own_ilsvrc, 3).read_bytes()
     frame(own_ilsvrc, 3).write_bytes(whole[:300])
