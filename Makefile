@@ -40,9 +40,10 @@ wheel: venv  ## Builds dist/mlt_tf-*.whl
 
 lock: venv  ## Pins the newest versions that setup.cfg allows
 	$(PIP) install --quiet pip-tools
-	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --output-file=requirements.txt setup.cfg
-	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --extra=dev --constraint=requirements.txt \
+	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --extra=beam --extra=dev \
 	  --output-file=requirements-dev.txt setup.cfg
+	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --constraint=requirements-dev.txt \
+	  --output-file=requirements.txt setup.cfg
 
 PIP_COMPILE := $(BIN)/pip-compile --quiet --upgrade --allow-unsafe --strip-extras --no-emit-options \
   --no-emit-find-links --no-emit-index-url --no-emit-trusted-host

@@ -22,7 +22,10 @@ def define_flags(values: flags.FlagValues, splits: list[str]) -> None:
     define_string("data_dir", None, "Folder of prepared crops (experiments.prepare_crops).", required=True)
     define_string("run_dir", None, "Folder of checkpoints and TensorBoard scalars.", required=True)
     flags.DEFINE_list("splits", splits, "Splits to train on: train, validation, or both.", flag_values=values)
-    define_float("stills_share", 0.0, "Share of still images among the targets (prepared with --sets=det_...).")
+    flags.DEFINE_float(
+        "stills_share", 0.0, "Share of still images among the targets (prepared with --sets=det_...).", 0.0, 1.0,
+        flag_values=values,
+    )  # fmt: skip
     flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16, where that is faster.", flag_values=values)
     flags.DEFINE_integer("seed", 0, "Seed of the weights and of every draw.", flag_values=values)
     define_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
@@ -34,8 +37,7 @@ def open_crops(values: flags.FlagValues) -> CropStore:
     Raises:
       InputError: A split is unknown, or a set is not there.
     """
-    unknown = [split for split in values.splits if split not in SPLITS]
-    if unknown or not values.splits:
+    if not values.splits or not set(values.splits) <= set(SPLITS) or len(set(values.splits)) < len(values.splits):
         raise InputError(f"--splits={','.join(values.splits)}: give train, validation, or train,validation")
     sets = ["vid_" + split for split in values.splits]
     if values.stills_share:

@@ -46,7 +46,7 @@ def test_opens_the_sets_that_the_flags_name(crops, splits, stills_share, sets):
     assert len(store.videos) == 3 * len(splits) and len(store.stills) == 4 * len(splits) * (stills_share > 0)
 
 
-@pytest.mark.parametrize("splits", [["val"], ["train", "test"], ["train,validation"], []])
+@pytest.mark.parametrize("splits", [["val"], ["train", "test"], ["train", "train"], ["train,validation"], []])
 def test_unknown_splits_are_refused(crops, splits):
     with pytest.raises(InputError, match=f"--splits={','.join(splits)}: give train, validation, or train,validation"):
         training_input.open_crops(options(crops, splits))
