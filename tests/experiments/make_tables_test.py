@@ -163,18 +163,9 @@ def test_the_test_set_of_lasot_scored_as_lasot(run_binary, tmp_path, capsys):
     printed = capsys.readouterr()
     assert caught.value.code == 0
     assert printed.out.startswith("lasot_protocol_1 by the rules of LASOT\n")
-    assert printed.out.splitlines()[-1].split() == [
-        "SiamDW",
-        "0.4762",
-        "0.5000",
-        "0.5000",
-        "1",
-        "4",
-        "PARTIAL:",
-        "1",
-        "of",
-        "1400",
-    ]
+    last = printed.out.splitlines()[-1]
+    assert last.split()[:6] == ["SiamDW", "0.4762", "0.5000", "0.5000", "1", "4"]
+    assert last.endswith("  PARTIAL: 1 of 1400")
     assert "no results of 1399 sequences: airplane-2, airplane-3, " in printed.err
 
 
