@@ -20,6 +20,13 @@ PAIRS, VIDEOS, CONTEXTS = 8, 2, 16  # Pairs in a batch; targets in a batch of co
 GPU_STEP = 0.005  # Seconds, for a GPU that is kept busy.
 
 
+class Speed(NamedTuple):
+    """Training steps a second, and seconds of processor time a step takes: of all threads, whoever else is busy."""
+
+    steps: float
+    processor: float
+
+
 class Rates(NamedTuple):
     """What one core makes in a second: with the augmentation on the host, in the step, and with resident crops."""
 
@@ -82,8 +89,8 @@ def measure_shares(data_dir: str, sets: list[str], stills_share: float, batches:
 
 def measure_training(
     data_dir: str, sets: list[str], stills_share: float, bfloat16: bool, steps: int, repetitions: int
-) -> tuple[float, float]:
-    """Measures the matching network's steps/s with the real stream and with one cached batch, in turn.
+) -> tuple[Speed, Speed]:
+    """Measures the matching network's steps with the real stream and with one cached batch, in turn.
 
     Each turn opens the stream anew, takes what it had prepared before the clock starts, and closes it, so that neither
     kind of turn lives on the other's work. Returns the medians of the turns.
@@ -92,20 +99,21 @@ def measure_training(
     adams = (tf.keras.optimizers.Adam(1e-4), tf.keras.optimizers.Adam(1e-4))
     update = train_matching.make_train_step(MatchingNetwork(bfloat16=bfloat16), adams, "pairs", clip_norm=0.0)
     cached = next(iter(stream.batches()))
-    rates = {"stream": [], "cached": []}
+    speeds = {"stream": [], "cached": []}
     for turn in range(repetitions + 1):
-        for name in rates:
+        for name in speeds:
             iterator = iter(stream.batches(turn * (steps + 5))) if name == "stream" else itertools.repeat(cached)
             for _ in range(5):  # What tf.data prepared ahead, and the first step's compilation.
                 batch = next(iterator)
             float(update(batch)["loss"])
-            start = time.perf_counter()
+            start, processor = time.perf_counter(), time.process_time()
             for _ in range(steps):
                 float(update(next(iterator))["loss"])
             if turn:
-                rates[name].append(steps / (time.perf_counter() - start))
+                seconds = time.perf_counter() - start
+                speeds[name].append(Speed(steps / seconds, (time.process_time() - processor) / steps))
             del iterator
-    return statistics.median(rates["stream"]), statistics.median(rates["cached"])
+    return tuple(Speed(*map(statistics.median, zip(*turns))) for turns in speeds.values())
 
 
 def report_rates(rates: dict[str, Rates], shares: dict[str, float]) -> None:
@@ -122,10 +130,14 @@ def report_rates(rates: dict[str, Rates], shares: dict[str, float]) -> None:
     print(f"  {'':14s}{cores[0]:14.1f}{cores[1]:10.1f}{cores[2]:11.1f}")
 
 
-def report_training(stream: float, cached: float) -> None:
+def report_training(stream: Speed, cached: Speed) -> None:
     """Prints what the stream costs training on this machine."""
-    print(f"matching network, steps/s: {stream:.3f} with the stream, {cached:.3f} with one cached batch")
-    print(f"  ratio {stream / cached:.3f}")
+    print(f"matching network, batches of {PAIRS} pairs{'':10s}{'stream':>10s}{'cached':>10s}{'ratio':>8s}")
+    print(f"  {'steps/s':40s}{stream.steps:10.3f}{cached.steps:10.3f}{stream.steps / cached.steps:8.3f}")
+    print(
+        f"  {'processor time of a step, s':40s}{stream.processor:10.3f}{cached.processor:10.3f}"
+        f"{cached.processor / stream.processor:8.3f}"
+    )
 
 
 def _keep_to_one_core():

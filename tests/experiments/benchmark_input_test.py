@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import time
 import types
 
 import numpy as np
@@ -24,7 +25,7 @@ def set_clock(monkeypatch):
     """Returns a function that makes the benchmark's clock show some times, one after the other."""
 
     def replace(*times):
-        clock = types.SimpleNamespace(perf_counter=iter(map(float, times)).__next__)
+        clock = types.SimpleNamespace(perf_counter=iter(map(float, times)).__next__, process_time=time.process_time)
         monkeypatch.setattr(benchmark_input, "time", clock)
 
     return replace
@@ -127,8 +128,9 @@ def updates(monkeypatch):
 def test_training_is_timed_in_turns_with_new_and_with_old_batches(small, source, set_clock, updates):
     spans = [4, 2, 8, 2, 40, 2]  # The stream takes 4, 8 and 40 s, the cached batch 2 s.
     set_clock(0, 0, *itertools.chain.from_iterable((100 * i, 100 * i + span) for i, span in enumerate(spans)))
-    rates = benchmark_input.measure_training(*source, bfloat16=False, steps=2, repetitions=3)
-    assert rates == (2 / 8, 2 / 2)  # Medians.
+    stream, cached = benchmark_input.measure_training(*source, bfloat16=False, steps=2, repetitions=3)
+    assert (stream.steps, cached.steps) == (2 / 8, 2 / 2)  # Medians.
+    assert stream.processor > 0 and cached.processor > 0
     turns = [updates[i : i + 3] for i in range(0, len(updates), 3)]  # The first batch of each turn is not timed.
     assert len(turns) == 8
     cached = {id(batch) for turn in turns[1::2] for batch in turn}
@@ -150,7 +152,8 @@ def test_report_tells_how_many_cores_a_gpu_needs(capsys):
 
 
 def test_report_tells_the_ratio(capsys):
-    benchmark_input.report_training(0.9, 1.2)
-    first, second = capsys.readouterr().out.splitlines()
-    assert first == "matching network, steps/s: 0.900 with the stream, 1.200 with one cached batch"
-    assert second == "  ratio 0.750"
+    benchmark_input.report_training(benchmark_input.Speed(0.9, 2.0), benchmark_input.Speed(1.2, 1.9))
+    head, steps, processor = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert head[-3:] == ["stream", "cached", "ratio"]
+    assert steps[-3:] == ["0.900", "1.200", "0.750"]
+    assert processor[-3:] == ["2.000", "1.900", "0.950"]

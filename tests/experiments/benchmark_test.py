@@ -54,7 +54,7 @@ def test_input_is_measured_from_rates_to_training(crops, run_binary, capsys, mon
     run_binary(benchmark, "input", **options)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[2:4]] == ["pairs", "context"]
-    assert lines[-2].startswith("matching network, steps/s: ") and 0 < float(lines[-1].split()[-1]) < 100
+    assert lines[-3].startswith("matching network, batches of ") and 0 < float(lines[-1].split()[-1]) < 100
 
 
 def test_training_is_measured_for_both_networks(run_binary, capsys, monkeypatch):
