@@ -1,0 +1,158 @@
+"""Speaks TraX, the protocol of the VOT challenges: the vot-toolkit starts it as a tracker and sends it frames.
+
+    python -m experiments.vot_tracker --variant mlt --weights mlt.npz --config bfloat16=True
+
+Needs vot-trax (`pip install 'mlt_tf[vot]'`). Everything is loaded and compiled before the greeting, so that no frame
+waits for it, and a session may start on as many targets as it likes. A target comes as a rectangle or as a polygon, in
+pixels whose first is (0, 0); of a polygon the tracker takes the axis-aligned box around it. It answers rectangles, with
+the similarity in [-1, 1] as their confidence.
+"""
+
+import dataclasses
+import functools
+import os
+import sys
+from typing import Any
+
+import numpy as np
+from absl import app, flags
+
+from data_pipelines import annotations, sequences
+from experiments import evaluate
+from mlt_tf import config
+from mlt_tf.errors import InputError
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the binary's flags in `values`."""
+    define = functools.partial(flags.DEFINE_string, flag_values=values)
+    flags.DEFINE_enum("variant", "mlt", config.VARIANTS, "The tracker (Table 2).", flag_values=values)
+    define("weights", None, "Weight file; the variant's own if not given.")
+    define("config", "", 'Settings that differ from the defaults: "tau=0.6,memory=64".')
+    flags.DEFINE_integer("threads", 0, "Threads; 0: as many as it likes.", 0, flag_values=values)
+
+
+def region_to_xywh(region: Any) -> np.ndarray:
+    """Returns the box [4] float32 of a TraX rectangle, or the axis-aligned one around a TraX polygon.
+
+    Raises:
+      InputError: It is neither, or has numbers that are not finite.
+    """
+    if region.type == "rectangle":
+        box = np.array(region.bounds(), np.float32)
+    elif region.type == "polygon":
+        box = annotations.polygon_to_xywh(np.array(list(region), np.float64).reshape(1, -1))[0].astype(np.float32)
+    else:
+        raise InputError(f"the target is given as a {region.type}: expected a rectangle or a polygon")
+    if not np.isfinite(box).all():
+        raise InputError(f"the target's {region.type} has numbers that are not finite")
+    return box
+
+
+def centred_inside(box_xywh: np.ndarray, frame_shape: tuple[int, ...]) -> np.ndarray:
+    """Moves a box [4] whose centre lies outside a frame of shape (H, W, ...) until it lies on the frame's edge.
+
+    VOT-2016 has such targets, and its toolkit starts a tracker on whatever comes 5 frames after a failure.
+    """
+    half = box_xywh[2:] / 2
+    centre = np.clip(box_xywh[:2] + half, 0, [frame_shape[1], frame_shape[0]])
+    return np.concatenate([centre - half, box_xywh[2:]]).astype(np.float32)
+
+
+def warm_up(tracker: Any) -> None:
+    """Compiles all that the tracker will run, the update too: two made-up frames, with an update after the second."""
+    settings = tracker.config
+    frame = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    tracker.config = dataclasses.replace(settings, update_interval=2, finetune_interval=2, keep_first=True)
+    try:
+        tracker.init(frame, (60, 40, 40, 40))
+        tracker.update(frame)
+    finally:
+        tracker.config = settings
+
+
+def answer(tracker: Any, request: Any) -> tuple[np.ndarray, float]:
+    """Does what one request asks, a start where it brings a target.
+
+    Args:
+      tracker: Has `init(frame, box_xywh)` and `update(frame)`, which return a State.
+      request: TraX's: `image["color"]`, a file, and `objects`, [(region, properties)] or None.
+
+    Returns:
+      The box [4] float32 and the confidence.
+
+    Raises:
+      InputError: The frame or the target is not usable.
+    """
+    frame = sequences.read_frame(request.image["color"].path())
+    if not request.objects:
+        state = tracker.update(frame)
+    elif len(request.objects) > 1:
+        raise InputError(f"{len(request.objects)} targets at once: this tracker follows one")
+    else:
+        state = tracker.init(frame, centred_inside(region_to_xywh(request.objects[0][0]), frame.shape))
+    return state.box_xywh, state.score
+
+
+def serve(tracker: Any, trax: Any) -> None:
+    """Greets the client and answers it until it ends the session; tells it why, should the tracker fail.
+
+    Args:
+      tracker: Has `init(frame, box_xywh)` and `update(frame)`, which return a State.
+      trax: The module of that name, or what stands in for it.
+
+    Raises:
+      InputError: A frame or a target is not usable.
+    """
+    formats = [trax.Region.RECTANGLE, trax.Region.POLYGON]
+    server = trax.Server(formats, [trax.Image.PATH], tracker_name="mlt_tf")
+    while (request := server.wait()).type != trax.TraxStatus.QUIT:
+        try:
+            box_xywh, confidence = answer(tracker, request)
+        except InputError as error:
+            server.quit(_one_line(error))
+            raise
+        region = trax.Rectangle.create(*(float(number) for number in box_xywh))
+        server.status([(region, {"confidence": f"{confidence:.5f}"})])
+
+
+def run(args: flags.FlagValues) -> None:
+    """Loads what the flags name, warms it up and serves.
+
+    Raises:
+      InputError: vot-trax is not installed, the weights or settings are bad, or a request is.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        import trax
+    except ImportError as error:
+        raise InputError(f"vot-trax cannot be imported ({error}): pip install 'mlt_tf[vot]'") from error
+    overrides = tuple(evaluate.parse_config(args.config).items())
+    tracker = evaluate.make_tracker(evaluate.TrackerSpec(args.variant, args.weights, overrides, args.threads))
+    warm_up(tracker)
+    try:
+        serve(tracker, trax)
+    except trax.TraxException as error:
+        raise InputError(f"the session broke off: {error}") from error
+    finally:
+        evaluate.make_tracker.cache_clear()  # TensorFlow writes to stderr where functions of its outlive it.
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def main(argv: list[str]) -> None:
+    """Exits with 1 after bad input."""
+    del argv
+    message = None
+    try:
+        run(flags.FLAGS)
+    except InputError as error:
+        message = f"vot_tracker: error: {_one_line(error)}"
+    sys.exit(message)  # Here the error is gone, and with it the tracker, which the error holds.
+
+
+if __name__ == "__main__":
+    define_flags(flags.FLAGS)
+    app.run(main)
