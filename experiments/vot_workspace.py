@@ -63,11 +63,11 @@ def import_toolkit() -> ModuleType:
     """Imports what drives the toolkit.
 
     Raises:
-      InputError: It is not installed.
+      InputError: It is not installed, or stands beside a package that it does not work with.
     """
     try:
         from experiments import vot_toolkit
-    except ImportError as error:
+    except (ImportError, TypeError) as error:  # TypeError: attributee 0.1.10.
         raise InputError(f"the vot-toolkit cannot be imported ({error}): pip install 'mlt_tf[vot]'") from error
     return vot_toolkit
 
