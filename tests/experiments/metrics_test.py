@@ -100,12 +100,27 @@ def test_ground_truth_outside_the_benchmarks_rule_is_a_miss_in_success_and_a_hit
     assert left_out.auc == pytest.approx(20 / 21)
 
 
+def test_success_and_precision_may_count_different_ground_truth():
+    gt, result = rows(BOX, [-1, 10, 20, 20]), rows(BOX, FAR)
+    sized = variant(success_truth="sized", first_is_truth=False)
+    np.testing.assert_array_equal(metrics.overlaps(gt, gt, sized), [1, 1])
+    assert metrics.score_sequence(result, gt, sized).precision == 1
+    sized = variant(precision_truth="sized")
+    np.testing.assert_array_equal(metrics.overlaps(gt, gt, sized), [1, -1])
+    assert metrics.score_sequence(result, gt, sized).precision == 0.5
+
+
+def test_pytracking_misses_invalid_frames_in_precision_and_hits_them_in_normalised_precision():
+    score = metrics.score_sequence(rows(BOX, FAR), rows(BOX, [-1, 10, 20, 20]), protocols.PYTRACKING)
+    assert score.precision == 0.5 and score.normalised_precision == 1
+
+
 @pytest.mark.parametrize(
     ("box", "counts"),
     [
         ([0, 0, 1, 1], ("positive", "sized", "centred", "finite")),  # The first pixel: 1, 1 in the benchmark's files.
         ([-1, 5, 9, 9], ("sized", "centred", "finite")),
-        ([-9, 5, 9, 9], ("sized", "finite")),  # Its centre is x = -4 in the files.
+        ([-5, 5, 9, 9], ("sized", "finite")),  # Its centre is x = -4 + 8 / 2 = 0 in the files.
         ([5, 5, 0, 9], ("centred", "finite")),
         (NAN, ()),
     ],

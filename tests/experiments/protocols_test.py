@@ -22,6 +22,16 @@ def differences(protocol, other):
         (protocols.UAV, protocols.OTB, set()),
         (protocols.LASOT, protocols.OTB, {"absent", "normalised"}),
         (protocols.JWLIM, protocols.OTB, {"thresholds"}),
+        (
+            protocols.PYSOT,
+            protocols.LASOT,
+            {"thresholds", "success_truth", "precision_truth", "first_is_truth", "repeat_bad"},
+        ),
+        (
+            protocols.GOT10K,
+            protocols.OTB,
+            {"success_truth", "precision_truth", "left_out", "repeat_bad", "normalised", "smallest_unit"},
+        ),
         (protocols.T101, protocols.GOT10K, {"thresholds"}),
         (protocols.GE21, protocols.GOT10K, {"thresholds", "strict"}),
         (protocols.FIRST_AS_WRITTEN, protocols.GOT10K, {"first_is_truth"}),
@@ -43,6 +53,13 @@ def test_thresholds_are_those_of_the_toolkits_to_the_last_bit():
     assert np.any(linspace != twentieths)
     np.testing.assert_array_equal(protocols.THRESHOLDS_101, np.linspace(0, 1, 101))
     assert len(protocols.PYSOT.thresholds) == 21 and protocols.PYSOT.thresholds[-1] == pytest.approx(1)
+
+
+def test_which_ground_truth_toolkits_count():
+    rules = {name: (protocol.success_truth, protocol.precision_truth) for name, protocol in protocols.PROTOCOLS.items()}
+    assert rules["PYSOT"] == ("sized", "centred")
+    assert rules["GOT10K"] == ("finite", "finite")
+    assert rules["OTB"] == rules["LASOT"] == rules["PYTRACKING"] == ("positive", "positive")
 
 
 def test_names_are_keys():
