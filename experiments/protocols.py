@@ -96,7 +96,6 @@ GOT10K = Protocol(
 )
 PYSOT = Protocol(
     "PYSOT",
-    thresholds=tuple(np.arange(0, 1.05, 0.05).tolist()),
     success_truth="sized",
     precision_truth="centred",
     absent="missed",
