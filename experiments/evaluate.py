@@ -1,33 +1,29 @@
-"""Runs trackers over evaluation sequences (OPE) and scores them.
+"""Runs trackers over a benchmark, or over sequences of one's own, and scores them.
 
 One-pass evaluation: a tracker starts on the first frame's ground truth and then follows to the end. Results go to
 `<out>/<tracker>/<sequence>.txt`, one `x,y,w,h` a frame in the benchmark's own convention (OTB: 1-based; VOT: 0-based);
-a sequence that is done already is not run again.
+a sequence that is done already is not run again, and several processes or machines may share `<out>`.
 
-    python -m experiments.evaluate --data_dir=OTB --variant=mlt,mlt_mt --weights=mlt.npz --out=results
-    python -m experiments.evaluate --data_dir=OTB --baseline=opencv_mil --out=results
-    python -m experiments.evaluate --data_dir=OTB --score_results=raw_results/SiamFC-3s
+    python -m experiments.evaluate --dataset=otb2015 --data_dir=OTB --variant=mlt,mlt_mt --out=results
+    python -m experiments.evaluate --dataset=otb2015 --data_dir=OTB --baseline=opencv_mil --out=results
+    python -m experiments.evaluate --data_dir=my_sequences --variant=mlt --checkpoint=mlt.npz --out=results
 """
 
 import ast
-import concurrent.futures
 import dataclasses
 import functools
-import multiprocessing
 import pathlib
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import cv2
-import numpy as np
-import tqdm
 from absl import app, flags, logging
 
 from data_pipelines import sequences
-from experiments import opencv_trackers, results
-from mlt_tf.errors import InputError
+from data_pipelines.benchmarks import BENCHMARKS
+from experiments import opencv_trackers, protocols, results, runner, runs, scoring
+from mlt_tf.errors import InputError, MissingError
 
 _OPENCV = "opencv_"
 
@@ -35,14 +31,21 @@ _OPENCV = "opencv_"
 def define_flags(values: flags.FlagValues) -> None:
     """Defines this binary's flags; a function, so that tests can import several binaries."""
     define = functools.partial(flags.DEFINE_string, flag_values=values)
-    define("data_dir", None, "Folder of the benchmark, one sub-folder a video.")
-    flags.DEFINE_enum("layout", "otb", tuple(sequences.LAYOUTS), "How it is laid out.", flag_values=values)
+    define("data_dir", None, "Folder of the benchmark, or of sequences of one's own, a sub-folder each.")
+    flags.DEFINE_enum(
+        "dataset", None, list(scoring.DATASETS), "The benchmark; none: own sequences.", flag_values=values
+    )
+    flags.DEFINE_enum("layout", "otb", tuple(sequences.LAYOUTS), "Layout of own sequences.", flag_values=values)
+    flags.DEFINE_multi_enum(
+        "protocols", ["ope"], list(runs.PROTOCOLS), "ope, tre (20 starts), sre (12 boxes); repeat.", flag_values=values
+    )
     flags.DEFINE_list("sequences", [], "Names of the sequences; all when empty.", flag_values=values)
     flags.DEFINE_list("variant", [], "Variants of the tracker: mlt, mlt_mt, mlt_mt_ft.", flag_values=values)
     flags.DEFINE_list("baseline", [], "Other trackers: opencv_mil, ...", flag_values=values)
-    define("weights", None, "Weights of the variants; the tracker's own choice when not given.")
+    define("weights", None, "Weights of the variants; those of the package when not given.")
+    flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
     define("config", "", 'Settings of the variants that differ from the defaults: "tau=0.6,memory=64".')
-    define("score_results", None, "Run nothing: score this folder of another tracker's result files.")
+    define("score_results", None, "Run nothing: score this folder of result files (see make_tables for many).")
     define("out", None, "Results folder.")
     flags.DEFINE_integer("jobs", 1, "Processes that work on different sequences.", 1, flag_values=values)
     flags.DEFINE_integer("threads", 0, "Threads of each process; 0: as many as it likes.", 0, flag_values=values)
@@ -114,64 +117,38 @@ def make_tracker(spec: TrackerSpec) -> Any:
     return Tracker.load(variant=spec.name, weights=spec.weights, **dict(spec.overrides))
 
 
-def track(tracker: Any, sequence: sequences.Sequence, quiet: bool = False) -> results.Track:
-    """Follows one target to the end; only the tracker's own work is timed, not the reading of images."""
-    states, seconds = [], []
-    bar = tqdm.tqdm(sequence.frame_paths, sequence.name, unit="frame", leave=False, disable=quiet or None)
-    for path in bar:
-        frame = sequences.read_frame(path)
-        start = time.perf_counter()
-        states.append(tracker.update(frame) if states else tracker.init(frame, sequence.boxes_xywh[0]))
-        seconds.append(time.perf_counter() - start)
-        bar.set_postfix(fps=f"{len(seconds) / sum(seconds):.1f}", refresh=False)
-    boxes = np.stack([sequence.boxes_xywh[0], *(state.box_xywh for state in states[1:])])
-    return results.Track(boxes, np.array(seconds), np.array([state.score for state in states]))
+def read_runs(args: flags.FlagValues) -> tuple[list[sequences.Sequence], int]:
+    """Reads the sequences that the flags name, and says how many a complete evaluation has.
 
-
-def track_to_file(
-    spec: TrackerSpec, sequence: sequences.Sequence, folder: pathlib.Path, quiet: bool = False
-) -> str | None:
-    """Tracks one sequence and writes its results; returns what went wrong, None if nothing did."""
-    try:
-        result = track(make_tracker(spec), sequence, quiet)
-        results.write_track(folder, sequence.name, result, sequence.origin)
-    except Exception as error:  # Whatever it is, the other sequences go on.
-        if not isinstance(error, InputError):
-            logging.exception("%s failed on %s", spec.name, sequence.name)
-        return f"{type(error).__name__}: {error}"
-    logging.info("%s %s: %d frames in %.1f s", spec.name, sequence.name, len(result.seconds), result.seconds.sum())
-    return None
-
-
-def track_all(
-    spec: TrackerSpec, chosen: list[sequences.Sequence], folder: pathlib.Path, jobs: int = 1
-) -> dict[str, str]:
-    """Runs one tracker on the sequences that are not done yet.
-
-    Args:
-      spec: The tracker.
-      chosen: The sequences.
-      folder: The tracker's results folder.
-      jobs: Number of processes.
-
-    Returns:
-      The sequences that failed, each with the reason.
+    Raises:
+      InputError: There are none, or one is not complete.
     """
-    pending = [sequence for sequence in chosen if not results.is_done(folder, sequence)]
-    logging.info("%s: %d of %d sequences to do", spec.name, len(pending), len(chosen))
-    if jobs == 1:
-        reasons = [track_to_file(spec, sequence, folder) for sequence in pending]
-    else:
-        with concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-            futures = [pool.submit(track_to_file, spec, sequence, folder, quiet=True) for sequence in pending]
-            for _ in tqdm.tqdm(concurrent.futures.as_completed(futures), spec.name, len(futures), disable=None):
-                pass
-        reasons = [repr(future.exception()) if future.exception() else future.result() for future in futures]
-    return {sequence.name: reason for sequence, reason in zip(pending, reasons, strict=True) if reason}
+    if not args.dataset:
+        chosen = sequences.load_sequences(args.data_dir, args.layout, args.sequences or None)
+        return chosen, len(chosen)
+    benchmark = BENCHMARKS[scoring.DATASETS[args.dataset].benchmark]
+    if not pathlib.Path(args.data_dir).is_dir():
+        raise InputError(f"{args.data_dir}: no such folder; give the one that holds {args.dataset}")
+    names = benchmark.targets(args.data_dir)
+    if unknown := [name for name in args.sequences if name not in names]:
+        raise InputError(f"--sequences: {args.dataset} has no target {', '.join(unknown)}")
+    chosen = []
+    for name in args.sequences or names:
+        try:
+            chosen.append(benchmark.read(args.data_dir, name))
+        except MissingError as error:
+            if args.sequences:
+                raise
+            logging.debug("not at hand: %s", error)
+    if not chosen:
+        raise InputError(f"{args.data_dir}: no target of {args.dataset} in it; see docs/data.md for what goes where")
+    return chosen, len(names)
 
 
-def evaluate(spec: TrackerSpec, chosen: list[sequences.Sequence], args: flags.FlagValues) -> results.Report:
-    """Runs one tracker where it has not run yet, and scores it.
+def evaluate(
+    spec: TrackerSpec, chosen: list[sequences.Sequence], total: int, args: flags.FlagValues
+) -> dict[str, results.Report]:
+    """Runs one tracker where it has not run yet, and scores it by each of --protocols.
 
     Raises:
       InputError: The tracker cannot be made, or its folder holds results of another configuration.
@@ -180,29 +157,38 @@ def evaluate(spec: TrackerSpec, chosen: list[sequences.Sequence], args: flags.Fl
     tracker = make_tracker(spec)
     config = {
         "tracker": spec.name,
-        "layout": args.layout,
+        "data": args.dataset or args.layout,
         "weights_checksum": tracker.weights_checksum,
         "settings": dataclasses.asdict(tracker.config),
     }
     results.claim_folder(folder, config)
-    return results.report_on(folder, chosen, track_all(spec, chosen, folder, args.jobs))
+    rules = scoring.DATASETS[args.dataset].protocol if args.dataset else protocols.OTB
+    reports = {}
+    for name in args.protocols:
+        starts = [run for sequence in chosen for run in runs.PROTOCOLS[name](sequence)]
+        place = folder if name == "ope" else folder / name
+        title = spec.name if name == "ope" else f"{spec.name} {name.upper()}"
+        outcome = runner.track_all(runner.Work(make_tracker, spec, place), starts, args.jobs, title)
+        reports[title] = results.report_on(place, starts, outcome.failed, outcome.busy, total, rules)
+        results.write_summary(folder, name, {**config, "data_dir": args.data_dir}, reports[title])
+    return reports
 
 
 def run(args: flags.FlagValues) -> Mapping[str, results.Report]:
     """Does what the flags say and returns the trackers' reports."""
     if not args.data_dir or not (args.out or args.score_results):
         raise InputError("--data_dir is needed, and --out unless --score_results is given")
-    chosen = sequences.load_sequences(args.data_dir, args.layout, args.sequences or None)
+    chosen, total = read_runs(args)
     if args.score_results:
         folder = pathlib.Path(args.score_results)
-        reports = {folder.name: results.report_on(folder, chosen, failed={})}
+        starts = [start for sequence in chosen for start in runs.ope(sequence)]
+        reports = {folder.name: results.report_on(folder, starts, failed={}, total=total)}
     else:
-        reports = {spec.name: evaluate(spec, chosen, args) for spec in tracker_specs(args)}
+        reports = {}
+        for spec in tracker_specs(args):
+            reports |= evaluate(spec, chosen, total, args)
     for name, report in reports.items():
         print(results.format_table(name, report), end="\n\n")
-    if args.out:
-        data = {"data_dir": args.data_dir, "layout": args.layout}
-        results.write_summary(pathlib.Path(args.out) / "summary.json", data, reports)
     return reports
 
 

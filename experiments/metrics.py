@@ -1,6 +1,6 @@
 """Scores of one-pass evaluation, by a Protocol's rules, for boxes in 0-based x, y, w, h."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -197,6 +197,16 @@ def score_sequences(
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
     return mean_scores(each)
+
+
+def joined(parts: Sequence[tuple[SequenceScore, int]]) -> SequenceScore:
+    """Joins the scores of several runs over one target, each with its number of frames: every frame counts alike."""
+    weights = np.array([frames for _, frames in parts], np.float64) / sum(frames for _, frames in parts)
+
+    def mean(values):
+        return None if values[0] is None else np.tensordot(weights, np.stack(values), 1)[()]
+
+    return SequenceScore(*(mean(values) for values in zip(*(score for score, _ in parts))))
 
 
 def mean_scores(each: Mapping[str, SequenceScore]) -> Scores:

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_pipelines import annotations, sequences
-from experiments import metrics
+from experiments import metrics, protocols
+from experiments.runs import Run
 from mlt_tf.errors import InputError
 
 
@@ -32,11 +33,26 @@ class Track(NamedTuple):
 
 
 class Report(NamedTuple):
-    """One tracker's evaluation: its scores (None without a single result), frames a second, and what went wrong."""
+    """One tracker's evaluation.
+
+    Attributes:
+      scores: None without a single result.
+      fps: Frames a second of each run.
+      failed: Runs that went wrong, and why.
+      busy: Runs that other processes are at.
+      total: Targets that a complete evaluation has.
+    """
 
     scores: metrics.Scores | None
     fps: dict[str, float]
     failed: dict[str, str]
+    busy: tuple[str, ...]
+    total: int
+
+    @property
+    def partial(self) -> bool:
+        """Whether targets lack."""
+        return not self.scores or len(self.scores.sequences) < self.total
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
@@ -71,9 +87,9 @@ def read_boxes(path: pathlib.Path, origin: int) -> np.ndarray:
     return annotations.read_rows(path) - [origin, origin, 0, 0]
 
 
-def is_done(folder: pathlib.Path, sequence: sequences.Sequence) -> bool:
-    """Tells whether a sequence's result is there, a box for every frame."""
-    path = folder / f"{sequence.name}.txt"
+def is_done(folder: pathlib.Path, name: str, sequence: sequences.Sequence) -> bool:
+    """Tells whether the result of a run over a sequence is there, a box for every frame."""
+    path = folder / f"{name}.txt"
     return path.is_file() and len(read_boxes(path, sequence.origin)) == len(sequence.frame_paths)
 
 
@@ -98,28 +114,46 @@ def claim_folder(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
         raise InputError(f"{folder}: has results of another configuration ({names} differ); choose another --out")
 
 
-def report_on(folder: pathlib.Path, chosen: list[sequences.Sequence], failed: Mapping[str, str]) -> Report:
+def report_on(
+    folder: pathlib.Path,
+    chosen: list[Run],
+    failed: Mapping[str, str],
+    busy: tuple[str, ...] = (),
+    total: int | None = None,
+    protocol: protocols.Protocol = protocols.OTB,
+) -> Report:
     """Scores the result files of a folder.
 
     Args:
-      folder: Where `<sequence>.txt` files lie, ours or another tracker's raw results.
-      chosen: The sequences to score.
-      failed: Sequences known to have failed, and why; they are left out.
+      folder: Where `<run>.txt` files lie, ours or another tracker's raw results.
+      chosen: The runs to score; those of one target are joined, each frame counting alike, as OTB's code does.
+      failed: Runs known to have failed, and why; they are left out.
+      busy: Runs that are not done yet; they are left out.
+      total: Targets of a complete evaluation; those of `chosen` when None.
+      protocol: By whose rules.
 
     Returns:
-      The Report; a file that is missing or does not fit its sequence is a failure too.
+      The Report; a file that is missing or does not fit its sequence is a failure too, and a target of which a run
+      lacks is not scored.
     """
-    results, failed = {}, dict(failed)
-    for sequence in (sequence for sequence in chosen if sequence.name not in failed):
+    found, failed, lacking = {}, dict(failed), set()
+    for run in chosen:
         try:
-            boxes = read_boxes(folder / f"{sequence.name}.txt", sequence.origin)
-            metrics.effective_result(boxes, sequence.boxes_xywh)
-            results[sequence.name] = boxes
+            if run.name in failed or run.name in busy:
+                raise InputError(failed.get(run.name, ""))
+            boxes = read_boxes(folder / f"{run.name}.txt", run.sequence.origin)
+            metrics.effective_result(boxes, run.sequence.boxes_xywh)
+            score = metrics.score_sequence(boxes, run.sequence.boxes_xywh, protocol, run.sequence.absent)
+            found.setdefault(run.target, []).append((score, len(boxes)))
         except InputError as error:
-            failed[sequence.name] = str(error)
-    truths = {sequence.name: sequence.boxes_xywh for sequence in chosen if sequence.name in results}
-    fps = {name: _fps(folder / f"{name}_times.txt") for name in results if (folder / f"{name}_times.txt").is_file()}
-    return Report(metrics.score_sequences(results, truths) if results else None, fps, failed)
+            lacking.add(run.target)
+            if run.name not in busy:
+                failed[run.name] = str(error)
+    scores = {target: metrics.joined(parts) for target, parts in found.items() if target not in lacking}
+    names = [run.name for run in chosen if run.target in scores]
+    fps = {name: _fps(folder / f"{name}_times.txt") for name in names if (folder / f"{name}_times.txt").is_file()}
+    total = len({run.target for run in chosen}) if total is None else total
+    return Report(metrics.mean_scores(scores) if scores else None, fps, failed, busy, total)
 
 
 def _fps(path: pathlib.Path) -> float:
@@ -130,11 +164,11 @@ def _fps(path: pathlib.Path) -> float:
 
 def _mean_label(report: Report) -> str:
     done = len(report.scores.sequences)
-    return f"mean of {done}" + (f", PARTIAL: {len(report.failed)} failed" if report.failed else "")
+    return f"mean of {done}" + (f", PARTIAL: {done} of {report.total}" if report.partial else "")
 
 
 def format_table(tracker: str, report: Report) -> str:
-    """Lays out one tracker's scores, a row a sequence, then the mean (said to be partial if sequences failed)."""
+    """Lays out one tracker's scores, a row a sequence, then the mean (said to be partial if sequences lack)."""
     lines = [f"{tracker:32s} {'AUC':>9s} {'precision':>9s} {'overlap':>9s} {'fps':>9s}"]
     if report.scores:
         rows = [(name, score, report.fps.get(name)) for name, score in report.scores.sequences.items()]
@@ -143,36 +177,40 @@ def format_table(tracker: str, report: Report) -> str:
             cells = f"{score.auc:9.4f} {score.precision:9.4f} {score.mean_overlap:9.4f}"
             lines.append(f"{name:32s} {cells} " + ("        -" if fps is None else f"{fps:9.1f}"))
     lines += [f"{name:32s} FAILED: {reason}" for name, reason in report.failed.items()]
+    if report.busy:
+        lines.append(f"{len(report.busy)} not done yet, other processes are at them: {', '.join(report.busy[:5])} ...")
     return "\n".join(lines)
 
 
-def write_summary(path: pathlib.Path, data: Mapping[str, Any], reports: Mapping[str, Report]) -> None:
-    """Writes the reports as JSON, each with the command line, commit and date that made it.
+def write_summary(folder: pathlib.Path, protocol: str, data: Mapping[str, Any], report: Report) -> None:
+    """Writes a tracker's report as JSON, `<folder>/summary.json`, with the command, commit and date that made it.
 
     Args:
-      path: The file; entries of other trackers already in it stay.
-      data: What was evaluated on: folder, layout.
-      reports: Tracker name to its Report.
+      folder: The tracker's; entries of other protocols already in the file stay.
+      protocol: "ope", "tre" or "sre".
+      data: What was evaluated, on what: configuration, folder, data set.
+      report: The report.
     """
     made_by = {
         "command": shlex.join(sys.argv),
         "git_commit": _git_commit(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+    path = folder / "summary.json"
     entries = json.loads(path.read_text()) if path.is_file() else {}
-    entries |= {name: {**made_by, **data, **_as_json(report)} for name, report in reports.items()}
-    write_text(path, json.dumps(entries, indent=2) + "\n")
+    write_text(path, json.dumps({**entries, protocol: {**made_by, **data, **_as_json(report)}}, indent=2) + "\n")
 
 
 def _as_json(report: Report) -> dict[str, Any]:
-    out = {"partial": bool(report.failed), "failed": report.failed, "mean": None, "sequences": {}}
+    out = {"partial": report.partial, "total": report.total, "failed": report.failed, "mean": None, "sequences": {}}
     if report.scores:
         out["mean"] = _numbers(report.scores)
         out["sequences"] = {name: _numbers(score) for name, score in report.scores.sequences.items()}
     if report.fps:
         out["mean"]["fps"] = float(np.mean(list(report.fps.values())))
         for name, fps in report.fps.items():
-            out["sequences"][name]["fps"] = fps
+            if name in out["sequences"]:
+                out["sequences"][name]["fps"] = fps
     return out
 
 

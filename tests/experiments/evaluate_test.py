@@ -92,8 +92,8 @@ def test_a_perfect_tracker_scores_fully_and_its_results_start_with_the_ground_tr
     assert len((tmp_path / "out/mlt/A_times.txt").read_text().split()) == FRAMES
     assert (tmp_path / "out/mlt/A_scores.txt").read_text().split() == ["0.500000"] * FRAMES
     config = json.loads((tmp_path / "out/mlt/config.json").read_text())
-    assert config == {"tracker": "mlt", "layout": "otb", "weights_checksum": "abc", "settings": {"tau": 0.5}}
-    assert json.loads((tmp_path / "out/summary.json").read_text())["mlt"]["mean"]["precision"] == 1.0
+    assert config == {"tracker": "mlt", "data": "otb", "weights_checksum": "abc", "settings": {"tau": 0.5}}
+    assert json.loads((tmp_path / "out/mlt/summary.json").read_text())["ope"]["mean"]["precision"] == 1.0
     assert "mean of 2" in capsys.readouterr().out
 
 
@@ -124,7 +124,7 @@ def test_a_sequence_that_fails_is_reported_and_the_others_go_on(data_dir, tmp_pa
     assert list(reports["mlt"].scores.sequences) == ["B"]
     assert not (tmp_path / "out/mlt/A.txt").exists()
     assert "PARTIAL" in capsys.readouterr().out
-    assert json.loads((tmp_path / "out/summary.json").read_text())["mlt"]["partial"] is True
+    assert json.loads((tmp_path / "out/mlt/summary.json").read_text())["ope"]["partial"] is True
 
 
 def test_raw_results_of_another_tracker_are_scored_on_the_sequences_at_hand(data_dir, tmp_path):
@@ -190,7 +190,7 @@ def test_the_binary_shares_sequences_among_processes_and_exits_with_1_if_one_fai
     (data_dir / "A" / "img" / "0003.png").write_text("not an image")
     done = binary(f"--data_dir={data_dir}", f"--out={tmp_path}/out", "--jobs=2")
     assert done.returncode == 1, done.stderr
-    assert "mean of 1, PARTIAL: 1 failed" in done.stdout
+    assert "mean of 1, PARTIAL: 1 of 2" in done.stdout
     assert "0003.png: not a readable image" in done.stdout
     assert (tmp_path / "out/opencv_mil/B.txt").is_file()
 

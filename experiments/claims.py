@@ -1,0 +1,106 @@
+"""Sharing one results folder among processes and machines: who works on what.
+
+A claim is a file `<name>.claim` beside the results. It is made by the one that works on `name`, touched while the work
+goes on, and removed at its end. One that has not been touched for a while, or whose process is gone from this machine,
+is taken over.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import socket
+import time
+
+PATIENCE = 600.0  # Seconds after which an untouched claim is taken for abandoned.
+_TOUCH_EVERY = 15.0
+
+
+class Claim:
+    """A claim that is held; `touch` it now and then, and `release` it."""
+
+    def __init__(self, path: pathlib.Path):
+        """Keeps the claim's file, which is there."""
+        self._path, self._touched = path, time.monotonic()
+
+    def touch(self) -> None:
+        """Shows that the work goes on; cheap enough for every frame."""
+        if time.monotonic() - self._touched > _TOUCH_EVERY:
+            self._touched = time.monotonic()
+            with contextlib.suppress(OSError):
+                os.utime(self._path)
+
+    def release(self) -> None:
+        """Ends the claim."""
+        self._path.unlink(missing_ok=True)
+
+
+def take(folder: pathlib.Path, name: str) -> Claim | None:
+    """Claims a piece of work.
+
+    Args:
+      folder: Where the results go.
+      name: The piece of work.
+
+    Returns:
+      The claim; None where another process holds one.
+    """
+    path = folder / f"{name}.claim"
+    folder.mkdir(parents=True, exist_ok=True)
+    if _create(path):
+        return Claim(path)
+    if not _is_abandoned(path):
+        return None
+    mutex = folder / f"{name}.takeover"  # Of all that find it abandoned, one removes it.
+    if not _lock(mutex):
+        return None
+    try:
+        if _is_abandoned(path):
+            path.unlink(missing_ok=True)
+    finally:
+        mutex.rmdir()
+    return Claim(path) if _create(path) else None
+
+
+def _create(path: pathlib.Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
+    return True
+
+
+def _lock(mutex: pathlib.Path) -> bool:
+    try:
+        mutex.mkdir()
+        return True
+    except FileExistsError:
+        with contextlib.suppress(OSError):
+            if time.time() - mutex.stat().st_mtime > PATIENCE:  # Its maker died within these few lines.
+                mutex.rmdir()
+        return False
+
+
+def _is_abandoned(path: pathlib.Path) -> bool:
+    try:
+        age = time.time() - path.stat().st_mtime
+        holder = json.loads(path.read_text())
+    except FileNotFoundError:
+        return False  # Just released.
+    except ValueError:  # Being written, or never finished.
+        return age > PATIENCE
+    if holder.get("host") == socket.gethostname() and not _is_alive(holder.get("pid", -1)):
+        return True
+    return age > PATIENCE
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
