@@ -201,3 +201,78 @@ def test_the_binary_ends_bad_input_in_one_line(tmp_path):
     assert done.stderr.strip().splitlines() == [
         f"evaluate: error: {tmp_path}/missing: no such folder; give the one that holds the sequences"
     ]
+
+
+@pytest.fixture
+def otb2015(data_dir):
+    """The two sequences under names of OTB-2015's."""
+    (data_dir / "A").rename(data_dir / "Deer")
+    (data_dir / "B").rename(data_dir / "Couple")
+    return data_dir
+
+
+def test_a_benchmark_at_hand_in_part_is_labelled_partial(otb2015, tmp_path, use, capsys):
+    use(FakeTracker())
+    reports = run("--dataset=otb2015", f"--data_dir={otb2015}", "--variant=mlt", f"--out={tmp_path}/out")
+    assert set(reports["mlt"].scores.sequences) == {"Couple", "Deer"} and reports["mlt"].total == 100
+    assert "mean of 2, PARTIAL: 2 of 100" in capsys.readouterr().out
+    entry = json.loads((tmp_path / "out/mlt/summary.json").read_text())["ope"]
+    assert entry["partial"] is True and entry["total"] == 100 and entry["data"] == "otb2015"
+
+
+def test_folders_of_two_benchmarks_are_not_mixed(otb2015, tmp_path, use):
+    use(FakeTracker())
+    run("--dataset=otb2015", f"--data_dir={otb2015}", "--variant=mlt", f"--out={tmp_path}/out")
+    with pytest.raises(InputError, match=r"another configuration \(data differ\); choose another --out"):
+        run("--dataset=otb2013", f"--data_dir={otb2015}", "--variant=mlt", f"--out={tmp_path}/out")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sequences=Nobody"], "--sequences: otb2015 has no target Nobody"),
+        (["--sequences=Deer,David"], "David"),
+        (["--data_dir=nowhere"], "nowhere: no such folder; give the one that holds otb2015"),
+        (["--data_dir=tests"], "tests: no target of otb2015 in it"),
+    ],
+)
+def test_what_a_benchmark_lacks_is_told(otb2015, tmp_path, use, arguments, message):
+    use(FakeTracker())
+    with pytest.raises(InputError, match=message):
+        run("--dataset=otb2015", f"--data_dir={otb2015}", "--variant=mlt", f"--out={tmp_path}/out", *arguments)
+
+
+def test_robustness_runs_have_folders_and_scores_of_their_own(data_dir, tmp_path, use, capsys):
+    for name in "AB":  # TRE needs 20 frames.
+        first = data_dir / name / "img" / "0001.png"
+        for i in range(FRAMES, 24):
+            (data_dir / name / "img" / f"{i + 1:04d}.png").write_bytes(first.read_bytes())
+        lines = "".join(f"{21 + i},21,20,20\n" for i in range(24))
+        (data_dir / name / "groundtruth_rect.txt").write_text(lines)
+    tracker = use(FakeTracker())
+    protocols = ["--protocols=ope", "--protocols=tre", "--protocols=sre"]
+    reports = run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out", *protocols)
+    assert list(reports) == ["mlt", "mlt TRE", "mlt SRE"] and tracker.inits == 2 * (1 + 20 + 12)
+    assert reports["mlt TRE"].scores.auc == pytest.approx(20 / 21)  # It starts on the ground truth and follows it.
+    assert reports["mlt SRE"].scores.auc < 0.9 and set(reports["mlt SRE"].scores.sequences) == {"A", "B"}
+    assert len(list((tmp_path / "out/mlt/tre").glob("A.tre??.txt"))) == 20
+    assert len(list((tmp_path / "out/mlt/sre").glob("A.sre_*[a-zA-Z0-9].txt"))) >= 12
+    assert set(json.loads((tmp_path / "out/mlt/summary.json").read_text())) == {"ope", "tre", "sre"}
+    assert "mlt TRE" in capsys.readouterr().out
+
+
+def test_checkpoint_is_another_name_of_weights():
+    values = flags.FlagValues()
+    evaluate.define_flags(values)
+    values(["evaluate", "--variant=mlt", "--checkpoint=w.npz"])
+    assert evaluate.tracker_specs(values) == [evaluate.TrackerSpec("mlt", "w.npz")]
+
+
+def test_result_files_are_what_other_toolkits_read(data_dir, tmp_path, use):
+    use(FakeTracker())
+    run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
+    path = tmp_path / "out/mlt/A.txt"
+    pysot = [list(map(float, line.strip().split(","))) for line in path.read_text().splitlines()]
+    pytracking = np.loadtxt(path, delimiter=",", dtype=np.float64)
+    np.testing.assert_array_equal(pysot, pytracking)
+    np.testing.assert_array_equal(pytracking, [[21 + i, 21, 20, 20] for i in range(FRAMES)])
