@@ -7,10 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from data_pipelines import annotations
+from data_pipelines import annotations, video
 from mlt_tf.errors import InputError
 
 _FRAME_NAME = re.compile(r"\d+\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
@@ -57,12 +56,9 @@ def read_frame(path: str) -> np.ndarray:
     """Reads an image as [H, W, 3] uint8 RGB; grey ones get three equal channels.
 
     Raises:
-      InputError: The file is missing or does not decode.
+      InputError: The file is missing, cut short, or does not decode.
     """
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise InputError(f"{path}: not a readable image; unpack the sequence again")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return video.read_image(str(path))
 
 
 def numbered_frames(folder: pathlib.Path) -> dict[int, str]:

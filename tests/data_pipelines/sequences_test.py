@@ -113,8 +113,10 @@ def test_read_frame_gives_rgb(tmp_path):
     np.testing.assert_array_equal(frame[0, 0], [0, 0, 200])
 
 
-def test_a_frame_that_does_not_decode_is_refused(tmp_path):
+def test_a_frame_that_does_not_decode_or_is_cut_short_is_refused(tmp_path):
     (tmp_path / "1.jpg").write_text("not an image")
-    for name in ("1.jpg", "2.jpg"):
-        with pytest.raises(InputError, match=f"{name}: not a readable image"):
+    whole = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8))[1].tobytes()
+    (tmp_path / "3.jpg").write_bytes(whole[:-200])
+    for name, message in (("1.jpg", "does not decode"), ("2.jpg", "cannot be read"), ("3.jpg", "is cut short")):
+        with pytest.raises(InputError, match=f"{name}' {message}"):
             sequences.read_frame(str(tmp_path / name))
