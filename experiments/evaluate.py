@@ -199,6 +199,8 @@ def main(argv: list[str]) -> None:
         reports = run(flags.FLAGS)
     except InputError as error:
         sys.exit(f"evaluate: error: {error}")
+    finally:
+        make_tracker.cache_clear()  # TensorFlow writes tracebacks where its functions outlive it.
     sys.exit(1 if any(report.failed for report in reports.values()) else 0)
 
 
