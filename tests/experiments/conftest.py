@@ -7,7 +7,7 @@ from absl import flags
 
 from data_pipelines import preparation, trajectories
 from data_pipelines.crop_jobs import CropSettings
-from experiments import training_input
+from experiments import comparison, training_input
 
 WIDTH, HEIGHT, SIDE = 160, 120, 24
 OBJECT = "<object><trackid>0</trackid><name>n01</name><bndbox>{}</bndbox></object>"
@@ -84,3 +84,47 @@ def run_binary(monkeypatch):
                 training_input.end_in_one_line(name, getattr(binary, "train", None) or binary.show)
 
     return run
+
+
+FRAMES = 12  # Of each sequence of `otb_runs`.
+
+
+@pytest.fixture(scope="session")
+def otb_runs(tmp_path_factory):
+    """Returns a folder with four targets of OTB-2015 in OTB/, and results of three trackers in ours/ and others/.
+
+    Frames are 64 x 48; frame n, from 1, is of grey 10 n. The target moves 2 pixels a frame. `ours/mlt` is the ground
+    truth, with times of 0.05 s; `others/Newcomer` covers the upper half; `others/DSST` stays where nothing is.
+    """
+    root = tmp_path_factory.mktemp("runs")
+    boxes = np.array([[5 + 2 * n, 8, 20, 16] for n in range(FRAMES)])  # 1-based, as OTB's files.
+    half, away = boxes * [1, 1, 1, 0] + [0, 0, 0, 8], np.tile([40, 30, 10, 10], [FRAMES, 1])
+    trackers = {"ours/mlt": boxes, "others/DSST": away, "others/Newcomer": half}
+    for target in ("Basketball", "Deer", "Jogging-1", "Jogging-2"):
+        video, _, number = target.partition("-")
+        folder = root / "OTB" / video / "img"
+        folder.mkdir(parents=True, exist_ok=True)
+        for n in range(FRAMES):
+            cv2.imwrite(str(folder / f"{n + 1:04d}.jpg"), np.full([48, 64, 3], 10 * (n + 1), np.uint8))
+        truth = f"groundtruth_rect.{number}.txt" if number else "groundtruth_rect.txt"
+        np.savetxt(folder.parent / truth, boxes, "%d", ",")
+        for tracker, rows in trackers.items():
+            (root / tracker).mkdir(parents=True, exist_ok=True)
+            np.savetxt(root / tracker / f"{target}.txt", rows, "%.3f", ",")
+        np.savetxt(root / "ours" / "mlt" / f"{target}_times.txt", [9.0] + [0.05] * (FRAMES - 1))
+    return root
+
+
+@pytest.fixture
+def compare(otb_runs):
+    """Returns a function that reads a comparison, of `otb_runs` where its flags do not say otherwise."""
+
+    def read(**options):
+        values = flags.FlagValues()
+        comparison.define_flags(values)
+        given = {"dataset": "otb2015", "data_dir": otb_runs / "OTB"}
+        given["results_dir"] = f"{otb_runs / 'ours'},{otb_runs / 'others'}"
+        values(["test", *(f"--{flag}={value}" for flag, value in {**given, **options}.items() if value is not None)])
+        return comparison.read(values)
+
+    return read

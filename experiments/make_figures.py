@@ -1,0 +1,127 @@
+"""Draws the paper's Figures 4, 5 and 6 from results at hand, each as PNG and PDF.
+
+    python -m experiments.make_figures --figure 4 --dataset otb2015 --results_dir A,B --data_dir OTB --out figures
+    python -m experiments.make_figures --figure 5 --dataset otb2015 --results_dir A,B --data_dir OTB --out figures
+    python -m experiments.make_figures --figure 6 --dataset otb2015 --data_dir OTB --out figures
+
+A results folder has a folder for each tracker, with a text file for each target, as experiments.make_tables reads.
+Figure 4: success plots, of all targets and by attribute. Figure 5: frames with boxes; by default of the paper's
+trackers that are there, and of the paper's sequences, others taking the place of those that are not. Figure 6: contexts
+and responses before and after adaptation; runs the tracker. Without --sequences it takes those whose responses the
+updates moved most. `--layout=otb` instead of --dataset is for a folder of your own in OTB's layout.
+"""
+
+import functools
+import pathlib
+import sys
+
+from absl import app, flags
+
+from data_pipelines.sequences import Sequence
+from experiments import comparison, curve_figures, figure_style, strip_figure
+from mlt_tf.config import VARIANTS
+from mlt_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the binary's flags in `values`."""
+    define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
+    comparison.define_flags(values)
+    flags.DEFINE_enum("figure", None, ["4", "5", "6"], "Which of the paper's.", required=True, flag_values=values)
+    flags.DEFINE_string("out", "figures", "Folder for the files.", flag_values=values)
+    flags.DEFINE_list("sequences", [], "Figures 5 and 6: these; else chosen by rule.", flag_values=values)
+    define_integer("frames", 5, "Figure 5: frames of a sequence.", 1)
+    define_integer("examples", 12, "Figure 6: how many sequences, when they are chosen by rule.", 1)
+    define_integer("max_frames", 0, "Figure 6: run on the first so many frames; 0: on all.", 0)
+    updated = [name for name in VARIANTS if name != "mlt_mt"]  # Which is never updated.
+    flags.DEFINE_enum("variant", "mlt", updated, "Figure 6: the tracker.", flag_values=values)
+    flags.DEFINE_string("weights", None, "Figure 6: its weights; the bundled ones if not given.", flag_values=values)
+
+
+def figure_4(args: flags.FlagValues) -> list[pathlib.Path]:
+    """Draws success plots of all targets and by attribute."""
+    compared = _compare(args)
+    return figure_style.save(curve_figures.draw_by_attribute(compared), pathlib.Path(args.out), "figure4")
+
+
+def figure_5(args: flags.FlagValues) -> list[pathlib.Path]:
+    """Draws strips of frames with boxes."""
+    if not args.trackers:
+        folders = comparison.tracker_folders(args.results_dir, [])
+        papers = [name for name in folders if name.lower() in figure_style.PAPERS]
+        args.trackers = sorted(papers, key=lambda name: figure_style.PAPERS.index(name.lower())) or list(folders)
+    compared = _compare(args)
+    strips = {}
+    for name in strip_figure.choose_sequences(compared, args.sequences):
+        indices = strip_figure.choose_frames(len(compared.sequences[name].frame_paths), args.frames)
+        strips[name] = strip_figure.read_shots(compared, name, indices)
+    figure = strip_figure.draw_strips(strips, list(compared.scores))
+    return figure_style.save(figure, pathlib.Path(args.out), "figure5")
+
+
+def figure_6(args: flags.FlagValues) -> list[pathlib.Path]:
+    """Runs the tracker and draws contexts with their responses before and after adaptation."""
+    chosen = _to_run_on(args)
+    from experiments import response_figure  # Here, so that bad input is said before TensorFlow starts.
+    from mlt_tf.tracker import Tracker
+
+    tracker = Tracker.load(args.variant, args.weights)
+    updates = {sequence.name: response_figure.follow(tracker, sequence, args.max_frames) for sequence in chosen}
+    moved = {name: response_figure.mean_movement(found) for name, found in updates.items() if found}
+    for name, movement in moved.items():
+        print(f"{name}: {len(updates[name])} updates moved the response by {movement:.4f} in the mean")
+    if not moved:
+        raise InputError(f"{args.variant} was not updated once in {', '.join(updates)}; give longer sequences")
+    names = list(moved) if args.sequences else sorted(moved, key=moved.get, reverse=True)[: args.examples]
+    examples = [response_figure.pick_example(name, updates[name]) for name in names]
+    return figure_style.save(response_figure.draw_responses(examples), pathlib.Path(args.out), "figure6")
+
+
+def _to_run_on(args: flags.FlagValues) -> list[Sequence]:
+    """Returns the sequences named, else all whose first frame is there."""
+    comparison.check_flags(args)
+    targets = comparison.target_names(args)
+    if unknown := [name for name in args.sequences if name not in targets]:
+        raise InputError(f"--sequences: {args.dataset or args.data_dir} has no {', '.join(unknown)}")
+    found = comparison.read_sequences(args, args.sequences or targets)
+    if missing := [name for name in args.sequences if name not in found]:
+        raise InputError(f"--sequences: {', '.join(missing)} not in {args.data_dir}; unpack it there")
+    chosen = [sequence for sequence in found.values() if pathlib.Path(sequence.frame_paths[0]).is_file()]
+    if not chosen:
+        raise InputError(f"{args.data_dir}: no frames of {', '.join(found)}; give the data set, not its annotations")
+    return chosen
+
+
+def _compare(args: flags.FlagValues) -> comparison.Comparison:
+    compared = comparison.read(args)
+    for note in compared.notes:
+        print(f"make_figures: note: {note}", file=sys.stderr)
+    print(f"{compared.title}, {compared.coverage}, {len(compared.scores)} trackers")
+    return compared
+
+
+def run(args: flags.FlagValues) -> list[pathlib.Path]:
+    """Draws the figure that the flags name, and returns its files.
+
+    Raises:
+      InputError: Something is missing or faulty.
+    """
+    paths = {"4": figure_4, "5": figure_5, "6": figure_6}[args.figure](args)
+    print(*paths, sep="\n")
+    return paths
+
+
+def main(argv: list[str]) -> None:
+    """Exits with 1 after bad input."""
+    del argv
+    try:
+        run(FLAGS)
+    except InputError as error:
+        sys.exit(f"make_figures: error: {error}")
+
+
+if __name__ == "__main__":
+    define_flags(FLAGS)
+    app.run(main)

@@ -1,0 +1,133 @@
+"""The command's files, what it prints, and its errors."""
+
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from experiments import make_figures
+from mlt_tf import tracker
+from mlt_tf.tracker import Update
+
+
+@pytest.fixture
+def draw(run_binary, otb_runs, tmp_path, capsys):
+    """Returns a function that runs the command; it returns the error, None without one, and what was printed."""
+
+    def run(figure, **options):
+        given = {"dataset": "otb2015", "data_dir": otb_runs / "OTB", "out": tmp_path / "out"}
+        if figure != 6:
+            given["results_dir"] = f"{otb_runs / 'ours'},{otb_runs / 'others'}"
+        try:
+            run_binary(make_figures, figure=figure, **{**given, **options})
+            error = None
+        except SystemExit as caught:
+            error = caught.code
+        return error, capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def stub_tracker(monkeypatch):
+    """Puts a tracker into `mlt_tf` that updates in frame 3, moving more in Jogging-2, and not at all in Basketball."""
+
+    class Stub:
+        loads, started = [], 0
+
+        @classmethod
+        def load(cls, variant, weights):
+            cls.loads.append((variant, weights))
+            return cls()
+
+        def init(self, frame, box_xywh):
+            self.frames, self.started = 1, self.started + 1
+
+        def update(self, frame):
+            self.frames += 1
+            before = np.zeros([2, 17, 17])
+            after = before + (0.3 if self.started == 4 else 0.1)
+            self.last_update = Update(self.frames, np.zeros([2, 255, 255, 3], np.uint8), before, after)
+            return type("State", (), {"updated": self.frames == 3 and self.started > 1})
+
+    monkeypatch.setattr(tracker, "Tracker", Stub)
+    return Stub
+
+
+def files(tmp_path):
+    return sorted(path.name for path in (tmp_path / "out").iterdir())
+
+
+def test_figure_4(draw, tmp_path):
+    error, printed = draw(4)
+    assert error is None and printed.err == ""
+    assert printed.out.splitlines()[0] == "OTB-2015, PARTIAL: 4 of 100 targets, 3 trackers"
+    assert files(tmp_path) == ["figure4.pdf", "figure4.png"]
+    height, width, _ = cv2.imread(str(tmp_path / "out" / "figure4.png")).shape
+    assert 2300 < width < 2700 and 1200 < height < 1700
+
+
+def test_what_is_left_out_is_noted(draw, otb_runs, tmp_path):
+    root = shutil.copytree(otb_runs, tmp_path / "copy")
+    (root / "ours" / "mlt" / "Deer.txt").unlink()
+    error, printed = draw(4, results_dir=f"{root / 'ours'},{root / 'others'}")
+    assert error is None
+    assert printed.err == "make_figures: note: left out for all trackers, no result of mlt: 1 targets, Deer\n"
+    assert "3 of 100" in printed.out
+
+
+def test_figure_5_is_of_the_papers_trackers(draw, tmp_path):
+    error, printed = draw(5, frames=3)
+    assert error is None and files(tmp_path) == ["figure5.pdf", "figure5.png"]
+    assert printed.out.splitlines()[0].endswith("2 trackers")  # Newcomer is none of the paper's.
+    height, width, _ = cv2.imread(str(tmp_path / "out" / "figure5.png")).shape
+    assert height > width  # Four rows of three frames, each of 64 x 48.
+    assert draw(5, trackers="Newcomer", sequences="Deer")[1].out.splitlines()[0].endswith("1 trackers")
+    wide = cv2.imread(str(tmp_path / "out" / "figure5.png")).shape
+    assert wide[1] > 3 * wide[0]
+
+
+def test_figure_6_runs_the_tracker(draw, stub_tracker, tmp_path):
+    error, printed = draw(6, variant="mlt_mt_ft", weights="w.npz", examples=2)
+    assert error is None and stub_tracker.loads == [("mlt_mt_ft", "w.npz")]
+    assert printed.out.splitlines()[:3] == [
+        "Deer: 1 updates moved the response by 0.1000 in the mean",
+        "Jogging-1: 1 updates moved the response by 0.1000 in the mean",
+        "Jogging-2: 1 updates moved the response by 0.3000 in the mean",
+    ]
+    assert files(tmp_path) == ["figure6.pdf", "figure6.png"]
+    two = cv2.imread(str(tmp_path / "out" / "figure6.png")).shape
+    assert two[0] > 1.3 * two[1]  # Three rows of two.
+
+
+def test_figure_6_takes_sequences_named(draw, stub_tracker):
+    error, printed = draw(6, sequences="Jogging-2,Deer")
+    assert error is None and [line.split(":")[0] for line in printed.out.splitlines()[:1]] == ["Deer"]
+    error, _ = draw(6, sequences="Deer", max_frames=2)
+    assert error == "make_figures: error: mlt was not updated once in Deer; give longer sequences"
+
+
+@pytest.mark.parametrize(
+    ("figure", "options", "message"),
+    [
+        (4, {"results_dir": "/nowhere"}, "/nowhere: no such folder"),
+        (4, {"out": "/dev/null/figures"}, "--out=/dev/null/figures: cannot be written to"),
+        (5, {"sequences": "Bolt"}, "--sequences: no results of Bolt by all trackers"),
+        (6, {"sequences": "Nobody"}, "--sequences: otb2015 has no Nobody"),
+        (6, {"sequences": "Deer,Bolt"}, "--sequences: Bolt not in"),
+        (6, {"data_dir": "/nowhere"}, "/nowhere: no such folder"),
+    ],
+)
+def test_bad_input_ends_in_one_line(draw, figure, options, message):
+    error, _ = draw(figure, **options)
+    assert error.startswith("make_figures: error: ") and message in error and "\n" not in error
+
+
+def test_annotations_alone_have_no_frames(draw, otb_runs, tmp_path):
+    root = shutil.copytree(otb_runs / "OTB", tmp_path / "OTB", ignore=shutil.ignore_patterns("*.jpg"))
+    error, _ = draw(5, data_dir=root)
+    assert "0003.jpg" in error and error.startswith("make_figures: error: ")
+    error, _ = draw(6, data_dir=root)
+    assert "no frames of Basketball, Deer, Jogging-1, Jogging-2; give the data set, not its annotations" in error
+    assert draw(4, data_dir=root)[0] is None
