@@ -28,6 +28,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define = functools.partial(flags.DEFINE_string, flag_values=values)
     flags.DEFINE_enum("variant", "mlt", config.VARIANTS, "The tracker (Table 2).", flag_values=values)
     define("weights", None, "Weight file; the variant's own if not given.")
+    flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
     define("config", "", 'Settings that differ from the defaults: "tau=0.6,memory=64".')
     flags.DEFINE_integer("threads", 0, "Threads; 0: as many as it likes.", 0, flag_values=values)
 

@@ -44,6 +44,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define("frame_sizes", None, 'To score results without frames: JSON, {"bag": [480, 360], ...}.')
     define_list("variant", [], "Our trackers: mlt, mlt_mt, mlt_mt_ft.")
     define("weights", None, "Weights of the variants; the tracker's own choice when not given.")
+    flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
     define("config", "", 'Settings of the variants that differ from the defaults: "tau=0.6,memory=64".')
     flags.DEFINE_integer("threads", 0, "Threads of a variant; 0: as many as it likes.", 0, flag_values=values)
     define_list("tracker", [], "Other trackers that trackers.ini in the workspace has.")
