@@ -133,7 +133,7 @@ def describe(chosen: list[LocalSequence]) -> str:
     names, frames = {sequence.name for sequence in chosen}, sum(sequence.length for sequence in chosen)
     if names == set(vot2016.targets("")) and frames == _VOT2016_FRAMES:
         return "VOT-2016"
-    return f"{len(names)} sequences, not VOT-2016"
+    return f"{len(names)} sequence{'s' if len(names) > 1 else ''}, not VOT-2016"
 
 
 def _properties(sequence: LocalSequence) -> str:

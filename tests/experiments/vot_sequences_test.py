@@ -138,3 +138,4 @@ def test_only_all_of_vot2016_is_called_so():
     assert vot_sequences.describe(chosen[1:]) == "59 sequences, not VOT-2016"
     assert vot_sequences.describe([*chosen[1:], chosen[0]._replace(length=9)]) == "60 sequences, not VOT-2016"
     assert vot_sequences.describe([*chosen[1:], chosen[0]._replace(name="cup")]) == "60 sequences, not VOT-2016"
+    assert vot_sequences.describe(chosen[1:2]) == "1 sequence, not VOT-2016"
