@@ -122,7 +122,7 @@ def _thumbnail(shot: strip_figure.Shot, truth_xywh: np.ndarray, focus: str) -> b
     colour = tuple(round(255 * part) for part in colors.to_rgb(figure_style.styles([focus])[focus].box))
     for box, ink in ((truth_xywh, _TRUTH), (shot.boxes_xywh[focus], colour)):
         picture = drawing.draw_box(picture, np.asarray(box) * scale, ink)
-    picture = drawing.draw_text(picture, f"#{shot.number:03d}", (7, 7), 18, drawing.TEXT)
+    picture = drawing.draw_text(picture, f"#{shot.number:03d}", (7, 7), 21, drawing.TEXT)
     return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
 
 

@@ -137,7 +137,9 @@ def _best_and_worst(
     thumbnails: Mapping[str, list[tuple[int, bytes]]] | None,
 ) -> Iterator[str]:
     """Yields strips of frames of the best and worst targets, or without frames their overlaps."""
-    if thumbnails is not None:
+    if thumbnails is None:
+        yield page_parts.key(looks)
+    else:
         yield page_parts.key({focus: looks[focus]}, "box", **{"ground truth": "#ffffff"})
     for kind, names in zip(("best", "worst"), extremes(compared, focus)):
         parts = []
@@ -145,7 +147,7 @@ def _best_and_worst(
             score = compared.scores[focus].sequences[name]
             text = f"{kind}: {name}, AUC {score.auc:.3f}, {len(compared.boxes[focus][name])} frames"
             if thumbnails is None:
-                parts.append(_track(compared, looks, focus, name, f"{kind}, AUC {score.auc:.3f}"))
+                parts.append(_track(compared, looks, focus, name, text))
                 continue
             shots = "".join(
                 page_parts.image(jpeg, "image/jpeg", f"frame {frame} of {name}") for frame, jpeg in thumbnails[name]
@@ -171,11 +173,12 @@ def _targets(compared: Comparison, looks: Mapping[str, figure_style.Style]) -> s
     return page_parts.table(heads, rows, "targets")
 
 
-def _track(compared: Comparison, looks: Mapping[str, figure_style.Style], focus: str, name: str, more: str = "") -> str:
-    """Makes the plot of a target's overlaps."""
+def _track(
+    compared: Comparison, looks: Mapping[str, figure_style.Style], focus: str, name: str, caption: str = ""
+) -> str:
+    """Makes the plot of a target's overlaps, which says how they are where no caption is given."""
     overlaps = {tracker: of_tracker[name] for tracker, of_tracker in compared.overlaps.items()}
     mean = compared.scores[focus].sequences[name].mean_overlap
     text = f"{name}, {len(overlaps[focus])} frames: {looks[focus].label} {mean:.3f}"
     plot = page_parts.overlap_plot(overlaps, looks, focus, f"Overlap over time, {text}")
-    said = html.escape(f"{more}; {text}" if more else text)
-    return f"<figure>{plot}<figcaption>{said}</figcaption></figure>"
+    return f"<figure>{plot}<figcaption>{html.escape(caption or text)}</figcaption></figure>"
