@@ -1,10 +1,16 @@
-"""Scores folders of raw results and prints a table.
+"""Scores folders of raw results and prints a table, or prints a table of the paper with our figures beside its own.
 
     python -m experiments.make_tables --dataset otb2015 --results_dir raw_results --data_dir OTB --json scores.json
 
 `--results_dir` has a folder for each tracker, with a text file for each sequence: a box x, y, w, h a frame in the
 benchmark's own 1-based pixels. `--data_dir` is the benchmark or its annotations alone. Exits with 1 if a file is
 faulty: its tracker is then not scored, unless --skip_faulty has the file count as missing.
+
+    python -m experiments.make_tables --table 1 --ours results --raw otb2015=raw_results --data_dir benchmarks
+    python -m experiments.make_tables --table 2 --ours results --vot vot/summary.json --data_dir benchmarks
+
+`--ours` has what `experiments.evaluate --out results/otb2015` wrote, in a folder for each data set. `--raw` names
+folders like `--results_dir`. `--data_dir` may then hold several benchmarks. All is scored anew from the boxes.
 """
 
 import functools
@@ -16,7 +22,7 @@ from typing import Any, NamedTuple
 
 from absl import app, flags
 
-from experiments import result_files, results, scoring
+from experiments import paper_comparison, paper_tables, result_files, results, scoring, table_layout
 from experiments.protocols import PROTOCOLS
 from mlt_tf.errors import InputError
 
@@ -36,13 +42,40 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
     define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    define_enum("dataset", None, list(scoring.DATASETS), "The data set; lasot is lasot_protocol_1.", required=True)
-    define_string("results_dir", None, "Folder of the trackers' folders.", required=True)
-    define_string("data_dir", None, "Folder of the benchmark or of its annotations.", required=True)
+    define_enum("dataset", None, list(scoring.DATASETS), "Score on this data set; lasot is lasot_protocol_1.")
+    define_string("results_dir", None, "Folder of the trackers' folders.")
+    define_string("data_dir", None, "Folder of the benchmark or of its annotations; with --table also of several.")
     flags.DEFINE_list("trackers", [], "Score these alone; all when empty.", flag_values=values)
     define_enum("protocol", None, list(PROTOCOLS), "By whose rules; the benchmark's own when not given.")
     flags.DEFINE_bool("skip_faulty", False, "Count faulty result files as missing and go on.", flag_values=values)
     define_string("json", None, "Write the scores to this file.")
+    define_enum("table", None, list(paper_tables.TABLES), "Print this table of the paper.")
+    define_enum("format", "terminal", list(table_layout.FORMATS), "How to lay the paper's table out.")
+    define_string("ours", None, "Folder of our results, with a folder otb2015/mlt/ and so on.")
+    flags.DEFINE_multi_string(
+        "raw", [], "DATASET=FOLDER of the raw results of others, for table 1; repeat.", flag_values=values
+    )
+    define_string("vot", None, "summary.json of vot_workspace, for table 2; <ours>/vot2016/summary.json if there.")
+
+
+_OF_SCORES = ("results_dir", "trackers", "protocol", "skip_faulty", "json")
+_OF_TABLES = ("ours", "raw", "vot")
+
+
+def check_flags(args: flags.FlagValues) -> None:
+    """Refuses flags that do not go together.
+
+    Raises:
+      InputError: They do not.
+    """
+    if bool(args.table) == bool(args.dataset):
+        raise InputError("give --dataset, to score raw results, or --table, for a table of the paper; one of the two")
+    strangers = _OF_SCORES if args.table else _OF_TABLES
+    if given := [f"--{name}" for name in strangers if args[name].value]:
+        raise InputError(f"{', '.join(given)}: not with --{'table' if args.table else 'dataset'}")
+    needed = ("results_dir", "data_dir") if args.dataset else ("data_dir",) if args.ours or args.raw else ()
+    if missing := [f"--{name}" for name in needed if not args[name].value]:
+        raise InputError(f"{' and '.join(missing)} needed")
 
 
 def tracker_folders(results_dir: str, chosen: list[str]) -> dict[str, pathlib.Path]:
@@ -133,7 +166,30 @@ def table(summaries: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield f"{tracker:{width}}{cells}  {entry['sequences']:11,}  {entry['frames']:11,}{label}"
 
 
+def show_paper_table(args: flags.FlagValues) -> Outcome:
+    """Prints a table of the paper with our figures; the notes of a CSV go to stderr.
+
+    Raises:
+      InputError: Results, ground truth or flags are faulty.
+    """
+    found = paper_comparison.make_table(args.table, args.data_dir, args.ours, args.raw, args.vot)
+    print(table_layout.FORMATS[args.format](found), end="")
+    for note in found.notes if args.format == "csv" else ():
+        print(f"make_tables: note: {note}", file=sys.stderr)
+    return Outcome({}, found.notes, ())
+
+
 def run(args: flags.FlagValues) -> Outcome:
+    """Does what the flags say.
+
+    Raises:
+      InputError: They make no sense, or something that they name is faulty.
+    """
+    check_flags(args)
+    return show_paper_table(args) if args.table else show_scores(args)
+
+
+def show_scores(args: flags.FlagValues) -> Outcome:
     """Scores, prints the table and writes the JSON file.
 
     Raises:

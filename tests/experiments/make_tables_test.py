@@ -192,3 +192,47 @@ def test_ground_truth_of_something_else(score, folder):
     (folder / "elsewhere").mkdir()
     code, _, _, content = score(data_dir=folder / "elsewhere")
     assert "no ground truth of otb2015 in it" in code and content is None
+
+
+@pytest.fixture
+def show(run_binary, capsys):
+    """Returns a function that prints a table of the paper; it returns exit code or error, output and notes."""
+
+    def run(**options):
+        with pytest.raises(SystemExit) as caught:
+            run_binary(make_tables, **options)
+        printed = capsys.readouterr()
+        return caught.value.code, printed.out, printed.err
+
+    return run
+
+
+def test_a_table_of_the_paper(show, folder):
+    write(folder / "ours" / "otb2015" / "mlt", Deer=BOX * 4)
+    given = {"table": 1, "ours": folder / "ours", "data_dir": folder / "truth"}
+    code, out, err = show(**given, raw=[f"otb2015={folder / 'results'}"])
+    assert (code, err) == (0, "") and out.startswith("Table 1. Success AUC of one-pass evaluation, and speed\n\n")
+    assert "here   .952 partial (1 of 3) [1]  " in out and f"- {folder}/results: of no column: Good, Poor\n" in out
+    code, out, err = show(**given, format="csv")
+    assert code == 0 and "Table 1,OTB-2015,MLT,.952 partial (1 of 3),.611,,mlt on otb2015,,,,\n" in out
+    assert "make_tables: note: partial: the mean of only some targets" in err
+    assert r"\begin{table*}" in show(table=2, format="latex")[1]
+    assert "| MLT-mt | here | not run |" in show(table=2, format="markdown")[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "give --dataset, to score raw results, or --table, for a table of the paper; one of the two"),
+        ({"table": 1, "dataset": "otb2015"}, "give --dataset, to score raw results, or --table, for a table of the"),
+        ({"table": 1, "json": "x", "results_dir": "y"}, "--results_dir, --json: not with --table"),
+        ({"dataset": "otb2015", "ours": "x", "data_dir": "y"}, "--ours: not with --dataset"),
+        ({"dataset": "otb2015"}, "--results_dir and --data_dir needed"),
+        ({"table": 2, "ours": "x"}, "--data_dir needed"),
+        ({"table": 2, "ours": "/none/such", "data_dir": "y"}, "--ours=/none/such: no such folder"),
+        ({"table": 2, "vot": "/none/such"}, "--vot=/none/such: no such file"),
+    ],
+)
+def test_flags_that_do_not_go_together_end_in_one_line(show, options, message):
+    code, out, err = show(**options)
+    assert code.startswith(f"make_tables: error: {message}") and "\n" not in code and (out, err) == ("", "")
