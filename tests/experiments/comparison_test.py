@@ -73,11 +73,22 @@ def test_frames_outside_a_shorter_result_are_nan(compare, tmp_path):
     assert compared.scores["Late"].auc == pytest.approx(PERFECT)
 
 
+def test_frames_whose_ground_truth_does_not_count_are_nan(compare, copy):
+    path = copy / "OTB" / "Deer" / "groundtruth_rect.txt"
+    rows = np.loadtxt(path, delimiter=",")
+    rows[5, 0] = -3  # Starts outside of the frame: by OTB's rules a miss.
+    np.savetxt(path, rows, "%d", ",")
+    overlaps = compare(**dirs(copy)).overlaps["mlt"]["Deer"]
+    np.testing.assert_array_equal(np.isnan(overlaps), np.arange(12) == 5)
+    np.testing.assert_allclose(np.delete(overlaps, 5), 1)
+
+
 def test_precision_curve_holds_the_metrics_precision():
     rng = np.random.default_rng(0)
-    truth = np.concatenate([rng.uniform(5, 90, [40, 2]), np.full([40, 2], 30.0)], 1)
+    truth = np.concatenate([rng.integers(5, 90, [40, 2]), np.full([40, 2], 30.0)], 1)
     truth[7] = -3  # A frame that OTB's rules count as a hit.
     boxes = truth + np.concatenate([rng.normal(0, 20, [40, 2]), np.zeros([40, 2])], 1)
+    boxes[9] = truth[9] + [12, 16, 0, 0]  # 20 pixels off, which is a hit.
     for protocol in (protocols.OTB, protocols.GOT10K):
         entry = scoring.Entry(boxes, scoring.Truth(truth, None, 0), 0, False)
         curve = precision_curve({"A": entry, "B": entry}, protocol)
