@@ -162,9 +162,9 @@ def _legend(number: str) -> list[str]:
     partial = "partial: the mean of only some targets, not to be compared with a mean of all"
     if number == "2":
         vot = "VOT-2016 here: the vot-toolkit's accuracy weighted by length (baseline), average overlap (unsupervised)"
-        return ["here: ours, numbered notes say how they came about", paper, partial, vot]
+        return ["here: ours, numbered notes name the last run behind them", paper, partial, vot]
     return [
-        "here: MLT is ours, numbered notes say how it came about; others are scored from their published raw results, "
+        "here: MLT is ours, numbered notes name the last run behind it; others are scored from published raw results, "
         "- where none were given",
         *(paper, partial),
         f"{FPS} here: mean over sequences, without their first frames, on the machine that ran it, not the paper's",

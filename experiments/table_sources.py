@@ -168,6 +168,12 @@ def vot_figure(path: pathlib.Path, variant: str, experiment: str, quantity: str)
     summary = read_json(path)
     if not isinstance(summary.get("trackers"), dict) or not isinstance(summary.get("names"), list):
         raise InputError(f"--vot={path}: no summary of experiments.vot_workspace")
+    targets = BENCHMARKS[VOT2016].targets("")
+    if strangers := [name for name in summary["names"] if name not in targets]:
+        raise InputError(f"--vot={path}: its figures are not of VOT-2016, which has no {', '.join(strangers)}")
+    done, frames = len(set(summary["names"])), BENCHMARKS[VOT2016].published.frames
+    if done == len(targets) and summary.get("frames") != frames:
+        raise InputError(f"--vot={path}: {summary.get('frames')} frames where VOT-2016 has {frames}; use its own copy")
     part = summary["trackers"].get(variant, {}).get(experiment)
     if part is None:
         return None
@@ -175,12 +181,11 @@ def vot_figure(path: pathlib.Path, variant: str, experiment: str, quantity: str)
     config = read_json(folder / "config.json")
     if config.get("tracker", variant) != variant:
         raise InputError(f"{folder}/config.json: is of {config['tracker']}, not of {variant}; rename the folder")
-    what = f"{variant} on {VOT2016} by the vot-toolkit {summary.get('toolkit', '')}".rstrip()
-    origin = Origin(
-        what, summary.get("date"), summary.get("git_commit"), config.get("weights_checksum"), summary.get("command")
-    )
-    targets = BENCHMARKS[VOT2016].targets("")
-    done = len(set(summary["names"]) & set(targets))
+    what = f"{variant} on {VOT2016} {experiment}, vot-toolkit {summary.get('toolkit', 'of unknown version')}"
+    if repetitions := part.get("repetitions"):
+        what += f", repetitions {' to '.join(map(str, sorted(set(repetitions))))}"
+    made_by = (summary.get("git_commit"), config.get("weights_checksum"), summary.get("command"))
+    origin = Origin(what, summary.get("date"), *made_by)
     return Figure(part.get(quantity), done, len(targets), origin), Source(folder, origin, config)
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from data_pipelines.benchmarks import BENCHMARKS
 from experiments import scoring, table_sources
 from mlt_tf.errors import InputError
 
@@ -138,7 +139,7 @@ def test_the_folder_of_our_results(tmp_path):
 
 
 def write_vot(folder, names=("bag", "ball1"), **changes):
-    parts = {"baseline": {"accuracy": 0.52}, "unsupervised": {"overlap": None}}
+    parts = {"baseline": {"accuracy": 0.52, "repetitions": [3, 15]}, "unsupervised": {"overlap": None}}
     summary = {"names": list(names), "toolkit": "0.9", "command": "vot", "date": "today", "trackers": {"mlt": parts}}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.json").write_text(json.dumps(summary | changes))
@@ -151,14 +152,25 @@ def test_figures_of_the_vot_toolkit(tmp_path):
     path = write_vot(tmp_path)
     figure, source = table_sources.vot_figure(path, "mlt", "baseline", "accuracy")
     assert figure[:3] == (0.52, 2, 60)
-    assert figure.origin == ("mlt on vot2016 by the vot-toolkit 0.9", "today", None, "abc", "vot") == source.origin
+    what = "mlt on vot2016 baseline, vot-toolkit 0.9, repetitions 3 to 15"
+    assert figure.origin == source.origin == (what, "today", None, "abc", "vot")
     assert table_sources.vot_figure(path, "mlt", "unsupervised", "overlap")[0].value is None
     assert table_sources.vot_figure(path, "mlt_mt", "baseline", "accuracy") is None
 
 
-def test_sequences_that_are_not_vots_do_not_count(tmp_path):
-    path = write_vot(tmp_path, names=("bag", "mine", "bag"))
-    assert table_sources.vot_figure(path, "mlt", "baseline", "accuracy")[0].done == 1
+def test_figures_of_other_sequences_are_no_part_of_vot(tmp_path):
+    path = write_vot(tmp_path, names=("bag", "mine"))
+    with pytest.raises(InputError, match="summary.json: its figures are not of VOT-2016, which has no mine"):
+        table_sources.vot_figure(path, "mlt", "baseline", "accuracy")
+
+
+def test_all_of_vot_has_its_number_of_frames(tmp_path):
+    names = BENCHMARKS["vot2016"].targets("")
+    path = write_vot(tmp_path, names, frames=21_455)
+    assert table_sources.vot_figure(path, "mlt", "baseline", "accuracy")[0][:3] == (0.52, 60, 60)
+    write_vot(tmp_path, names, frames=21_356)
+    with pytest.raises(InputError, match="21356 frames where VOT-2016 has 21455"):
+        table_sources.vot_figure(path, "mlt", "baseline", "accuracy")
 
 
 def test_what_is_no_summary_of_the_vot_toolkit(tmp_path):
