@@ -18,7 +18,7 @@ _SIDE = 1.45  # Inches of a cell.
 
 
 class Example(NamedTuple):
-    """A context of an update: z [255, 255, 3], its response before and after [17, 17], and how far it moved."""
+    """A context of the update after a frame: z [255, 255, 3], its responses [17, 17], and how far they moved."""
 
     name: str
     frame: int
@@ -63,7 +63,7 @@ def draw_responses(examples: list[Example], columns: int = 6) -> Figure:
     """
     columns = min(columns, len(examples))
     blocks = -(-len(examples) // columns)
-    figure = Figure(figsize=(_SIDE * columns + 0.4, blocks * (3 * _SIDE + 0.45) + 0.35), layout="constrained")
+    figure = Figure(figsize=(_SIDE * columns + 0.4, blocks * (3 * _SIDE + 0.28)), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     grid = figure.subplots(3 * blocks, columns, squeeze=False)
     for axes in grid.flat:
@@ -77,7 +77,7 @@ def draw_responses(examples: list[Example], columns: int = 6) -> Figure:
             "vmax": max(example.before.max(), example.after.max()),
         }
         cells[0].imshow(example.z)
-        cells[0].set_title(f"{example.name} #{example.frame}", fontsize=9)
+        cells[0].set_title(f"{example.name}, after {example.frame}", fontsize=9)
         for cell, response in zip(cells[1:], (example.before, example.after)):
             cell.imshow(response, cmap="jet", interpolation="bicubic", **limits)
     for row, axes in enumerate(grid[:, 0]):

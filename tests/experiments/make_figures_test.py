@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from experiments import make_figures
+from experiments import make_figures, response_figure
 from mlt_tf import tracker
 from mlt_tf.tracker import Update
 
@@ -88,7 +88,20 @@ def test_figure_5_is_of_the_papers_trackers(draw, tmp_path):
     assert wide[1] > 3 * wide[0]
 
 
-def test_figure_6_runs_the_tracker(draw, stub_tracker, tmp_path):
+@pytest.fixture
+def drawn(monkeypatch):
+    """Returns a list that gets the names of the examples that are drawn."""
+    names, draw_responses = [], response_figure.draw_responses
+
+    def record(examples):
+        names.extend(example.name for example in examples)
+        return draw_responses(examples)
+
+    monkeypatch.setattr(response_figure, "draw_responses", record)
+    return names
+
+
+def test_figure_6_runs_the_tracker(draw, drawn, stub_tracker, tmp_path):
     error, printed = draw(6, variant="mlt_mt_ft", weights="w.npz", examples=2)
     assert error is None and stub_tracker.loads == [("mlt_mt_ft", "w.npz")]
     assert printed.out.splitlines()[:3] == [
@@ -97,13 +110,14 @@ def test_figure_6_runs_the_tracker(draw, stub_tracker, tmp_path):
         "Jogging-2: 1 updates moved the response by 0.3000 in the mean",
     ]
     assert files(tmp_path) == ["figure6.pdf", "figure6.png"]
+    assert drawn == ["Jogging-2", "Deer"]  # By falling movement.
     two = cv2.imread(str(tmp_path / "out" / "figure6.png")).shape
     assert two[0] > 1.3 * two[1]  # Three rows of two.
 
 
-def test_figure_6_takes_sequences_named(draw, stub_tracker):
-    error, printed = draw(6, sequences="Jogging-2,Deer")
-    assert error is None and [line.split(":")[0] for line in printed.out.splitlines()[:1]] == ["Deer"]
+def test_figure_6_takes_sequences_named(draw, drawn, stub_tracker):
+    error, _ = draw(6, sequences="Basketball,Jogging-1,Deer", examples=1)
+    assert error is None and drawn == ["Jogging-1", "Deer"]  # In the order given; Basketball has no update.
     error, _ = draw(6, sequences="Deer", max_frames=2)
     assert error == "make_figures: error: mlt was not updated once in Deer; give longer sequences"
 

@@ -65,7 +65,7 @@ def test_figure_6():
     figure = response_figure.draw_responses(examples, columns=3)
     grid = np.array(figure.axes).reshape(6, 3)
     assert [axes.get_ylabel() for axes in grid[:, 0]] == ["context z", "before", "after"] * 2
-    assert [axes.get_title() for axes in grid[3]] == ["S3 #30", "S4 #30", ""]
+    assert [axes.get_title() for axes in grid[3]] == ["S3, after 30", "S4, after 30", ""]
     for position, example in enumerate(examples):
         block, column = divmod(position, 3)
         z, before, after = (axes.images[0] for axes in grid[3 * block : 3 * block + 3, column])
