@@ -10,7 +10,6 @@ file needs nothing beside it and no network. Of folders it shows the last name a
 import datetime
 import json
 import pathlib
-import shlex
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +19,7 @@ import numpy as np
 from absl import app, flags
 from matplotlib import colors
 
-from experiments import comparison, drawing, figure_style, page, results, strip_figure
+from experiments import comparison, drawing, figure_style, page, provenance, results, strip_figure
 from experiments.comparison import Comparison
 from mlt_tf.errors import InputError
 
@@ -40,31 +39,12 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("no_frames", False, "Keep the data set's pictures out of the page.", flag_values=values)
 
 
-def portable(argv: list[str]) -> str:
-    """Returns a command line as another reader would type it: modules for files, folders by their last name alone."""
-    words = []
-    for word in argv[1:]:
-        flag, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
-        shown = ",".join(pathlib.Path(part).name if _is_absolute(part) else part for part in value.split(","))
-        words.append(f"{flag}{equals}{shown}")
-    return shlex.join(["python", "-m", f"experiments.{pathlib.Path(argv[0]).stem}", *words])
-
-
-def _is_absolute(word: str) -> bool:
-    return word.startswith(("/", "~", ".."))
-
-
 def runs_on_record(folders: Mapping[str, pathlib.Path]) -> dict[str, dict[str, Any]]:
-    """Reads how each tracker's results were made, from summary.json beside its folder and config.json in it."""
+    """Reads how each tracker's results were made, from the summary.json and config.json in its folder."""
     runs = {}
     for tracker, folder in folders.items():
-        summary, config = (
-            _read_json(folder.parent / "summary.json").get(tracker, {}),
-            _read_json(folder / "config.json"),
-        )
-        run = {"date": summary.get("date"), "commit": summary.get("git_commit")}
-        if summary.get("command"):
-            run["command"] = portable(shlex.split(summary["command"]))
+        summary, config = _read_json(folder / "summary.json").get("ope", {}), _read_json(folder / "config.json")
+        run = {name: summary.get(name) for name in ("date", "commit", "command")}
         run["weights' checksum"] = config.get("weights_checksum")
         run["settings"] = ", ".join(f"{name}={value}" for name, value in config.get("settings", {}).items())
         runs[tracker] = {name: value for name, value in run.items() if value}
@@ -138,8 +118,8 @@ def run(args: flags.FlagValues) -> pathlib.Path:
     focus = choose_focus(compared, args.focus)
     origin = page.Origin(
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        commit=results._git_commit(),
-        command=portable(sys.argv),
+        commit=provenance.commit(),
+        command=provenance.command(),
         runs=runs_on_record(compared.folders),
     )
     thumbnails = None if args.no_frames else make_thumbnails(compared, focus)

@@ -15,7 +15,7 @@ from absl import app, flags
 from tqdm import tqdm
 
 from data_pipelines import crop_jobs, preparation, trajectories
-from experiments import training
+from experiments import provenance
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -70,7 +70,7 @@ def prepare_set(name: str) -> dict:
     skipped = trajectories.Skipped()
     found = read_trajectories(name, skipped)
     settings = crop_jobs.CropSettings(FLAGS.size, FLAGS.quality, name.startswith("det"), FLAGS.skip_faulty)
-    made_by = {"set": name, "command": training.command(), "commit": training.commit(), "every": FLAGS.every}
+    made_by = {"set": name, "command": provenance.command(), "commit": provenance.commit(), "every": FLAGS.every}
     made_by["objects_left_out"] = skipped.summary()
     with tqdm(total=sum(map(len, found)), desc=name, unit="crop", disable=None) as bar:
 

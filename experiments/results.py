@@ -1,19 +1,15 @@
 """The results folder: `<out>/<tracker>/` with boxes, times and scores of each sequence, and one summary beside them."""
 
-import datetime
 import json
 import os
 import pathlib
-import shlex
-import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from data_pipelines import annotations, sequences
-from experiments import metrics, protocols
+from experiments import metrics, protocols, provenance
 from experiments.runs import Run
 from mlt_tf.errors import InputError
 
@@ -183,7 +179,7 @@ def format_table(tracker: str, report: Report) -> str:
 
 
 def write_summary(folder: pathlib.Path, protocol: str, data: Mapping[str, Any], report: Report) -> None:
-    """Writes a tracker's report as JSON, `<folder>/summary.json`, with the command, commit and date that made it.
+    """Writes a tracker's report as JSON, `<folder>/summary.json`, with date, commit and command of the boxes in it.
 
     Args:
       folder: The tracker's; entries of other protocols already in the file stay.
@@ -191,14 +187,31 @@ def write_summary(folder: pathlib.Path, protocol: str, data: Mapping[str, Any], 
       data: What was evaluated, on what: configuration, folder, data set.
       report: The report.
     """
-    made_by = {
-        "command": shlex.join(sys.argv),
-        "git_commit": _git_commit(),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
     path = folder / "summary.json"
     entries = json.loads(path.read_text()) if path.is_file() else {}
-    write_text(path, json.dumps({**entries, protocol: {**made_by, **data, **_as_json(report)}}, indent=2) + "\n")
+    entry = {**_made_by(folder, protocol), **data, **_as_json(report)}
+    write_text(path, json.dumps({**entries, protocol: entry}, indent=2) + "\n")
+
+
+def note_run(folder: pathlib.Path, name: str) -> None:
+    """Adds to `<folder>/made_by.jsonl` when, at which commit and by which command a run's result was made."""
+    line = json.dumps({"run": name, **provenance.made_by()}) + "\n"
+    with open(folder / "made_by.jsonl", "a") as file:  # One short write: several processes may append.
+        file.write(line)
+
+
+def _made_by(folder: pathlib.Path, protocol: str) -> dict[str, Any]:
+    """Sums up what made a folder's results: the last date and command, and all commits."""
+    path = (folder if protocol == "ope" else folder / protocol) / "made_by.jsonl"
+    if not path.is_file():
+        return provenance.made_by()
+    notes = [json.loads(line) for line in path.read_text().splitlines()]
+    last = max(notes, key=lambda note: note["date"])
+    return {
+        "date": last["date"],
+        "commit": ", ".join(sorted({note["commit"] for note in notes})),
+        "command": last["command"],
+    }
 
 
 def _as_json(report: Report) -> dict[str, Any]:
@@ -217,13 +230,3 @@ def _as_json(report: Report) -> dict[str, Any]:
 def _numbers(score: metrics.SequenceScore | metrics.Scores) -> dict[str, Any]:
     keys = ("auc", "precision", "mean_overlap")
     return {**{key: getattr(score, key) for key in keys}, "success_curve": score.success_curve.tolist()}
-
-
-def _git_commit() -> str | None:
-    """The commit of the code, with `-dirty` if changed since; None where there is no git or no commit."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        here = pathlib.Path(__file__).resolve().parent
-        return subprocess.run(command, cwd=here, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

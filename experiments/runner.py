@@ -68,6 +68,7 @@ def track_to_file(work: Work, run: Run, on_frame: Callable[[], None] = lambda: N
     try:
         if not results.is_done(work.folder, run.name, run.sequence):  # Done between the look and the claim.
             result = track(work.make_tracker(work.spec), run, alive)
+            results.note_run(work.folder, run.name)
             results.write_track(work.folder, run.name, result, run.sequence.origin)
             logging.info("%s: %d frames in %.1f s", run.name, len(result.seconds), result.seconds.sum())
     except Exception as error:  # Whatever it is, the other sequences go on.

@@ -86,7 +86,7 @@ def find_source(root: pathlib.Path, dataset: str, variant: str) -> Source | None
             raise InputError(f"{folder}/config.json: is of {data}, not of {name}; move the folder to {data}/")
         checkpoint = config.get("weights_checksum")
         origin = Origin(
-            f"{variant} on {name}", made_by.get("date"), made_by.get("git_commit"), checkpoint, made_by.get("command")
+            f"{variant} on {name}", made_by.get("date"), made_by.get("commit"), checkpoint, made_by.get("command")
         )
         return Source(folder, origin, config)
     return None
@@ -184,7 +184,7 @@ def vot_figure(path: pathlib.Path, variant: str, experiment: str, quantity: str)
     what = f"{variant} on {VOT2016} {experiment}, vot-toolkit {summary.get('toolkit', 'of unknown version')}"
     if repetitions := part.get("repetitions"):
         what += f", repetitions {' to '.join(map(str, sorted(set(repetitions))))}"
-    made_by = (summary.get("git_commit"), config.get("weights_checksum"), summary.get("command"))
+    made_by = (summary.get("commit"), config.get("weights_checksum"), summary.get("command"))
     origin = Origin(what, summary.get("date"), *made_by)
     return Figure(part.get(quantity), done, len(targets), origin), Source(folder, origin, config)
 

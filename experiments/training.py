@@ -4,14 +4,12 @@ import glob
 import json
 import math
 import os
-import re
-import subprocess
-import sys
 import time
 
 import tensorflow as tf
 from absl import logging
 
+from experiments import provenance
 from mlt_tf.errors import InputError
 
 
@@ -59,7 +57,12 @@ class Run:
         try:
             os.makedirs(folder, exist_ok=True)
             with open(os.path.join(folder, "flags.json"), "w") as file:
-                json.dump({"command": command(), "commit": commit(), **flags}, file, indent=1, default=str)
+                json.dump(
+                    {"command": provenance.command(), "commit": provenance.commit(), **flags},
+                    file,
+                    indent=1,
+                    default=str,
+                )
         except OSError as error:
             raise InputError(f"cannot write to {folder}: {error.strerror}; choose another --run_dir") from error
         self._folder = folder
@@ -83,8 +86,8 @@ class Run:
             "step": int(self.step),
             "minutes_since_start_or_resume": round((time.monotonic() - self._start) / 60, 1),
             "seed": seed,
-            "commit": commit(),
-            "command": command(),
+            "commit": provenance.commit(),
+            "command": provenance.command(),
             "loss_curve": loss_curve(self._folder),
         }
 
@@ -151,21 +154,3 @@ def loss_curve(folder: str, points: int = 40) -> list:
     steps = sorted(losses)
     every = max(1, -(-len(steps) // points))
     return [[steps[i], round(losses[steps[i]], 4)] for i in range((len(steps) - 1) % every, len(steps), every)]
-
-
-def command() -> str:
-    """Returns the command line of this process, with the last part of each path in it."""
-    module = os.path.splitext(os.path.basename(sys.argv[0]))[0]
-    arguments = [re.sub(r"(^|=)/.*/(?=.)", r"\1", argument) for argument in sys.argv[1:]]
-    return " ".join(["python -m experiments." + module, *arguments])
-
-
-def commit() -> str:
-    """Returns the checkout's commit, with "+" where files differ from it; "unknown" outside a checkout."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    try:
-        head = subprocess.check_output(["git", "rev-parse", "--short=12", "HEAD"], cwd=here, text=True).strip()
-        changed = subprocess.check_output(["git", "status", "--porcelain", "-uno"], cwd=here, text=True)
-        return head + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

@@ -10,7 +10,6 @@ overlap (unsupervised). Needs `pip install 'mlt_tf[vot]'`.
 """
 
 import dataclasses
-import datetime
 import functools
 import json
 import pathlib
@@ -21,7 +20,7 @@ from typing import Any
 
 from absl import app, flags
 
-from experiments import evaluate, results, vot_sequences
+from experiments import evaluate, provenance, results, vot_sequences
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
@@ -161,8 +160,7 @@ def run(args: flags.FlagValues) -> dict[str, Any]:
         "frames": sum(sequence.length for sequence in chosen),
         "toolkit": toolkit.VERSION,
         "stack": toolkit.STACK,
-        "command": shlex.join(sys.argv),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **provenance.made_by(),
         "trackers": {
             name: {identifier: {**part.figures, "repetitions": part.repetitions} for identifier, part in parts.items()}
             for name, parts in found.items()

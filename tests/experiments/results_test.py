@@ -127,7 +127,19 @@ def test_the_summary_keeps_other_protocols_and_says_what_made_it(tmp_path):
     assert set(summary) == {"ope", "tre"}
     entry = summary["ope"]
     assert entry["layout"] == "otb" and entry["partial"] is False
-    assert {"command", "git_commit", "date"} <= set(entry)
+    assert {"command", "commit", "date"} <= set(entry)
     assert entry["mean"]["auc"] == entry["sequences"]["David"]["auc"] == pytest.approx(20 / 21)
     assert entry["mean"]["fps"] == pytest.approx(5)
     assert len(entry["mean"]["success_curve"]) == 21
+
+
+def test_the_summary_names_what_made_the_boxes_and_not_what_scored_them(tmp_path, monkeypatch):
+    results.write_track(tmp_path, "David", TRACK, origin=1)
+    for commit, date in (("aaa", "2026-01-02"), ("bbb", "2026-01-01")):
+        made_by = {"date": date, "commit": commit, "command": f"of {commit}"}
+        monkeypatch.setattr(results.provenance, "made_by", lambda made_by=made_by: made_by)
+        results.note_run(tmp_path, "David")
+    monkeypatch.setattr(results.provenance, "made_by", lambda: {"date": "2027", "commit": "ccc", "command": "scores"})
+    results.write_summary(tmp_path, "ope", {}, results.report_on(tmp_path, [run()], {}))
+    entry = json.loads((tmp_path / "summary.json").read_text())["ope"]
+    assert (entry["date"], entry["commit"], entry["command"]) == ("2026-01-02", "aaa, bbb", "of aaa")

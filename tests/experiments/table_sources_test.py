@@ -33,7 +33,7 @@ def write_run(root, dataset="otb2015", variant="mlt", **config):
     folder.mkdir(parents=True)
     config = {"tracker": variant, "data": dataset, "weights_checksum": "c" * 64, "settings": {"tau": 0.5}} | config
     (folder / "config.json").write_text(json.dumps(config))
-    made_by = {"command": "evaluate --out=x", "git_commit": "abc", "date": "2026-01-02"}
+    made_by = {"command": "evaluate --out=x", "commit": "abc", "date": "2026-01-02"}
     (folder / "summary.json").write_text(json.dumps({"ope": {**made_by, "mean": {"auc": 0.99}}}))
     return folder
 

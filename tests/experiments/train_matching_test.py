@@ -11,7 +11,7 @@ import tensorflow as tf
 from absl import flags
 from tensorflow.python.framework import config as framework_config  # Only here can determinism be switched off.
 
-from experiments import train_matching
+from experiments import provenance, train_matching
 from mlt_tf import config, weights
 
 ROOT = pathlib.Path(train_matching.__file__).resolve().parents[1]
@@ -97,7 +97,7 @@ def test_two_steps_change_every_weight_and_leave_a_record(crops, tmp_path, run_b
     assert record["sha256"] == weights.checksum(str(run_dir / "weights" / "step-000002.npz"))
     assert (record["step"], record["seed"]) == (2, 5)
     assert [step for step, _ in record["loss_curve"]] == [2] and 0 < record["loss_curve"][0][1] < 10
-    assert record["commit"] == train_matching.training.commit()
+    assert record["commit"] == provenance.commit()
     command = f"python -m experiments.train_matching --data_dir={crops.name} --run_dir=run --batches={batches} "
     assert record["command"].startswith(command) and "/" not in record["command"]
     assert list((run_dir / "tensorboard").iterdir()) and (run_dir / "flags.json").is_file()

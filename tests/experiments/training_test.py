@@ -2,14 +2,13 @@
 
 import itertools
 import json
-import subprocess
 import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments import training
+from experiments import provenance, training
 from mlt_tf.errors import InputError
 
 
@@ -183,7 +182,7 @@ def test_record_says_how_the_weights_came_about(tmp_path, clock, monkeypatch):
         "step": 2,
         "minutes_since_start_or_resume": 1.5,
         "seed": 7,
-        "commit": training.commit(),
+        "commit": provenance.commit(),
         "command": "python -m experiments.train_toy --rate=0.5",
         "loss_curve": [[1, 0.0], [2, 1.0]],
     }
@@ -193,7 +192,7 @@ def test_flags_are_saved_with_command_and_commit(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["/far/away/train_toy.py"])
     Toy(tmp_path / "made" / "for_it")
     saved = json.loads((tmp_path / "made" / "for_it" / "flags.json").read_text())
-    assert saved == {"command": "python -m experiments.train_toy", "commit": training.commit(), "rate": 0.5}
+    assert saved == {"command": "python -m experiments.train_toy", "commit": provenance.commit(), "rate": 0.5}
 
 
 @pytest.mark.parametrize("below", ["", "/run"])
@@ -204,43 +203,3 @@ def test_folder_that_cannot_be_written_is_named(tmp_path, below):
         Toy(folder)
     assert folder in str(caught.value) and "None" not in str(caught.value)
     assert (tmp_path / "taken").read_text() == "a file"
-
-
-@pytest.mark.parametrize(
-    ("argument", "shown"),
-    [
-        ("--data_dir=/home/someone/sets/ILSVRC2015", "--data_dir=ILSVRC2015"),
-        ("/home/someone/clip.mp4", "clip.mp4"),
-        ("--steps=500", "--steps=500"),
-        ("--views=24,6", "--views=24,6"),
-        ("--data_dir=sets/ILSVRC2015", "--data_dir=sets/ILSVRC2015"),
-        ("--data_dir=/home/someone/sets/ILSVRC2015/", "--data_dir=ILSVRC2015/"),
-        ("--data_dir=/home/some one/ILSVRC2015", "--data_dir=ILSVRC2015"),
-    ],
-)
-def test_command_strips_directories(monkeypatch, argument, shown):
-    monkeypatch.setattr("sys.argv", ["/home/someone/experiments/train_meta.py", argument, "--seed=1"])
-    assert training.command() == f"python -m experiments.train_meta {shown} --seed=1"
-
-
-def test_commit_is_that_of_the_checkout_with_a_mark_where_files_differ(tmp_path, monkeypatch):
-    def git(*arguments):
-        identity = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
-        output = subprocess.run(
-            ["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
-        )
-        return output.stdout.strip()
-
-    source = tmp_path / "training.py"
-    source.write_text("first")
-    monkeypatch.setattr(training, "__file__", str(source))
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert training.commit() == "unknown"
-    git("init", "--quiet")
-    git("add", "training.py")
-    git("commit", "--quiet", "--message=first")
-    head = git("rev-parse", "HEAD")[:12]
-    (tmp_path / "untracked").write_text("does not count")
-    assert training.commit() == head
-    source.write_text("second")
-    assert training.commit() == head + "+"
