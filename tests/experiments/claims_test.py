@@ -73,8 +73,9 @@ def test_old_mutex_does_not_block_for_ever(tmp_path):
     assert claims.take(tmp_path, "David")
 
 
-def _take_all(folder, names, queue):
+def _take_all(folder, names, queue, barrier):
     queue.put([name for name in names if claims.take(folder, name)])
+    barrier.wait(60)  # A process that ends gives up what it holds.
 
 
 def test_of_many_processes_one_gets_each_claim_abandoned_or_not(tmp_path):
@@ -82,8 +83,8 @@ def test_of_many_processes_one_gets_each_claim_abandoned_or_not(tmp_path):
     for name in names[::2]:
         write_claim(tmp_path / f"{name}.claim", pid=2**22 + 5)  # No such process.
     context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    workers = [context.Process(target=_take_all, args=(tmp_path, names, queue)) for _ in range(6)]
+    queue, barrier = context.Queue(), context.Barrier(6)
+    workers = [context.Process(target=_take_all, args=(tmp_path, names, queue, barrier)) for _ in range(6)]
     for worker in workers:
         worker.start()
     taken = [name for _ in workers for name in queue.get(timeout=30)]
