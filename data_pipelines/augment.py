@@ -5,6 +5,7 @@ batch: translation, zoom, rotation and mirroring in one resampling, then colour,
 pipeline or inside a compiled training step.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -18,7 +19,6 @@ from mlt_tf import config
 BLUR_SIGMAS = (0.8, 1.4, 2.2)  # Pixels.
 _ROOM = 1.28  # Side of a window over that of its context: a zoom of 1.12 and a rotation of 0.15 fit.
 _NOISE_SIDE = 511
-_NOISE = np.random.default_rng(0).standard_normal([_NOISE_SIDE, _NOISE_SIDE, 3]).astype(np.float16)
 
 
 class View(NamedTuple):
@@ -141,9 +141,14 @@ def _blur_plain(images, blur):
     return addons.gaussian_blur_plain(images, sigmas, math.ceil(2 * BLUR_SIGMAS[-1]))
 
 
+@functools.cache
+def _noise_sheet():
+    return np.random.default_rng(0).standard_normal([_NOISE_SIDE, _NOISE_SIDE, 3]).astype(np.float16)
+
+
 def _add_noise(images, view, size):
     rows = tf.where(view.noise > 0)
-    sheet = tf.constant(_NOISE)
+    sheet = tf.constant(_noise_sheet())
 
     def piece(corner):
         return tf.slice(sheet, [corner[1], corner[0], 0], [size, size, 3])
@@ -157,7 +162,7 @@ def _add_noise(images, view, size):
 
 
 def _add_noise_plain(images, view, size):
-    noise = gather_windows(tf.constant(_NOISE)[None], tf.zeros_like(view.blur), view.noise_corner, size)
+    noise = gather_windows(tf.constant(_noise_sheet())[None], tf.zeros_like(view.blur), view.noise_corner, size)
     return images + view.noise[:, None, None, None] * tf.cast(noise, tf.float32)
 
 

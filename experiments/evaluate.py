@@ -145,6 +145,11 @@ def read_runs(args: flags.FlagValues) -> tuple[list[sequences.Sequence], int]:
     return chosen, len(names)
 
 
+def rules_of(args: flags.FlagValues) -> protocols.Protocol:
+    """Returns by whose rules to score: the benchmark's own, OTB's for sequences of one's own."""
+    return scoring.DATASETS[args.dataset].protocol if args.dataset else protocols.OTB
+
+
 def evaluate(
     spec: TrackerSpec, chosen: list[sequences.Sequence], total: int, args: flags.FlagValues
 ) -> dict[str, results.Report]:
@@ -162,14 +167,13 @@ def evaluate(
         "settings": dataclasses.asdict(tracker.config),
     }
     results.claim_folder(folder, config)
-    rules = scoring.DATASETS[args.dataset].protocol if args.dataset else protocols.OTB
     reports = {}
     for name in args.protocols:
         starts = [run for sequence in chosen for run in runs.PROTOCOLS[name](sequence)]
         place = folder if name == "ope" else folder / name
         title = spec.name if name == "ope" else f"{spec.name} {name.upper()}"
         outcome = runner.track_all(runner.Work(make_tracker, spec, place), starts, args.jobs, title)
-        reports[title] = results.report_on(place, starts, outcome.failed, outcome.busy, total, rules)
+        reports[title] = results.report_on(place, starts, outcome.failed, outcome.busy, total, rules_of(args))
         results.write_summary(folder, name, {**config, "data_dir": args.data_dir}, reports[title])
     return reports
 
@@ -182,7 +186,7 @@ def run(args: flags.FlagValues) -> Mapping[str, results.Report]:
     if args.score_results:
         folder = pathlib.Path(args.score_results)
         starts = [start for sequence in chosen for start in runs.ope(sequence)]
-        reports = {folder.name: results.report_on(folder, starts, failed={}, total=total)}
+        reports = {folder.name: results.report_on(folder, starts, failed={}, total=total, protocol=rules_of(args))}
     else:
         reports = {}
         for spec in tracker_specs(args):

@@ -276,3 +276,20 @@ def test_result_files_are_what_other_toolkits_read(data_dir, tmp_path, use):
     pytracking = np.loadtxt(path, delimiter=",", dtype=np.float64)
     np.testing.assert_array_equal(pysot, pytracking)
     np.testing.assert_array_equal(pytracking, [[21 + i, 21, 20, 20] for i in range(FRAMES)])
+
+
+def test_results_of_others_are_scored_by_the_benchmarks_rules(otb2015, tmp_path, monkeypatch):
+    folder = tmp_path / "SiamFC"
+    folder.mkdir()
+    for name in ("Couple", "Deer"):
+        (folder / f"{name}.txt").write_text("21,21,20,20\n" * FRAMES)
+    used = []
+    report_on = evaluate.results.report_on
+    monkeypatch.setattr(evaluate.results, "report_on", lambda *a, **k: used.append(k["protocol"]) or report_on(*a, **k))
+    monkeypatch.setitem(
+        evaluate.scoring.DATASETS,
+        "otb2015",
+        evaluate.scoring.DATASETS["otb2015"]._replace(protocol=evaluate.protocols.GOT10K),
+    )
+    run("--dataset=otb2015", f"--data_dir={otb2015}", f"--score_results={folder}")
+    assert used == [evaluate.protocols.GOT10K]
