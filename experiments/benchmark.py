@@ -1,21 +1,36 @@
-"""Measures, side by side in one run, what makes training cheaper, and what its input costs.
+"""Measures, side by side in one run, what makes training cheaper, what its input costs, and where tracking's time goes.
 
     python -m experiments.benchmark train --bfloat16
     python -m experiments.benchmark input --data_dir crops --stills_share 0.4
+    python -m experiments.benchmark track --json track.json
+    python -m experiments.benchmark memory --frames 10000
 
 `train` works on random pictures: it needs no data, and no time goes into reading them. `input` takes prepared crops
-(experiments.prepare_crops). Medians over --repetitions.
+(experiments.prepare_crops). `track` and `memory` run the shipped weights on the bundled clip. Medians over
+--repetitions.
 """
 
+import json
+import pathlib
 import statistics
 import sys
-import time
 from collections.abc import Callable
 
 import tensorflow as tf
 from absl import app, flags
 
-from experiments import benchmark_input, train_matching, train_meta
+from experiments import (
+    benchmark_input,
+    benchmark_track,
+    demo,
+    provenance,
+    results,
+    target_box,
+    timing,
+    train_matching,
+    train_meta,
+)
+from experiments.evaluate import parse_config
 from mlt_tf import config, labels
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError
@@ -31,21 +46,15 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16.", flag_values=values)
     flags.DEFINE_string("data_dir", None, "Folder of prepared crops (input).", flag_values=values)
     flags.DEFINE_float("stills_share", 0.0, "Share of still images among the targets (input).", flag_values=values)
+    flags.DEFINE_list("batches", ["1", "4", "16"], "Numbers of targets (track).", flag_values=values)
+    flags.DEFINE_integer("threads", 0, "Threads; 0: as many as it likes (track, memory).", 0, flag_values=values)
+    flags.DEFINE_integer("frames", 10_000, "Frames (memory).", 10, flag_values=values)
+    flags.DEFINE_string(
+        "config", "", 'Settings of the tracker: "pyramid=exemplars" (track, memory).', flag_values=values
+    )
+    flags.DEFINE_string("json", None, "File to write the figures to (track).", flag_values=values)
     flags.DEFINE_float("seconds", 10.0, "How long each way to make batches is timed (input).", flag_values=values)
     flags.DEFINE_integer("steps", 10, "Training steps of one repetition (input).", 1, flag_values=values)
-
-
-def interleaved(steps: dict[str, Callable], repetitions: int) -> dict[str, float]:
-    """Runs steps in turn, each once untimed before, and returns the median seconds of each."""
-    for step in steps.values():
-        step()
-    seconds = {name: [] for name in steps}
-    for _ in range(repetitions):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in seconds.items()}
 
 
 def matching_steps(bfloat16: bool) -> dict[str, Callable]:
@@ -83,11 +92,12 @@ def meta_steps(bfloat16: bool, videos: int = 8, contexts: int = 16, samples: int
     return {"contexts through the trunk": from_images, "cached features": from_cache}
 
 
-def report(title: str, seconds: dict[str, float]) -> None:
-    """Prints the seconds of each kind of step and the first one's over each."""
-    first = next(iter(seconds.values()))
+def report(title: str, seconds: dict[str, list[float]]) -> None:
+    """Prints the median seconds of each kind of step and the first one's over each."""
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    first = next(iter(medians.values()))
     print(title)
-    for name, value in seconds.items():
+    for name, value in medians.items():
         print(f"  {name:28s} {value:7.3f} s a step   {first / value:5.2f} times the first's speed")
 
 
@@ -97,8 +107,8 @@ def _pictures(count, side):
 
 def run_train() -> None:
     """Times the updates of both networks."""
-    report("update of the matching network", interleaved(matching_steps(FLAGS.bfloat16), FLAGS.repetitions))
-    report("update of the meta-learner", interleaved(meta_steps(FLAGS.bfloat16), FLAGS.repetitions))
+    report("update of the matching network", timing.interleaved(matching_steps(FLAGS.bfloat16), FLAGS.repetitions))
+    report("update of the meta-learner", timing.interleaved(meta_steps(FLAGS.bfloat16), FLAGS.repetitions))
 
 
 def run_input() -> None:
@@ -113,9 +123,37 @@ def run_input() -> None:
     benchmark_input.report_training(*training)
 
 
+def track_setup() -> benchmark_track.Setup:
+    """Returns what the flags say about tracking, on the bundled clip."""
+    settings = config.TrackerConfig().replace(**parse_config(FLAGS.config))
+    box_xywh = tuple(map(float, target_box.read_first_box(str(demo.TRUTH))))
+    return benchmark_track.Setup(str(demo.CLIP), box_xywh, settings, FLAGS.repetitions, FLAGS.threads)
+
+
+def run_track() -> None:
+    """Times tracking, in fresh processes, and writes the figures to --json."""
+    setup = track_setup()
+    batches = [int(text) for text in FLAGS.batches if text.isdecimal() and int(text)]
+    if len(batches) != len(FLAGS.batches) or not batches:
+        raise InputError(f"--batches={','.join(FLAGS.batches)}: give numbers of targets, such as 1,4,16")
+    parts = {b: benchmark_track.in_a_process(benchmark_track.measure_parts, setup, b) for b in batches}
+    trackers = benchmark_track.in_a_process(benchmark_track.measure_trackers, setup)
+    figures = benchmark_track.Figures(parts, trackers)
+    print(benchmark_track.format_figures(figures))
+    if FLAGS.json:
+        record = {**figures._asdict(), "ratios": benchmark_track.ratios(figures), **provenance.made_by()}
+        results.write_text(pathlib.Path(FLAGS.json), json.dumps(record, indent=1) + "\n")
+
+
+def run_memory() -> None:
+    """Prints the memory of a long run."""
+    sizes = benchmark_track.measure_memory(track_setup(), FLAGS.frames, FLAGS.frames // 10)
+    print(f"grown by {sizes[-1][1] - sizes[0][1]:.1f} MB from frame {sizes[0][0]} to frame {sizes[-1][0]}")
+
+
 def main(argv: list[str]) -> None:
     """Runs the benchmark that is named."""
-    runs = {"train": run_train, "input": run_input}
+    runs = {"train": run_train, "input": run_input, "track": run_track, "memory": run_memory}
     if len(argv) != 2 or argv[1] not in runs:
         sys.exit(f"benchmark: error: name what to measure: python -m experiments.benchmark {' or '.join(runs)}")
     try:

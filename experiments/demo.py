@@ -49,8 +49,8 @@ def track_clip(tracker, truth_xywh: np.ndarray, writer: track_output.TrackWriter
             states.append(state)
             if state.updated:
                 updates.append(tracker.last_update)
-            pictures.append(drawing.annotate(frame.image, state.box_xywh, frame.index, state.score, state.lost))
-            writer.add(frame, state, pictures[-1])
+            pictures.append(drawing.annotate(frame.image, [state], frame.index))
+            writer.add(frame, [state], pictures[-1])
     return states, updates, pictures
 
 

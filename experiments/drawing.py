@@ -1,35 +1,74 @@
 """Draws boxes and short texts on RGB pictures; every function returns a new picture."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 TRACKED = (0, 230, 0)
 LOST = (255, 40, 40)
 TEXT = (255, 255, 0)
+# Of several targets, in turn: Okabe and Ito's, which the colour-blind can tell apart, the darkest last.
+PALETTE = (
+    (86, 180, 233),  # sky blue
+    (230, 159, 0),  # orange
+    (240, 228, 66),  # yellow
+    (204, 121, 167),  # reddish purple
+    (0, 158, 115),  # bluish green
+    (213, 94, 0),  # vermilion
+    (0, 114, 178),  # blue
+)
 
 
-def annotate(image: np.ndarray, box_xywh: np.ndarray, index: int, score: float, lost: bool) -> np.ndarray:
-    """Draws the box, the frame's number and score and, where the target is lost, a marker in another colour.
+def annotate(image: np.ndarray, states: Sequence, index: int) -> np.ndarray:
+    """Draws the targets' boxes and the frame's number, and marks the targets that are lost.
+
+    One target has its score beside the frame's number, and turns red where it is lost. Each of several has a colour and
+    a number, from 1; where it is lost, its outline is dashed.
 
     Args:
       image: [H, W, 3], uint8, RGB.
-      box_xywh: [4], 0-based pixels; not drawn where it is not finite.
+      states: The tracker's State of each target; a box that is not finite is not drawn.
       index: The frame's number, from 0.
-      score: The tracker's confidence.
-      lost: Whether the tracker calls the target lost.
 
     Returns:
       A picture of the same size.
     """
-    text_height = max(9, round(min(image.shape[:2]) / 30))
-    picture = draw_box(image, box_xywh, LOST if lost else TRACKED)
-    picture = draw_text(picture, f"#{index}  {score:.2f}", (4, 4), text_height, TEXT)
-    if lost:
-        picture = draw_text(picture, "lost", (4, 10 + 2 * text_height), text_height, LOST)
+    height = max(9, round(min(image.shape[:2]) / 30))
+    if len(states) == 1:
+        return _annotate_one(image, states[0], index, height)
+    picture, colours = image, [PALETTE[number % len(PALETTE)] for number in range(len(states))]
+    for state, colour in zip(states, colours):
+        picture = draw_box(picture, state.box_xywh, colour, dashed=state.lost)
+    for number, (state, colour) in enumerate(zip(states, colours), 1):  # Over all boxes.
+        picture = _label(picture, f"{number} lost" if state.lost else f"{number}", state.box_xywh, height, colour)
+    return draw_text(picture, f"#{index}", (4, 4), height, TEXT)
+
+
+def _annotate_one(image, state, index, height):
+    picture = draw_box(image, state.box_xywh, LOST if state.lost else TRACKED)
+    picture = draw_text(picture, f"#{index}  {state.score:.2f}", (4, 4), height, TEXT)
+    if state.lost:
+        picture = draw_text(picture, "lost", (4, 10 + 2 * height), height, LOST)
     return picture
 
 
-def draw_box(image: np.ndarray, box_xywh: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+def _label(image, text, box_xywh, height, colour):
+    """Puts a tab with a text on top of a box, or near it where the picture ends or the frame's number stands."""
+    if not np.all(np.isfinite(box_xywh)):
+        return image
+    picture, font, thickness, margin = image.copy(), cv2.FONT_HERSHEY_SIMPLEX, max(1, height // 10), 1 + height // 5
+    scale = cv2.getFontScaleFromHeight(font, height)
+    (width, _), _ = cv2.getTextSize(text, font, scale, thickness)
+    size = np.add([width, height], 2 * margin)
+    corner = np.clip(box_xywh[:2] - [0, size[1]], [0, 10 + height], image.shape[1::-1] - size)
+    left, top = np.rint(corner).astype(int).tolist()
+    cv2.rectangle(picture, (left, top, *size.tolist()), colour, cv2.FILLED)
+    base_left = (left + margin, top + margin + height)
+    return cv2.putText(picture, text, base_left, font, scale, (0, 0, 0), thickness, cv2.LINE_AA)
+
+
+def draw_box(image: np.ndarray, box_xywh: np.ndarray, colour: tuple[int, int, int], dashed: bool = False) -> np.ndarray:
     """Draws the outline of a box, [4] in 0-based pixels, clipped to just outside the picture."""
     picture = image.copy()
     if not np.all(np.isfinite(box_xywh)):
@@ -39,7 +78,11 @@ def draw_box(image: np.ndarray, box_xywh: np.ndarray, colour: tuple[int, int, in
     x, y, w, h = np.asarray(box_xywh, np.float64)
     corners = np.clip([[x, y], [x + w - 1, y + h - 1]], -2 * thickness, np.add([width, height], 2 * thickness))
     top_left, bottom_right = np.rint(corners).astype(int).tolist()
-    return cv2.rectangle(picture, top_left, bottom_right, colour, thickness)
+    cv2.rectangle(picture, top_left, bottom_right, colour, thickness)
+    if dashed:
+        gaps = np.add.outer(np.arange(height), np.arange(width)) // (5 * thickness) % 2 == 1
+        picture[gaps] = image[gaps]
+    return picture
 
 
 def draw_text(

@@ -5,6 +5,7 @@ One-pass evaluation: a tracker starts on the first frame's ground truth and then
 a sequence that is done already is not run again, and several processes or machines may share `<out>`.
 
     python -m experiments.evaluate --dataset=otb2015 --data_dir=OTB --variant=mlt,mlt_mt --out=results
+    python -m experiments.evaluate --dataset=otb2015 --data_dir=OTB --variant=mlt --batch=8 --out=results
     python -m experiments.evaluate --dataset=otb2015 --data_dir=OTB --baseline=opencv_mil --out=results
     python -m experiments.evaluate --data_dir=my_sequences --variant=mlt --checkpoint=mlt.npz --out=results
 """
@@ -44,21 +45,25 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list("baseline", [], "Other trackers: opencv_mil, ...", flag_values=values)
     define("weights", None, "Weights of the variants; those of the package when not given.")
     flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
+    define("tflite", None, "TensorFlow Lite trunk, of the same weights, to compute with (export_model).")
     define("config", "", 'Settings of the variants that differ from the defaults: "tau=0.6,memory=64".')
     define("score_results", None, "Run nothing: score this folder of result files (see make_tables for many).")
     define("out", None, "Results folder.")
     flags.DEFINE_integer("jobs", 1, "Processes that work on different sequences.", 1, flag_values=values)
+    flags.DEFINE_integer("batch", 1, "Sequences that each process tracks side by side.", 1, flag_values=values)
     flags.DEFINE_integer("threads", 0, "Threads of each process; 0: as many as it likes.", 0, flag_values=values)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrackerSpec:
-    """What a process needs to make a tracker: its name, weights, (setting, value) pairs and number of threads."""
+    """What a process needs to make a tracker: name, files, (setting, value) pairs, threads, targets side by side."""
 
     name: str
     weights: str | None = None
     overrides: tuple[tuple[str, Any], ...] = ()
     threads: int = 0
+    batch: int = 1
+    tflite: str | None = None
 
 
 def parse_config(text: str) -> dict[str, Any]:
@@ -85,13 +90,15 @@ def tracker_specs(args: flags.FlagValues) -> list[TrackerSpec]:
     """Lists the trackers that the flags ask for.
 
     Raises:
-      InputError: None is asked for, or one twice, or a baseline that is not one.
+      InputError: None is asked for, or one twice, or a baseline that is not one or that cannot do --batch.
     """
     strangers = [name for name in args.baseline if not name.startswith(_OPENCV)]
     if strangers:
         raise InputError(f"--baseline: {', '.join(strangers)} unknown; names start with {_OPENCV}, e.g. opencv_mil")
+    if args.baseline and args.batch > 1:
+        raise InputError("--batch: OpenCV's trackers follow one target at a time; run --baseline without it")
     overrides = tuple(parse_config(args.config).items())
-    specs = [TrackerSpec(name, args.weights, overrides, args.threads) for name in args.variant]
+    specs = [TrackerSpec(name, args.weights, overrides, args.threads, args.batch, args.tflite) for name in args.variant]
     specs += [TrackerSpec(name, threads=args.threads) for name in args.baseline]
     if not specs or len({spec.name for spec in specs}) != len(specs):
         raise InputError("give --variant, --baseline or --score_results, and each tracker once")
@@ -100,7 +107,7 @@ def tracker_specs(args: flags.FlagValues) -> list[TrackerSpec]:
 
 @functools.lru_cache(maxsize=1)
 def make_tracker(spec: TrackerSpec) -> Any:
-    """Makes a tracker with `init` and `update`; a process keeps its last one.
+    """Makes a tracker with `init` and `update`, or a `MultiTracker` for a batch; a process keeps its last one.
 
     Raises:
       InputError: Unknown tracker, setting or weights.
@@ -111,10 +118,11 @@ def make_tracker(spec: TrackerSpec) -> Any:
         return opencv_trackers.OpenCVTracker(spec.name.removeprefix(_OPENCV))
     import tensorflow as tf  # Here, so that baselines and scoring start without TensorFlow.
 
-    from mlt_tf.tracker import Tracker
+    from mlt_tf.tracker import MultiTracker, Tracker
 
     tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
-    return Tracker.load(variant=spec.name, weights=spec.weights, **dict(spec.overrides))
+    kind = MultiTracker if spec.batch > 1 else Tracker
+    return kind.load(spec.name, spec.weights, spec.tflite, **dict(spec.overrides))
 
 
 def read_runs(args: flags.FlagValues) -> tuple[list[sequences.Sequence], int]:
@@ -172,7 +180,7 @@ def evaluate(
         starts = [run for sequence in chosen for run in runs.PROTOCOLS[name](sequence)]
         place = folder if name == "ope" else folder / name
         title = spec.name if name == "ope" else f"{spec.name} {name.upper()}"
-        outcome = runner.track_all(runner.Work(make_tracker, spec, place), starts, args.jobs, title)
+        outcome = runner.track_all(runner.Work(make_tracker, spec, place, args.batch), starts, args.jobs, title)
         reports[title] = results.report_on(place, starts, outcome.failed, outcome.busy, total, rules_of(args))
         results.write_summary(folder, name, {**config, "data_dir": args.data_dir}, reports[title])
     return reports

@@ -5,27 +5,25 @@ import dataclasses
 import logging as python_logging
 import multiprocessing
 import pathlib
-import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import tqdm
 from absl import logging
 
-from data_pipelines import sequences
-from experiments import claims, results
+from experiments import lockstep, results
+from experiments.lockstep import BUSY, Progress
 from experiments.runs import Run
-from mlt_tf.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What a process needs: a function that makes the tracker, its argument, and where results go."""
+    """What a process needs: a function that makes the tracker, its argument, where results go, runs at a time."""
 
     make_tracker: Callable[[Any], Any]
     spec: Any
     folder: pathlib.Path
+    batch: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,53 +34,6 @@ class Outcome:
     busy: tuple[str, ...]
 
 
-def track(tracker: Any, run: Run, on_frame: Callable[[], None] = lambda: None) -> results.Track:
-    """Follows one target to the end; only the tracker's own work is timed, not the reading of images."""
-    states, seconds = [], []
-    for path in run.sequence.frame_paths:
-        frame = sequences.read_frame(path)
-        start = time.perf_counter()
-        states.append(tracker.update(frame) if states else tracker.init(frame, run.box_xywh))
-        seconds.append(time.perf_counter() - start)
-        on_frame()
-    boxes = np.stack([run.box_xywh, *(state.box_xywh for state in states[1:])])
-    return results.Track(boxes, np.array(seconds), np.array([state.score for state in states]))
-
-
-def track_to_file(work: Work, run: Run, on_frame: Callable[[], None] = lambda: None) -> str | None:
-    """Does one run, unless it is done or another process is at it.
-
-    Returns:
-      None if its result is there, `BUSY` if another process is at it, otherwise what went wrong.
-    """
-    if results.is_done(work.folder, run.name, run.sequence):
-        return None
-    claim = claims.take(work.folder, run.name)
-    if claim is None:
-        return BUSY
-
-    def alive():
-        claim.touch()
-        on_frame()
-
-    try:
-        if not results.is_done(work.folder, run.name, run.sequence):  # Done between the look and the claim.
-            result = track(work.make_tracker(work.spec), run, alive)
-            results.note_run(work.folder, run.name)
-            results.write_track(work.folder, run.name, result, run.sequence.origin)
-            logging.info("%s: %d frames in %.1f s", run.name, len(result.seconds), result.seconds.sum())
-    except Exception as error:  # Whatever it is, the other sequences go on.
-        if not isinstance(error, InputError):
-            logging.exception("%s failed", run.name)
-        return f"{type(error).__name__}: {error}"
-    finally:
-        claim.release()
-    return None
-
-
-BUSY = "another process is at it"
-
-
 def track_all(work: Work, runs: list[Run], jobs: int = 1, title: str = "") -> Outcome:
     """Does the runs that are not done yet, in `jobs` processes, with a progress bar in frames.
 
@@ -90,29 +41,50 @@ def track_all(work: Work, runs: list[Run], jobs: int = 1, title: str = "") -> Ou
     """
     pending = [run for run in runs if not results.is_done(work.folder, run.name, run.sequence)]
     logging.info("%s: %d of %d sequences to do", title, len(pending), len(runs))
+    order = pending
+    if jobs * work.batch > 1:  # Long ones first: then little is left to track alone when the others have ended.
+        order = sorted(pending, key=lambda run: -len(run.sequence.frame_paths))
+    answers: dict[str, str | None] = {}
     frames = sum(len(run.sequence.frame_paths) for run in pending)
     with tqdm.tqdm(total=frames, desc=title, unit="frame", disable=None) as bar:
-        answers = _in_turn(work, pending, bar) if jobs == 1 else _side_by_side(work, pending, jobs, bar)
-    failed = {run.name: answer for run, answer in zip(pending, answers, strict=True) if answer not in (None, BUSY)}
-    return Outcome(failed, tuple(run.name for run, answer in zip(pending, answers, strict=True) if answer == BUSY))
+
+        def tell(progress: Progress) -> None:
+            bar.update(progress.frames)
+            if progress.ended is not None:
+                answers[progress.ended] = progress.answer
+
+        if jobs == 1:
+            _take_part(work, iter(order), tell)
+        else:
+            lost = _side_by_side(work, order, jobs, tell)
+            answers = {run.name: lost for run in pending} | answers
+    failed = {run.name: answers[run.name] for run in pending if answers[run.name] not in (None, BUSY)}
+    return Outcome(failed, tuple(run.name for run in pending if answers[run.name] == BUSY))
 
 
-def _in_turn(work, runs, bar):
-    answers = []
-    for run in runs:
-        before = bar.n
-        bar.set_postfix_str(run.name, refresh=False)
-        answers.append(track_to_file(work, run, bar.update))
-        bar.update(len(run.sequence.frame_paths) - (bar.n - before))
-    return answers
+def _take_part(work, todo, tell):
+    """Does runs until there is none left to do."""
+    lockstep.Lockstep(work.make_tracker(work.spec), work.folder, tell).do(todo, work.batch)
 
 
-def _side_by_side(work, runs, jobs, bar):
-    with concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _quiet) as pool:
-        futures = {pool.submit(track_to_file, work, run): run for run in runs}
-        for future in concurrent.futures.as_completed(futures):
-            bar.update(len(futures[future].sequence.frame_paths))
-    return [repr(future.exception()) if future.exception() else future.result() for future in futures]
+def _side_by_side(work, runs, jobs, tell):
+    """Shares the runs out among processes, as they have room; says what befell those that nobody answered for."""
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, concurrent.futures.ProcessPoolExecutor(jobs, context, _quiet) as pool:
+        todo, told = manager.Queue(), manager.Queue()
+        for run in [*runs, *[None] * jobs]:  # A None ends each process's part.
+            todo.put(run)
+        futures = [pool.submit(_take_part_in_process, work, todo, told) for _ in range(jobs)]
+        for future in futures:
+            future.add_done_callback(lambda _: told.put(None))
+        for _ in futures:
+            for progress in iter(told.get, None):
+                tell(progress)
+    return ", ".join(sorted({repr(future.exception()) for future in futures if future.exception()}))
+
+
+def _take_part_in_process(work, todo, told):
+    _take_part(work, iter(todo.get, None), told.put)
 
 
 def _quiet():

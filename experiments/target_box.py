@@ -1,11 +1,17 @@
-"""Where the target's first box comes from: the command line or a ground-truth file, and what makes it a good one."""
+"""Where the targets' first boxes come from: the command line or a ground-truth file, and what makes them good ones."""
 
 import pathlib
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
 from mlt_tf.errors import InputError
+
+
+def parse_boxes(texts: Sequence[str], where: str) -> np.ndarray:
+    """Reads one box `x,y,w,h` of each text: [N, 4], float32. An error says `where`, and which of several it is."""
+    return np.stack([parse_box(text, where + _which(index, len(texts))) for index, text in enumerate(texts)])
 
 
 def parse_box(text: str, where: str) -> np.ndarray:
@@ -56,11 +62,14 @@ def read_first_box(path: str, one_based: bool = False) -> np.ndarray:
     return parse_box(line, f"the first line of ground truth '{path}'") - shift
 
 
-def check_inside(box_xywh: np.ndarray, frame: np.ndarray) -> None:
-    """Raises InputError if the centre of the box [4] lies outside the frame [H, W, 3], as the tracker itself would."""
+def check_inside(boxes_xywh: np.ndarray, frame: np.ndarray) -> None:
+    """Raises InputError if a box's centre, of [N, 4], lies outside the frame [H, W, 3], as the tracker itself would."""
     height, width = frame.shape[:2]
-    x, y, w, h = (float(number) for number in box_xywh)
-    if not (0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height):
-        raise InputError(
-            f"box {x:g},{y:g},{w:g},{h:g} has its centre outside the {width}x{height} frame: give one inside"
-        )
+    for index, (x, y, w, h) in enumerate(boxes_xywh.tolist()):
+        if not (0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height):
+            box = f"box{_which(index, len(boxes_xywh))} {x:g},{y:g},{w:g},{h:g}"
+            raise InputError(f"{box} has its centre outside the {width}x{height} frame: give one inside")
+
+
+def _which(index: int, count: int) -> str:
+    return f" ({index + 1} of {count})" if count > 1 else ""

@@ -1,11 +1,13 @@
-"""Follows one target through a video, a folder or glob of images, or a camera's picture.
+"""Follows targets through a video, a folder or glob of images, or a camera's picture.
 
     mlt-track clip.mp4 --box 120,80,60,90
+    mlt-track clip.mp4 --box 120,80,60,90 --box 210,75,40,70
     mlt-track 'David/img/*.jpg' --groundtruth David/groundtruth_rect.txt --one_based --out david
     mlt-track 0 --display
 
-Writes track.mp4, boxes.txt (x,y,w,h a line, 0-based pixels) and track.json to the output folder. A run that fails or
-is stopped keeps what it tracked under names that say so: track.incomplete.mp4 and so on.
+Writes track.mp4, boxes.txt (x,y,w,h a line, 0-based pixels; boxes_1.txt, boxes_2.txt and so on of several targets) and
+track.json to the output folder. A run that fails or is stopped keeps what it tracked under names that say so:
+track.incomplete.mp4 and so on.
 """
 
 import itertools
@@ -34,7 +36,8 @@ def define_flags(values: flags.FlagValues) -> flags.FlagValues:
         kind(name, default, *args, flag_values=values, **kwargs)
 
     define(flags.DEFINE_string, "input", None, "Video file, folder or glob of images, or camera number.")
-    define(flags.DEFINE_string, "box", None, "The target in the first frame: x,y,w,h in 0-based pixels.")
+    box_help = "A target in the first frame: x,y,w,h in 0-based pixels. Give it again for further targets."
+    define(flags.DEFINE_multi_string, "box", None, box_help)
     define(flags.DEFINE_string, "groundtruth", None, "Text file whose first line is the target's box.")
     define(flags.DEFINE_bool, "one_based", False, "The file's first pixel is (1, 1), as in OTB's, and not (0, 0).")
     define(flags.DEFINE_string, "out", None, "Output folder; mlt_output/<name of the input> if not given.")
@@ -52,9 +55,9 @@ def define_flags(values: flags.FlagValues) -> flags.FlagValues:
 def load_tracker(variant: str, weights: str | None):
     """Loads the tracker; TensorFlow is imported only here, after the cheap checks."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from mlt_tf.tracker import Tracker
+    from mlt_tf.tracker import MultiTracker
 
-    return Tracker.load(variant, weights)
+    return MultiTracker.load(variant, weights)
 
 
 def choose_input(options: flags.FlagValues, positional: list[str]) -> str:
@@ -67,11 +70,11 @@ def choose_input(options: flags.FlagValues, positional: list[str]) -> str:
     return given[0]
 
 
-def read_box(options: flags.FlagValues) -> np.ndarray | None:
-    """Returns the box [4] that the flags give, or None where the mouse will.
+def read_boxes(options: flags.FlagValues) -> np.ndarray | None:
+    """Returns the boxes [N, 4] that the flags give, or None where the mouse will.
 
     Raises:
-      InputError: If they give none and there is no display, or more than one, or a bad one.
+      InputError: If they give none and there is no display, or in two ways, or a bad one.
     """
     if options.display and not display.has_display():
         raise InputError(
@@ -82,9 +85,9 @@ def read_box(options: flags.FlagValues) -> np.ndarray | None:
     if options.one_based and options.groundtruth is None:
         raise InputError("--one_based is about --groundtruth, which is not given: give it, or leave --one_based out")
     if options.box is not None:
-        return target_box.parse_box(options.box, "--box")
+        return target_box.parse_boxes(options.box, "--box")
     if options.groundtruth is not None:
-        return target_box.read_first_box(options.groundtruth, options.one_based)
+        return target_box.read_first_box(options.groundtruth, options.one_based)[None]
     if not display.has_display():
         raise InputError("no target, and no display to draw it on: give --box=x,y,w,h or --groundtruth=FILE")
     return None
@@ -93,17 +96,17 @@ def read_box(options: flags.FlagValues) -> np.ndarray | None:
 def track_sequence(
     frames: Iterable[video.Frame],
     tracker,
-    box_xywh: np.ndarray,
+    boxes_xywh: np.ndarray,
     writer: track_output.TrackWriter,
     show: Callable[[np.ndarray], bool] | None = None,
 ) -> bool:
-    """Tracks from the first frame's box through all frames.
+    """Tracks from the first frame's boxes through all frames.
 
     Args:
       frames: The frames in order.
-      tracker: Has `init(image, box_xywh)` and `update(image)`, which return a State.
-      box_xywh: [4], 0-based pixels.
-      writer: Takes every frame with its State and annotated picture.
+      tracker: Has `add(image, boxes_xywh)` and `update(image)`, which return each target's State.
+      boxes_xywh: [N, 4], 0-based pixels.
+      writer: Takes every frame with its States and annotated picture.
       show: Shows an annotated picture and says whether to go on.
 
     Returns:
@@ -113,16 +116,20 @@ def track_sequence(
       InputError: If a frame cannot be read or the tracker refuses one.
     """
     for frame in frames:
-        state = tracker.init(frame.image, box_xywh) if frame.index == 0 else tracker.update(frame.image)
-        picture = drawing.annotate(frame.image, state.box_xywh, frame.index, state.score, state.lost)
-        writer.add(frame, state, picture)
+        states = tracker.add(frame.image, boxes_xywh) if frame.index == 0 else tracker.update(frame.image)
+        picture = drawing.annotate(frame.image, states, frame.index)
+        writer.add(frame, states, picture)
         if show and not show(picture):
             return False
     return True
 
 
-def describe_run(options: flags.FlagValues, source: video.Source, spec: str, image: np.ndarray) -> dict:
+def describe_run(
+    options: flags.FlagValues, source: video.Source, spec: str, image: np.ndarray, boxes_xywh: np.ndarray
+) -> dict:
     """Returns what the JSON says of the run."""
+    first_boxes = [[round(number, 3) for number in box] for box in boxes_xywh.tolist()]
+    several = {"targets": len(first_boxes), "first_boxes": first_boxes} if len(first_boxes) > 1 else {}
     try:
         version = metadata.version("mlt_tf")
     except metadata.PackageNotFoundError:  # run from a checkout
@@ -136,6 +143,7 @@ def describe_run(options: flags.FlagValues, source: video.Source, spec: str, ima
         "fps": source.fps,
         "frames_in_header": source.length,
         "max_frames": options.max_frames,
+        **several,
     }
 
 
@@ -161,22 +169,23 @@ def track(spec: str, options: flags.FlagValues, load: Callable) -> None:
     Raises:
       InputError: If any of the input is bad.
     """
-    box_xywh = read_box(options)
+    boxes_xywh = read_boxes(options)
     with video.open_source(spec) as source:
         frames = itertools.islice(source.frames(), options.max_frames)
         first = next(frames)
-        box_xywh = display.select_box(first.image) if box_xywh is None else box_xywh
-        target_box.check_inside(box_xywh, first.image)
+        boxes_xywh = display.select_box(first.image)[None] if boxes_xywh is None else boxes_xywh
+        target_box.check_inside(boxes_xywh, first.image)
         folder = pathlib.Path(options.out or os.path.join("mlt_output", source.name)).expanduser()
         track_output.prepare_folder(folder, options.overwrite)
         tracker = load(options.variant, options.weights)
         total = min(filter(None, (source.length, options.max_frames)), default=None)
         bar = tqdm.tqdm(itertools.chain([first], frames), total=total, unit=" frames", disable=None)
-        writer = track_output.TrackWriter(folder, describe_run(options, source, spec, first.image), options.save_video)
+        meta = describe_run(options, source, spec, first.image, boxes_xywh)
+        writer = track_output.TrackWriter(folder, meta, options.save_video, targets=len(boxes_xywh))
         start = time.perf_counter()
         try:
             with bar, writer:
-                at_end = track_sequence(bar, tracker, box_xywh, writer, display.show if options.display else None)
+                at_end = track_sequence(bar, tracker, boxes_xywh, writer, display.show if options.display else None)
                 if not at_end and not source.live:  # a camera has no end but the user's
                     raise KeyboardInterrupt
         finally:

@@ -8,7 +8,6 @@ pixels whose first is (0, 0); of a polygon the tracker takes the axis-aligned bo
 the similarity in [-1, 1] as their confidence.
 """
 
-import dataclasses
 import functools
 import os
 import sys
@@ -58,18 +57,6 @@ def centred_inside(box_xywh: np.ndarray, frame_shape: tuple[int, ...]) -> np.nda
     half = box_xywh[2:] / 2
     centre = np.clip(box_xywh[:2] + half, 0, [frame_shape[1], frame_shape[0]])
     return np.concatenate([centre - half, box_xywh[2:]]).astype(np.float32)
-
-
-def warm_up(tracker: Any) -> None:
-    """Compiles all that the tracker will run, the update too: two made-up frames, with an update after the second."""
-    settings = tracker.config
-    frame = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
-    tracker.config = dataclasses.replace(settings, update_interval=2, finetune_interval=2, keep_first=True)
-    try:
-        tracker.init(frame, (60, 40, 40, 40))
-        tracker.update(frame)
-    finally:
-        tracker.config = settings
 
 
 def answer(tracker: Any, request: Any) -> tuple[np.ndarray, float]:
@@ -130,7 +117,7 @@ def run(args: flags.FlagValues) -> None:
         raise InputError(f"vot-trax cannot be imported ({error}): pip install 'mlt_tf[vot]'") from error
     overrides = tuple(evaluate.parse_config(args.config).items())
     tracker = evaluate.make_tracker(evaluate.TrackerSpec(args.variant, args.weights, overrides, args.threads))
-    warm_up(tracker)
+    tracker.warm_up()
     try:
         serve(tracker, trax)
     except trax.TraxException as error:

@@ -17,6 +17,8 @@ BASELINE_CHANNELS = MATCHING_CHANNELS + TARGET_CHANNELS  # Channels of w5 in MLT
 VARIANTS = ("mlt", "mlt_mt", "mlt_mt_ft")  # Table 2.
 # (similarity + 1) / 2; similarity where it is positive, else 0; the sigmoid of the response.
 PENALISED = ("similarity", "positive", "sigmoid")
+# Where the three scales come from: three contexts z, as in the paper, or three exemplars x, with one context a frame.
+PYRAMIDS = ("contexts", "exemplars")
 LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.
 
 
@@ -34,6 +36,7 @@ class TrackerConfig:
     memory: int = 64  # K [ours]: contexts kept; the oldest leaves first.
     keep_first: bool = True  # [ours] The first frame's context is always among the M.
     penalise: str = "similarity"  # [ours] What the penalties multiply; see PENALISED.
+    pyramid: str = "contexts"  # See PYRAMIDS; "exemplars" needs a third of the trunk's work.
     lost_below: float = 0.35  # [ours] `lost` labels frames whose similarity is lower; it changes nothing.
     bfloat16: bool = False  # [ours] The trunk computes in bfloat16: faster where the processor has it.
     finetune_interval: int = 50  # MLT-mt+ft: frames between two updates (Sec. 4.2.1).
@@ -46,10 +49,10 @@ class TrackerConfig:
                 raise InputError(
                     f"{name}={getattr(self, name)} in the tracker's settings: give a whole number from 1 up"
                 )
-        if self.penalise not in PENALISED:
-            raise InputError(
-                f"penalise={self.penalise!r} in the tracker's settings: give one of {', '.join(PENALISED)}"
-            )
+        for name, choices in (("penalise", PENALISED), ("pyramid", PYRAMIDS)):
+            value = getattr(self, name)
+            if value not in choices:
+                raise InputError(f"{name}={value!r} in the tracker's settings: give one of {', '.join(choices)}")
         if self.scale_step <= 1 or not 0 <= self.window_influence <= 1:
             raise InputError("scale_step must exceed 1 and window_influence lie in 0..1 in the tracker's settings")
 

@@ -1,8 +1,12 @@
 """The crop rule that training and tracking share (SiamFC's) [ours]."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from mlt_tf import config
+
+OUTSIDE = -1e4  # Below every value that an interpolated pixel can take.
 
 
 def context_side(size_wh: tf.Tensor) -> tf.Tensor:
@@ -28,14 +32,64 @@ def cut(image: tf.Tensor, centres_xy: tf.Tensor, sides: tf.Tensor, size: int) ->
     Returns:
       [N, size, size, 3] float32 with the image's range.
     """
-    height_width = tf.cast(tf.shape(image)[:2], tf.float32)
-    first = centres_xy - 0.5 - (size - 1) / 2 * (sides / size)[:, None]  # Index of the first sample, [N, 2] x, y.
-    last = centres_xy - 0.5 + (size - 1) / 2 * (sides / size)[:, None]
+    frames = single_frame(image)
+    return cut_frames(frames, tf.zeros_like(sides, tf.int32), centres_xy, sides, size)
+
+
+class Frames(NamedTuple):
+    """Images of one or of several sizes, in one tensor.
+
+    Attributes:
+      images: [F, H, W, 3]; each image lies in its upper left corner, with zeros beside and below it.
+      sizes_wh: [F, 2] float32, the images' own widths and heights.
+      means: [F, 3] float32, their mean colours.
+    """
+
+    images: tf.Tensor
+    sizes_wh: tf.Tensor
+    means: tf.Tensor
+
+
+def single_frame(image: tf.Tensor) -> Frames:
+    """Makes `Frames` of one image [H, W, 3]."""
+    return stacked_frames(image[None], size_wh(image)[None])
+
+
+def size_wh(image: tf.Tensor) -> tf.Tensor:
+    """Returns width and height of an image [H, W, 3]: [2] float32."""
+    return tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
+
+
+def stacked_frames(images: tf.Tensor, sizes_wh: tf.Tensor) -> Frames:
+    """Makes `Frames` of images [F, H, W, 3], filled up with zeros, and their own sizes [F, 2]."""
+    total = tf.reduce_sum(tf.cast(images, tf.float32), [1, 2])
+    return Frames(images, sizes_wh, total / tf.reduce_prod(sizes_wh, -1, keepdims=True))
+
+
+def cut_frames(frames: Frames, frame_of: tf.Tensor, centres_xy: tf.Tensor, sides: tf.Tensor, size: int) -> tf.Tensor:
+    """Does the same with several images: crop n comes out of image `frame_of[n]`, int32 [N]."""
+    step = (sides / size)[:, None]
+    first = centres_xy - 0.5 - (size - 1) / 2 * step  # Index of the first sample, [N, 2] x, y.
+    last = centres_xy - 0.5 + (size - 1) / 2 * step
     corners = tf.concat([first[:, ::-1], last[:, ::-1]], 1)  # [N, 4] y0, x0, y1, x1
-    normalised = corners / tf.maximum(tf.tile(height_width - 1, [2]), 1)
-    outside = -1e4  # Below every value that an interpolated pixel can take.
-    crops = tf.image.crop_and_resize(
-        image[None], normalised, tf.zeros_like(sides, tf.int32), [size, size], extrapolation_value=outside
-    )
-    mean = tf.reduce_mean(tf.cast(image, tf.float32), [0, 1])
-    return tf.where(crops == outside, mean, crops)
+    padded_hw = tf.cast(tf.shape(frames.images)[1:3], tf.float32)
+    normalised = corners / tf.maximum(tf.tile(padded_hw - 1, [2]), 1)
+
+    def one(box_and_frame):  # One by one, no slower: TensorFlow logs complaints where their number is unknown.
+        box, frame = box_and_frame
+        crop = tf.image.crop_and_resize(
+            frames.images, box[None], frame[None], [size, size], extrapolation_value=OUTSIDE
+        )
+        return crop[0]
+
+    crops = tf.map_fn(one, (normalised, frame_of), fn_output_signature=tf.TensorSpec([size, size, 3]))
+    beyond = _beyond(first, step, tf.gather(frames.sizes_wh, frame_of), size)
+    means = tf.gather(frames.means, frame_of)[:, None, None]
+    return tf.where((crops == OUTSIDE) | beyond, means, crops)
+
+
+def _beyond(first, step, sizes_wh, size):
+    """Says which samples lie right of or below their own image, on what fills it up: [N, size, size, 1]."""
+    samples = first[:, None] + step[:, None] * tf.range(size, dtype=tf.float32)[:, None]  # [N, size, 2] x, y
+    after = samples > sizes_wh[:, None] - 1 + 1e-3  # Where rounding may put the last sample inside.
+    return (after[:, None, :, 0] | after[:, :, None, 1])[..., None]

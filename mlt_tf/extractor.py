@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 RGB_MEAN, RGB_SCALE = 114.0, 58.0  # [ours] Inputs are scaled inside the network.
+POOLED_BLOCKS = 2  # The first two are followed by a pooling.
 BATCH_NORM = {"momentum": 0.99, "epsilon": 1e-3}
 
 
@@ -46,6 +47,11 @@ class Extractor(tf.keras.Model):
         self.block3 = ConvBlock(384, 3, name="block3", dtype=dtype)
         self.block4 = ConvBlock(256, 3, name="block4", dtype=dtype)
 
+    @property
+    def blocks(self) -> tuple[ConvBlock, ...]:
+        """The four blocks in their order."""
+        return self.block1, self.block2, self.block3, self.block4
+
     def call(self, images, training=False):
         """Extracts features.
 
@@ -57,9 +63,8 @@ class Extractor(tf.keras.Model):
           float32 [N, cells, cells, 256]; 8 cells for x, 24 for z.
         """
         hidden = (tf.cast(images, self.compute_dtype) - RGB_MEAN) / RGB_SCALE
-        hidden = self.block1(hidden, training=training)
-        hidden = tf.nn.max_pool2d(hidden, 3, 2, "VALID")
-        hidden = self.block2(hidden, training=training)
-        hidden = tf.nn.max_pool2d(hidden, 3, 2, "VALID")
-        hidden = self.block3(hidden, training=training)
-        return tf.cast(self.block4(hidden, training=training), tf.float32)
+        for number, block in enumerate(self.blocks):
+            hidden = block(hidden, training=training)
+            if number < POOLED_BLOCKS:
+                hidden = tf.nn.max_pool2d(hidden, 3, 2, "VALID")
+        return tf.cast(hidden, tf.float32)

@@ -9,7 +9,13 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7
 
 
 def fine_tune(
-    network: MatchingNetwork, w5: tf.Tensor, phi_x: tf.Tensor, phi_z: tf.Tensor, steps: tf.Tensor, rate: tf.Tensor
+    network: MatchingNetwork,
+    w5: tf.Tensor,
+    phi_x: tf.Tensor,
+    phi_z: tf.Tensor,
+    steps: tf.Tensor,
+    rate: tf.Tensor,
+    weights: tf.Tensor | None = None,
 ) -> tuple:
     """Fits each target's own w5 to its contexts, with the target at their centre, by steps of Adam.
 
@@ -20,6 +26,7 @@ def fine_tune(
       phi_z: [B, M, 24, 24, 256] trunk features of the contexts, computed once.
       steps: Number of Adam steps, int32 scalar.
       rate: Adam's learning rate, scalar.
+      weights: [B, M], 1 for each context that counts and 0 for one that only fills its place. None: all count.
 
     Returns:
       (w5 [B, 256, C], loss of each step [steps]), the loss averaged over targets and contexts before its step.
@@ -29,7 +36,7 @@ def fine_tune(
     def step(i, w5, moment1, moment2, losses):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(w5)
-            loss = tf.reduce_mean(gradients.sample_loss(network, w5, phi_x, phi_z, y), 1)  # [B]
+            loss = gradients.mean_loss(gradients.sample_loss(network, w5, phi_x, phi_z, y), weights)  # [B]
         gradient = tape.gradient(loss, w5)
         moment1 = BETA1 * moment1 + (1 - BETA1) * gradient
         moment2 = BETA2 * moment2 + (1 - BETA2) * gradient**2

@@ -40,6 +40,18 @@ def unadapted(network: MatchingNetwork, batch: int = 1) -> LastLayer:
     return with_w5(network, tf.tile(network.w5[None], [batch, 1, 1]))
 
 
+def widen(layer: LastLayer, channels: int) -> LastLayer:
+    """Adds channels that are zero everywhere, up to `channels` in all: they change no similarity."""
+    more = channels - layer.kernel.shape[2]
+    kernel, offset = tf.pad(layer.kernel, [[0, 0], [0, 0], [0, more]]), tf.pad(layer.offset, [[0, 0], [0, more]])
+    return LastLayer(kernel, offset, tf.pad(layer.gates, [[0, 0], [0, more]], constant_values=1.0))
+
+
+def w5_of(network: MatchingNetwork, layer: LastLayer) -> tf.Tensor:
+    """Returns the kernels w5 [B, 256, C] that `with_w5` made a layer of; 0 where a channel is always constant."""
+    return tf.math.divide_no_nan(layer.kernel, norm_scale(network))
+
+
 def embed(layer: LastLayer, trunk_features: tf.Tensor) -> tf.Tensor:
     """Applies kernels, attention and l2 normalisation: [B, M, h, w, 256] to [B, M, h, w, C]."""
     shape = tf.shape(trunk_features)
@@ -62,3 +74,12 @@ def similarity(layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tf.Tenso
       [B, M, 17, 17] in [-1, 1].
     """
     return ops.correlate(embed(layer, phi_x[:, None])[:, 0], embed(layer, phi_z))
+
+
+def similarity_of_many(layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tf.Tensor:
+    """Matches X exemplars [B, X, 8, 8, 256] of each target with its one context [B, 24, 24, 256]: [B, X, 17, 17]."""
+    x, z = embed(layer, phi_x), embed(layer, phi_z[:, None])[:, 0]
+    count, batch = phi_x.shape[1], tf.shape(phi_x)[0]
+    x = tf.reshape(x, [-1, *phi_x.shape[2:4], layer.kernel.shape[-1]])
+    maps = ops.correlate(x, tf.repeat(z, count, axis=0)[:, None])  # [B X, 1, 17, 17]
+    return tf.reshape(maps, [batch, count, *maps.shape[2:]])

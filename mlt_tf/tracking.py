@@ -1,190 +1,230 @@
-"""The compiled steps of Algorithm 1: search, and the network update."""
+"""Algorithm 1 as a pure function of (state, frame), for B targets at once."""
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from mlt_tf import config, crops, finetuning, gradients, last_layer, memory
-from mlt_tf.adaptation import Adaptation
 from mlt_tf.config import TrackerConfig
+from mlt_tf.crops import Frames
+from mlt_tf.inference import InferenceTrunk
 from mlt_tf.last_layer import LastLayer
-from mlt_tf.matching import MatchingNetwork
-from mlt_tf.meta_learner import MetaLearner
+from mlt_tf.localisation import Localiser
+from mlt_tf.memory import ContextMemory
+from mlt_tf.pretrained import Networks
 
-UPSAMPLED = 272  # Side of the up-sampled map: 16 points a cell, so half a crop pixel each.
 MIN_SIDE = 4.0  # [ours] Pixels of the frame.
+CHANNELS = config.MATCHING_CHANNELS + config.TARGET_CHANNELS  # Of every variant's last layer while it tracks.
 
 
-class Found(NamedTuple):
-    """The outcome of a search.
+class TargetState(NamedTuple):
+    """All that changes while B targets are tracked.
 
     Attributes:
-      box_cxcywh: [4], the new state.
-      score: Similarity at the new state in [-1, 1], before the penalties.
-      entropy: Entropy of the chosen scale's response (Eq. 5), nats.
-      context: [255, 255, 3] uint8, cut about the new state.
+      box_cxcywh: [B, 4], pixels of the frame.
+      frame_wh: [B, 2], size of the targets' videos.
+      phi_x: [B, X, 8, 8, 256], trunk features of the exemplars; X is 1, or 3 where they make up the pyramid of scales.
+      layer: The last layer, 224 channels: w5 and w_target, its offsets, the attention. w_target is 0 before the first
+        update.
+      memory: The confident contexts.
+      frames: [B] int32, number of frames seen.
     """
 
     box_cxcywh: tf.Tensor
+    frame_wh: tf.Tensor
+    phi_x: tf.Tensor
+    layer: LastLayer
+    memory: ContextMemory
+    frames: tf.Tensor
+
+
+class Found(NamedTuple):
+    """The outcome of a search for B targets; their new boxes are in the state.
+
+    Attributes:
+      score: [B], similarity at the new place in [-1, 1], before the penalties.
+      entropy: [B], entropy of the chosen scale's response (Eq. 5), nats.
+    """
+
     score: tf.Tensor
     entropy: tf.Tensor
-    context: tf.Tensor
 
 
 class Updated(NamedTuple):
-    """The outcome of an update.
+    """What an update of B targets was made of, and did.
 
     Attributes:
-      layer: The last layer to track with from the next frame on.
-      w5: [1, 256, C], the fine-tuned kernels (MLT-mt+ft), else the network's.
-      before: [M, 17, 17] similarity of the chosen contexts before the update.
-      after: [M, 17, 17] the same after it.
+      contexts: [B, M, 255, 255, 3] uint8, those of lowest entropy.
+      weights: [B, M], 1 for each context and 0 where the memory held fewer.
+      before: [B, M, 17, 17] their similarity maps before the update.
+      after: [B, M, 17, 17] the same after it.
     """
 
-    layer: LastLayer
-    w5: tf.Tensor
+    contexts: tf.Tensor
+    weights: tf.Tensor
     before: tf.Tensor
     after: tf.Tensor
 
 
-def upsampling_matrix() -> np.ndarray:
-    """Returns [272, 17], bicubic and half-pixel aligned: a symmetric map stays symmetric."""
-    eye = tf.eye(config.RESPONSE_CELLS)[:, :, None]
-    return tf.image.resize(eye, [UPSAMPLED, config.RESPONSE_CELLS], "bicubic")[..., 0].numpy()
+def state_spec(settings: TrackerConfig, batch: int | None = None) -> TargetState:
+    """Returns the shapes and types of a state."""
 
+    def floats(*shape):
+        return tf.TensorSpec([batch, *shape])
 
-def cosine_window(influence: float) -> np.ndarray:
-    """Returns (1 - influence) + influence * h on the up-sampled map, h the outer product of two Hann windows."""
-    hann = np.sin(np.pi * (np.arange(UPSAMPLED) + 0.5) / UPSAMPLED) ** 2
-    return ((1 - influence) + influence * np.outer(hann, hann)).astype(np.float32)
+    def integers():
+        return tf.TensorSpec([batch], tf.int32)
 
-
-def peak_offset(penalised: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
-    """Refines a maximum by a parabola through its neighbours, along each axis.
-
-    On a map of even size a symmetric peak lies between two equal points; the parabola finds it there.
-
-    Returns:
-      [2] (dx, dy) offset of the peak from the map's centre, in points of the map.
-    """
-
-    def along(line, index):
-        inner = tf.clip_by_value(index, 1, UPSAMPLED - 2)
-        a, b, c = line[inner - 1], line[inner], line[inner + 1]
-        curvature = a - 2 * b + c
-        refined = tf.where(curvature < -1e-9, 0.5 * (a - c) / tf.minimum(curvature, -1e-9), 0.0)
-        refined = tf.where(inner == index, tf.clip_by_value(refined, -0.5, 0.5), 0.0)
-        return tf.cast(index, tf.float32) + refined - (UPSAMPLED - 1) / 2
-
-    return tf.stack([along(penalised[row], column), along(penalised[:, column], row)])
+    exemplars = 1 if settings.pyramid == "contexts" else 3
+    places = 1 + settings.memory
+    contexts = tf.TensorSpec([batch, places, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3], tf.uint8)
+    return TargetState(
+        floats(4),
+        floats(2),
+        floats(exemplars, config.EXEMPLAR_CELLS, config.EXEMPLAR_CELLS, config.TRUNK_CHANNELS),
+        LastLayer(floats(config.TRUNK_CHANNELS, CHANNELS), floats(CHANNELS), floats(CHANNELS)),
+        ContextMemory(contexts, floats(places), integers()),
+        integers(),
+    )
 
 
 class TrackingSteps(tf.Module):
-    """What one frame and one update compute, as functions compiled once for all videos."""
+    """What the frames and the updates of B targets compute, as functions compiled once for all videos.
 
-    def __init__(
-        self,
-        settings: TrackerConfig,
-        network: MatchingNetwork,
-        meta_learner: MetaLearner | None = None,
-        adaptation: Adaptation | None = None,
-    ):
-        """Keeps the networks; without a meta-learner `adapt` is not to be called (MLT-mt, MLT-mt+ft)."""
+    Attributes:
+      interval: Frames between two updates of a target; None for MLT-mt, which has none.
+      trunk: Maps images [N, side, side, 3] to features [N, cells, cells, 256].
+      start: (images [F, H, W, 3] uint8, sizes_wh [F, 2], frame_of [B] int32, box_cxcywh [B, 4]) to a `TargetState`.
+      track: (state, images, sizes_wh, frame_of) to (state, Found): the first half of Algorithm 1.
+      track_step: (state, crops [B, S, 255, 255, 3]) to (state, Found): the same, of crops that are cut already, and
+        without taking anything into the memory.
+      update_step: state to (state, Updated): the second half, for all targets that have a context to learn from.
+    """
+
+    def __init__(self, settings: TrackerConfig, networks: Networks, trunk=None):
+        """Compiles the steps of a variant.
+
+        Args:
+          settings: Settings of Algorithm 1.
+          networks: The variant's networks.
+          trunk: What to use for the trunk; None for the network's own, folded.
+        """
         super().__init__()
-        self._settings = settings
-        self._network = network
-        self._meta_learner = meta_learner
-        self._adaptation = adaptation
+        self.interval = {"mlt": settings.update_interval, "mlt_mt_ft": settings.finetune_interval}.get(networks.variant)
+        self._settings, self._networks, self._network = settings, networks, networks.matching
+        self.trunk = trunk or InferenceTrunk(networks.matching.extractor)
+        self._localise = Localiser(settings, networks.matching.respond)
         self._scales = tf.constant([1.0, 1 / settings.scale_step, settings.scale_step])
-        self._scale_penalties = tf.constant([1.0, settings.scale_penalty, settings.scale_penalty])
-        self._upsampling = tf.constant(upsampling_matrix())
-        self._window = tf.constant(cosine_window(settings.window_influence))
+        state = state_spec(settings)
+        images = [tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, 2])]
+        frame_of = tf.TensorSpec([None], tf.int32)
+        scales = 3 if settings.pyramid == "contexts" else 1
+        z = tf.TensorSpec([None, scales, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3])
+        self.start = tf.function(self._start, [*images, frame_of, tf.TensorSpec([None, 4])])
+        self.track = tf.function(self._track, [state, *images, frame_of])
+        self.track_step = tf.function(self._track_step, [state, z])
+        self.update_step = tf.function(self._update_step, [state])
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([4])])
-    def start(self, frame, box_cxcywh):
-        """Returns phi_x [1, 8, 8, 256] of the target, and its first context [255, 255, 3] uint8."""
-        side = crops.context_side(box_cxcywh[2:])
-        x_side = side * config.EXEMPLAR_SIZE / config.CONTEXT_SIZE
-        x = crops.cut(frame, box_cxcywh[None, :2], x_side[None], config.EXEMPLAR_SIZE)
-        return self._network.extractor(x), self._context(frame, box_cxcywh)
+    def _start(self, images, sizes_wh, frame_of, box_cxcywh):
+        """Takes the exemplars and the first contexts of targets in their first frame."""
+        frames = crops.stacked_frames(images, sizes_wh)
+        sides = crops.context_side(box_cxcywh[:, 2:]) * config.EXEMPLAR_SIZE / config.CONTEXT_SIZE  # [B]
+        if self._settings.pyramid == "exemplars":  # A target grown by a scale fills less of its first frame.
+            sides = sides[:, None] / self._scales
+        else:
+            sides = sides[:, None]
+        x = _cut_each(frames, frame_of, box_cxcywh, sides, config.EXEMPLAR_SIZE)
+        layer = last_layer.widen(last_layer.unadapted(self._network, tf.shape(sides)[0]), CHANNELS)
+        contexts = self.cut_contexts(frames, frame_of, box_cxcywh)
+        kept = memory.start(contexts, self._settings.memory, self._settings.keep_first)
+        frame_wh = tf.gather(sizes_wh, frame_of)
+        return TargetState(box_cxcywh, frame_wh, self._features(x), layer, kept, tf.ones_like(frame_of))
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None, None, 3], tf.uint8),
-            tf.TensorSpec([4]),
-            tf.TensorSpec([1, config.EXEMPLAR_CELLS, config.EXEMPLAR_CELLS, config.TRUNK_CHANNELS]),
-            LastLayer(*(tf.TensorSpec(shape) for shape in ([1, config.TRUNK_CHANNELS, None], [1, None], [1, None]))),
-        ]
-    )
-    def search(self, frame, box_cxcywh, phi_x, layer):
-        """Finds the target near its last state (Algorithm 1, first half)."""
-        sides = crops.context_side(box_cxcywh[2:]) * self._scales  # [S]
-        centres = tf.tile(box_cxcywh[None, :2], [len(self._scales), 1])
-        z = crops.cut(frame, centres, sides, config.CONTEXT_SIZE)  # [S, 255, 255, 3]
-        phi_z = self._network.extractor(z)[None]  # [1, S, 24, 24, 256]
-        similarity = last_layer.similarity(layer, phi_x, phi_z)[0]  # [S, 17, 17]
-        best, offset, score = self._peak(similarity)
-        box = self._moved(box_cxcywh, offset * sides[best] / config.CONTEXT_SIZE, self._scales[best], frame)
-        entropy = memory.entropy(self._network.respond(similarity[best]))
-        return Found(box, score, entropy, self._context(frame, box))
+    def _track(self, state, images, sizes_wh, frame_of):
+        """Finds the targets near their last places and remembers the contexts of those that it is confident of."""
+        frames = crops.stacked_frames(images, sizes_wh)
+        state, found = self.track_step(state, self.cut_search(frames, frame_of, state.box_cxcywh))
+        contexts = self.cut_contexts(frames, frame_of, state.box_cxcywh)
+        kept = memory.store(state.memory, contexts, found.entropy, found.score > self._settings.tau)
+        return state._replace(memory=kept), found
 
-    def _peak(self, similarity):
-        """Returns the best scale's index, the peak's offset in crop pixels [2] and the similarity there."""
-        up = tf.einsum("ui,sij,vj->suv", self._upsampling, similarity, self._upsampling)  # [S, 272, 272]
-        quality = {
-            "similarity": lambda: (up + 1) / 2,
-            "positive": lambda: tf.nn.relu(up),
-            "sigmoid": lambda: tf.sigmoid(self._network.respond(up)),
-        }[self._settings.penalise]()
-        penalised = quality * self._scale_penalties[:, None, None] * self._window
-        flat = tf.argmax(tf.reshape(penalised, [-1]), output_type=tf.int32)
-        best, row, column = flat // UPSAMPLED**2, flat // UPSAMPLED % UPSAMPLED, flat % UPSAMPLED
-        pixels = config.STRIDE * config.RESPONSE_CELLS / UPSAMPLED
-        return best, peak_offset(penalised[best], row, column) * pixels, up[best, row, column]
+    def _track_step(self, state, z):
+        """Finds the targets in their contexts (Algorithm 1, first half)."""
+        return self.locate(state, self._features(z))
 
-    def _moved(self, box_cxcywh, offset, scale, frame):
-        """Moves and damps the state; its centre stays in the frame, its sides between 4 px and the frame's."""
-        limits = tf.cast(tf.reverse(tf.shape(frame)[:2], [0]), tf.float32)  # [2] width, height
-        damping = self._settings.scale_damping
-        centre = tf.clip_by_value(box_cxcywh[:2] + offset, 0.0, limits)
-        size = box_cxcywh[2:] * ((1 - damping) + damping * scale)
-        return tf.concat([centre, tf.clip_by_value(size, tf.minimum(MIN_SIDE, limits), limits)], 0)
+    def locate(self, state: TargetState, phi_z: tf.Tensor) -> tuple[TargetState, Found]:
+        """Does what `track_step` does, from the trunk features [B, S, 24, 24, 256] of the crops on."""
+        if self._settings.pyramid == "contexts":
+            similarity = last_layer.similarity(state.layer, state.phi_x[:, 0], phi_z)  # [B, 3, 17, 17]
+        else:
+            similarity = last_layer.similarity_of_many(state.layer, state.phi_x, phi_z[:, 0])
+        peak = self._localise(similarity)
+        scale = tf.gather(self._scales, peak.scale)[:, None]  # [B, 1]
+        side = crops.context_side(state.box_cxcywh[:, 2:])[:, None]
+        cut_at = scale if self._settings.pyramid == "contexts" else 1.0
+        box = self._moved(state, peak.offset * side * cut_at / config.CONTEXT_SIZE, scale)
+        entropy = memory.entropy(self._network.respond(peak.similarity))
+        return state._replace(box_cxcywh=box, frames=state.frames + 1), Found(peak.score, entropy)
 
-    def _context(self, frame, box_cxcywh):
-        side = crops.context_side(box_cxcywh[2:])
-        z = crops.cut(frame, box_cxcywh[None, :2], side[None], config.CONTEXT_SIZE)[0]
+    def _moved(self, state, offset, scale):
+        """Moves and damps the states; centres stay in the frame, sides between 4 px and the frame's."""
+        centre, size = state.box_cxcywh[:, :2], state.box_cxcywh[:, 2:]
+        damping, limits = self._settings.scale_damping, state.frame_wh
+        centre = tf.clip_by_value(centre + offset, 0.0, limits)
+        size = size * ((1 - damping) + damping * scale)
+        return tf.concat([centre, tf.clip_by_value(size, tf.minimum(MIN_SIDE, limits), limits)], 1)
+
+    def _update_step(self, state):
+        """Updates the last layers (Algorithm 1, second half): by the meta-learner, or by fine-tuning for MLT-mt+ft."""
+        contexts, weights = memory.choose(state.memory, self._settings.samples)
+        phi_x = state.phi_x[:, 0]
+        features = tf.TensorSpec([contexts.shape[1], *_CONTEXT_FEATURES])
+        phi_z = tf.map_fn(self.trunk, contexts, parallel_iterations=1, fn_output_signature=features)  # Sparing memory.
+        if self._networks.variant == "mlt":
+            before = last_layer.widen(last_layer.unadapted(self._network, tf.shape(phi_x)[0]), CHANNELS)
+            delta = gradients.loss_gradient(self._network, phi_x, phi_z, weights=weights)  # Eq. 2
+            after = self._networks.adaptation(self._network, self._networks.meta_learner(delta))  # Eq. 3, Eq. 4
+        else:
+            before = state.layer
+            w5 = last_layer.w5_of(self._network, before)
+            steps, rate = self._settings.finetune_steps, self._settings.finetune_rate
+            w5, _ = finetuning.fine_tune(self._network, w5, phi_x, phi_z, steps, rate, weights)
+            after = last_layer.with_w5(self._network, w5)
+        known = memory.is_filled(state.memory)
+        layer = LastLayer(*(tf.where(_beside(known, new), new, old) for new, old in zip(after, state.layer)))
+        maps = (last_layer.similarity(part, phi_x, phi_z) for part in (before, layer))
+        return state._replace(layer=layer), Updated(contexts, weights, *maps)
+
+    def _features(self, images):
+        """Passes [B, S, side, side, 3] through the trunk."""
+        shape = tf.shape(images)
+        phi = self.trunk(tf.reshape(images, [-1, *images.shape[2:]]))
+        return tf.reshape(phi, [shape[0], images.shape[1], *phi.shape[1:]])
+
+    def cut_search(self, frames: Frames, frame_of: tf.Tensor, box_cxcywh: tf.Tensor) -> tf.Tensor:
+        """Cuts the crops that `track_step` takes, about boxes [B, 4]: float32 [B, S, 255, 255, 3]."""
+        sides = crops.context_side(box_cxcywh[:, 2:])[:, None]  # [B, 1]
+        sides = sides * self._scales if self._settings.pyramid == "contexts" else sides
+        return _cut_each(frames, frame_of, box_cxcywh, sides, config.CONTEXT_SIZE)
+
+    def cut_contexts(self, frames: Frames, frame_of: tf.Tensor, box_cxcywh: tf.Tensor) -> tf.Tensor:
+        """Cuts the contexts that the memory takes, about boxes [B, 4]: uint8 [B, 255, 255, 3]."""
+        sides = crops.context_side(box_cxcywh[:, 2:])[:, None]
+        z = _cut_each(frames, frame_of, box_cxcywh, sides, config.CONTEXT_SIZE)[:, 0]
         return tf.cast(tf.round(z), tf.uint8)
 
-    def _responses(self, layer, phi_x, phi_z):
-        return last_layer.similarity(layer, phi_x, phi_z)[0]
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([1, config.EXEMPLAR_CELLS, config.EXEMPLAR_CELLS, config.TRUNK_CHANNELS]),
-            tf.TensorSpec([None, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3], tf.uint8),
-        ]
-    )
-    def adapt(self, phi_x, contexts):
-        """Updates by one pass of the meta-learner (Eq. 2, 3, 4); contexts [M, 255, 255, 3]."""
-        phi_z = self._network.extractor(contexts)[None]  # [1, M, 24, 24, 256]
-        delta = gradients.loss_gradient(self._network, phi_x, phi_z)
-        layer = self._adaptation(self._network, self._meta_learner(delta))
-        before = self._responses(last_layer.unadapted(self._network), phi_x, phi_z)
-        return Updated(layer, self._network.w5[None] + 0.0, before, self._responses(layer, phi_x, phi_z))
+_CONTEXT_FEATURES = (config.CONTEXT_CELLS, config.CONTEXT_CELLS, config.TRUNK_CHANNELS)
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([1, config.EXEMPLAR_CELLS, config.EXEMPLAR_CELLS, config.TRUNK_CHANNELS]),
-            tf.TensorSpec([None, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3], tf.uint8),
-            tf.TensorSpec([1, config.TRUNK_CHANNELS, None]),
-        ]
-    )
-    def fine_tune(self, phi_x, contexts, w5):
-        """Updates by 30 steps of Adam on w5 (the baseline MLT-mt+ft)."""
-        phi_z = self._network.extractor(contexts)[None]  # [1, M, 24, 24, 256]
-        steps, rate = self._settings.finetune_steps, self._settings.finetune_rate
-        tuned, _ = finetuning.fine_tune(self._network, w5, phi_x, phi_z, steps, rate)
-        layer = last_layer.with_w5(self._network, tuned)
-        before = self._responses(last_layer.with_w5(self._network, w5), phi_x, phi_z)
-        return Updated(layer, tuned, before, self._responses(layer, phi_x, phi_z))
+
+def _cut_each(frames, frame_of, box_cxcywh, sides, size):
+    """Cuts crops about B boxes with sides [B, S]: [B, S, size, size, 3]."""
+    scales = sides.shape[1]
+    centres = tf.repeat(box_cxcywh[:, :2], scales, axis=0)
+    cut = crops.cut_frames(frames, tf.repeat(frame_of, scales), centres, tf.reshape(sides, [-1]), size)
+    return tf.reshape(cut, [-1, scales, size, size, 3])
+
+
+def _beside(flags, tensor):
+    """Shapes [B] so that it broadcasts with [B, ...]."""
+    return tf.reshape(flags, [-1] + [1] * (len(tensor.shape) - 1))

@@ -11,6 +11,7 @@ import tensorflow as tf
 from data_pipelines import crop_jobs
 from data_pipelines.crop_jobs import CropSettings, ShardJob
 from data_pipelines.trajectories import Trajectory
+from mlt_tf import pretrained
 from mlt_tf.boxes import xywh_to_cxcywh
 from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
@@ -20,11 +21,10 @@ from tests.stores import smooth_image
 BOX = np.float32([70, 60, 60, 44])
 
 
-class Identity:
-    """Stands for a network whose trunk hands on its images."""
-
-    def extractor(self, images):
-        return images
+@pytest.fixture(scope="module")
+def steps():
+    """Returns the tracker's steps with a trunk that hands on its images."""
+    return TrackingSteps(TrackerConfig(memory=1), pretrained.build("mlt_mt"), lambda images: images)
 
 
 def decode(jpeg):
@@ -58,16 +58,17 @@ def job(folder, trajectories, **settings):
 
 @pytest.mark.parametrize("box", [BOX, np.float32([-15.5, 100.25, 90, 130])], ids=["inside", "over the border"])
 @pytest.mark.parametrize("quality", [75, 95])
-def test_middle_of_a_crop_equals_the_trackers_context(tmp_path, box, quality):
+def test_middle_of_a_crop_equals_the_trackers_context(tmp_path, steps, box, quality):
     (path,) = write_frames(tmp_path, "v", 1, quality)
     frame = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
     image = tf.io.decode_jpeg(tf.io.read_file(path), dct_method="INTEGER_ACCURATE")
     (crop,) = crop_jobs.cut_patches(image, box[None]).numpy().astype(int)
     assert crop.shape == (383, 383, 3)
-    steps = TrackingSteps(TrackerConfig(), Identity())
-    x, context = steps.start(frame, xywh_to_cxcywh(box))
+    sizes_wh = np.float32([frame.shape[1::-1]])
+    state = steps.start(frame[None], sizes_wh, np.int32([0]), xywh_to_cxcywh(box[None]))
+    context = state.memory.contexts[0, 0]
     np.testing.assert_allclose(crop[64:-64, 64:-64], np.asarray(context, int), atol=1)
-    np.testing.assert_allclose(crop[128:-128, 128:-128], np.asarray(x[0]), atol=1)
+    np.testing.assert_allclose(crop[128:-128, 128:-128], np.asarray(state.phi_x[0, 0]), atol=1)
     (jpeg,) = crop_jobs.cut_crops(image, box[None])
     assert np.abs(decode(jpeg) - crop).mean() < 1.5
 

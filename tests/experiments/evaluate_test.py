@@ -140,12 +140,8 @@ def test_raw_results_of_another_tracker_are_scored_on_the_sequences_at_hand(data
 
 
 def test_settings_are_parsed():
-    assert evaluate.parse_config(" tau=0.6, memory = 64,keep_first=False,penalise=sigmoid") == {
-        "tau": 0.6,
-        "memory": 64,
-        "keep_first": False,
-        "penalise": "sigmoid",
-    }
+    settings = {"tau": 0.6, "memory": 64, "keep_first": False, "penalise": "sigmoid"}
+    assert evaluate.parse_config(" tau=0.6, memory = 64,keep_first=False,penalise=sigmoid") == settings
     assert evaluate.parse_config("") == {}
 
 
@@ -158,7 +154,7 @@ def test_malformed_settings_are_refused(text):
 def test_settings_and_weights_reach_the_variants_but_not_the_baselines():
     values = flags.FlagValues()
     evaluate.define_flags(values)
-    values(["evaluate", "--variant=mlt,mlt_mt", "--baseline=opencv_mil", "--weights=w.npz", "--config=tau=0.6"])
+    values(["evaluate", "--variant=mlt,mlt_mt", "--baseline=opencv_mil", "--checkpoint=w.npz", "--config=tau=0.6"])
     assert evaluate.tracker_specs(values) == [
         evaluate.TrackerSpec("mlt", "w.npz", (("tau", 0.6),)),
         evaluate.TrackerSpec("mlt_mt", "w.npz", (("tau", 0.6),)),
@@ -174,6 +170,7 @@ def test_settings_and_weights_reach_the_variants_but_not_the_baselines():
         (["--out=x", "--baseline=mil"], "names start with opencv_"),
         (["--out=x", "--variant=mlt,mlt"], "each tracker once"),
         (["--out=x", "--baseline=opencv_nosuch"], "it has mil"),
+        (["--out=x", "--variant=mlt", "--baseline=opencv_mil", "--batch=2"], "--batch: OpenCV's trackers follow one"),
     ],
 )
 def test_bad_flags_are_refused(data_dir, arguments, message):
@@ -261,11 +258,21 @@ def test_robustness_runs_have_folders_and_scores_of_their_own(data_dir, tmp_path
     assert "mlt TRE" in capsys.readouterr().out
 
 
-def test_checkpoint_is_another_name_of_weights():
-    values = flags.FlagValues()
-    evaluate.define_flags(values)
-    values(["evaluate", "--variant=mlt", "--checkpoint=w.npz"])
-    assert evaluate.tracker_specs(values) == [evaluate.TrackerSpec("mlt", "w.npz")]
+@pytest.mark.parametrize(("batch", "kind"), [(1, "Tracker"), (2, "MultiTracker")])
+def test_a_batch_needs_a_tracker_of_many_targets(monkeypatch, batch, kind):
+    monkeypatch.setattr(f"mlt_tf.tracker.{kind}.load", lambda **options: options)
+    monkeypatch.setattr("tensorflow.config.threading.set_intra_op_parallelism_threads", print)
+    spec = evaluate.TrackerSpec("mlt", None, (("tau", 0.6),), batch=batch)
+    assert evaluate.make_tracker.__wrapped__(spec) == {"variant": "mlt", "weights": None, "tau": 0.6}
+
+
+def test_a_batch_goes_on_with_results_of_one_at_a_time(data_dir, tmp_path, use, monkeypatch):
+    works, track_all = [], evaluate.runner.track_all
+    monkeypatch.setattr(evaluate.runner, "track_all", lambda work, *rest: works.append(work) or track_all(work, *rest))
+    use(FakeTracker())
+    for flag in ("--batch=1", "--batch=2"):
+        run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out", flag)
+    assert [(work.batch, work.spec.batch) for work in works] == [(1, 1), (2, 2)]
 
 
 def test_result_files_are_what_other_toolkits_read(data_dir, tmp_path, use):
@@ -286,10 +293,7 @@ def test_results_of_others_are_scored_by_the_benchmarks_rules(otb2015, tmp_path,
     used = []
     report_on = evaluate.results.report_on
     monkeypatch.setattr(evaluate.results, "report_on", lambda *a, **k: used.append(k["protocol"]) or report_on(*a, **k))
-    monkeypatch.setitem(
-        evaluate.scoring.DATASETS,
-        "otb2015",
-        evaluate.scoring.DATASETS["otb2015"]._replace(protocol=evaluate.protocols.GOT10K),
-    )
+    of_otb = evaluate.scoring.DATASETS["otb2015"]._replace(protocol=evaluate.protocols.GOT10K)
+    monkeypatch.setitem(evaluate.scoring.DATASETS, "otb2015", of_otb)
     run("--dataset=otb2015", f"--data_dir={otb2015}", f"--score_results={folder}")
     assert used == [evaluate.protocols.GOT10K]

@@ -82,6 +82,55 @@ def test_what_another_process_is_at_is_left_to_it(tmp_path, starts):
     assert sorted(log(tmp_path)) == list(range(8))
 
 
+def _die(_):
+    os._exit(1)
+
+
+def _cannot(_):
+    raise ValueError("no such tracker")
+
+
+@pytest.mark.parametrize(("make", "reason"), [(_die, "BrokenProcessPool"), (_cannot, "ValueError('no such tracker')")])
+def test_runs_that_no_process_answers_for_have_failed(tmp_path, starts, make, reason):
+    outcome = runner.track_all(runner.Work(make, None, tmp_path / "out"), starts[:3], jobs=2)
+    assert list(outcome.failed) == ["s0", "s1", "s2"] and outcome.busy == ()
+    assert all(reason in why for why in outcome.failed.values())
+
+
+class SideBySide(Slow):
+    """The same with any number of targets."""
+
+    def __init__(self, log):
+        super().__init__(log)
+        self.boxes = []
+
+    def add(self, frame, boxes_xywh):
+        (box_xywh,) = boxes_xywh
+        self.boxes.append(box_xywh)
+        return [self.init(frame, box_xywh)]
+
+    def update(self, frames):
+        assert len(frames) == len(self.boxes)
+        return [State(box) for box in self.boxes]
+
+    def remove(self, indices):
+        self.boxes = [box for index, box in enumerate(self.boxes) if index not in indices]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_batch_starts_with_the_longest_and_reports_as_given(tmp_path, starts, jobs):
+    frame = starts[6].sequence.frame_paths[0]
+    starts[6] = runs.ope(Sequence("s6", (frame,) * 5, np.float32([[5, 5, 10, 10]] * 5), 1))[0]
+    held = [claims.take(tmp_path / "out", name) for name in ("s6", "s1")]
+    batched = runner.Work(SideBySide, str(tmp_path / "log"), tmp_path / "out", batch=3)
+    assert runner.track_all(batched, starts, jobs) == runner.Outcome({}, ("s1", "s6"))
+    for claim in held:
+        claim.release()
+    assert sorted(log(tmp_path)) == [0, 2, 3, 4, 5, 7]
+    assert runner.track_all(batched, starts) == runner.Outcome({}, ())
+    assert log(tmp_path)[6:] == [6, 1]
+
+
 def _share(folder, starts):
     runner.track_all(work(pathlib.Path(folder)), starts)
 

@@ -32,6 +32,20 @@ def test_box_of_no_area_is_refused(text):
         target_box.parse_box(text, "--box")
 
 
+def test_several_boxes_are_read_and_the_bad_one_is_named():
+    np.testing.assert_array_equal(
+        target_box.parse_boxes(["1,2,3,4", "5 6 7 8"], "--box"), np.float32([[1, 2, 3, 4], [5, 6, 7, 8]])
+    )
+    for bad, message in (
+        ("5,6,7", r"^--box \(2 of 3\) is '5,6,7': give four"),
+        ("5,6,0,8", r"^--box \(2 of 3\) .*no area"),
+    ):
+        with pytest.raises(InputError, match=message):
+            target_box.parse_boxes(["1,2,3,4", bad, "1,2"], "--box")
+    with pytest.raises(InputError, match="^--box is '1,2': give four"):
+        target_box.parse_boxes(["1,2"], "--box")
+
+
 @pytest.mark.parametrize("one_based, expected", [(False, [10, 20, 30, 40]), (True, [9, 19, 30, 40])])
 @pytest.mark.parametrize("start", ["", "\ufeff"], ids=["plain", "with a byte order mark"])
 def test_first_line_of_ground_truth(tmp_path, one_based, expected, start):
@@ -68,10 +82,12 @@ def test_missing_ground_truth_is_named(tmp_path):
 
 @pytest.mark.parametrize("box_xywh", [(0, 0, 64, 48), (-3, -3, 6, 6), (61, 45, 6, 6), (-400, -400, 860, 860)])
 def test_box_whose_centre_lies_in_the_frame_is_taken(box_xywh):
-    assert target_box.check_inside(np.float32(box_xywh), FRAME) is None
+    assert target_box.check_inside(np.float32([box_xywh]), FRAME) is None
 
 
 @pytest.mark.parametrize("box_xywh", [(62, 0, 6, 6), (0, 46, 6, 6), (-4, 0, 6, 6), (0, -4, 6, 6), (100, 100, 5, 5)])
 def test_box_whose_centre_lies_outside_the_frame_is_refused(box_xywh):
-    with pytest.raises(InputError, match="centre outside the 64x48 frame"):
-        target_box.check_inside(np.float32(box_xywh), FRAME)
+    with pytest.raises(InputError, match="^box [-0-9,]* has its centre outside the 64x48 frame"):
+        target_box.check_inside(np.float32([box_xywh]), FRAME)
+    with pytest.raises(InputError, match=r"^box \(2 of 2\) [-0-9,]* has its centre outside the 64x48 frame"):
+        target_box.check_inside(np.float32([(0, 0, 6, 6), box_xywh]), FRAME)

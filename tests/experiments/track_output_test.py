@@ -14,6 +14,8 @@ from mlt_tf.errors import InputError
 META = {"input": "clip.mp4", "fps": 12.5}
 FINAL = ["boxes.txt", "track.json", "track.mp4"]
 INCOMPLETE = ["boxes.incomplete.txt", "track.incomplete.json", "track.incomplete.mp4"]
+SEVERAL = ["boxes_1.txt", "boxes_2.txt", "boxes_3.txt"]
+SEVERAL_INCOMPLETE = [name.replace(".", ".incomplete.") for name in SEVERAL]
 
 
 class State(NamedTuple):
@@ -29,13 +31,14 @@ def picture(colour=(255, 0, 0), height=48, width=64):
     return np.full((height, width, 3), colour, np.uint8)
 
 
-def write(folder, number, meta=META, image=None, error=None, **options):
+def write(folder, number, meta=META, image=None, error=None, targets=1, **options):
     """Writes a run of some frames, which then ends in `error`, and returns its writer."""
     image = picture() if image is None else image
-    writer = track_output.TrackWriter(folder, meta, **options)
+    writer = track_output.TrackWriter(folder, meta, targets=targets, **options)
     with writer:
         for index in range(number):
-            writer.add(Frame(index, f"frame {index}", image, 2.0), State(np.float32([index, 2, 3, 4.5678])), image)
+            states = [State(np.float32([index, 2 + target, 3, 4.5678])) for target in range(targets)]
+            writer.add(Frame(index, f"frame {index}", image, 2.0), states, image)
         if error:
             raise error
     return writer
@@ -80,6 +83,34 @@ def test_complete_run_leaves_three_files(tmp_path):
     }
 
 
+def test_several_targets_have_a_file_of_boxes_each(tmp_path):
+    writer = write(tmp_path, 2, targets=3)
+    assert [path.name for path in writer.files()] == ["track.mp4", *SEVERAL, "track.json"]
+    assert names(tmp_path) == [*SEVERAL, "track.json", "track.mp4"]
+    for number, name in enumerate(SEVERAL):
+        rows = np.loadtxt(tmp_path / name, delimiter=",")
+        np.testing.assert_allclose(rows, [[0, 2 + number, 3, 4.568], [1, 2 + number, 3, 4.568]])
+
+
+def test_several_targets_share_a_frames_entry_and_its_times(tmp_path):
+    states = [State(np.float32([1, 2, 3, 4]), updated=False), State(np.float32([5, 6, 7, 8]), 0.25, True, True)]
+    states[1] = states[1]._replace(update_ms=60.0)
+    with track_output.TrackWriter(tmp_path, META, targets=2) as writer:
+        writer.add(Frame(0, "frame 0", picture(), 2.0), states, picture())
+    assert read_json(tmp_path / "track.json")["frames"] == [
+        {
+            "frame": 0,
+            "targets": [
+                {"box": [1.0, 2.0, 3.0, 4.0], "score": 0.75, "lost": False, "updated": False},
+                {"box": [5.0, 6.0, 7.0, 8.0], "score": 0.25, "lost": True, "updated": True},
+            ],
+            "decode_ms": 2.0,
+            "network_ms": 1.235,
+            "update_ms": 60.0,
+        }
+    ]
+
+
 def test_video_has_the_right_colours_rate_and_length(tmp_path):
     write(tmp_path, 4, image=picture((250, 130, 10)))
     fps, images = read_video(tmp_path / "track.mp4")
@@ -112,7 +143,7 @@ def test_numbers_that_are_not_finite_become_null(tmp_path):
     writer = track_output.TrackWriter(tmp_path, META)
     with writer:
         state = State(np.float32([np.nan, 1, np.inf, 2]), score=float("nan"))
-        writer.add(Frame(0, "frame 0", picture(), 1.0), state, picture())
+        writer.add(Frame(0, "frame 0", picture(), 1.0), [state], picture())
     entry = read_json(tmp_path / "track.json")["frames"][0]
     assert entry["box"] == [None, 1.0, None, 2.0] and entry["score"] is None
 
@@ -139,7 +170,7 @@ def test_broken_run_keeps_its_frames_under_incomplete_names(tmp_path, error, sai
 def test_killed_run_leaves_no_file_that_looks_whole(tmp_path):
     writer = track_output.TrackWriter(tmp_path, META)
     writer.__enter__()
-    writer.add(Frame(0, "frame 0", picture(), 1.0), State(np.float32([1, 2, 3, 4])), picture())
+    writer.add(Frame(0, "frame 0", picture(), 1.0), [State(np.float32([1, 2, 3, 4]))], picture())
     assert names(tmp_path) == INCOMPLETE
     assert read_json(tmp_path / "track.incomplete.json")["meta"]["complete"] is False
     assert (tmp_path / "boxes.incomplete.txt").read_text() == "1.000,2.000,3.000,4.000\n"
@@ -169,6 +200,20 @@ def test_complete_run_replaces_all_of_the_earlier_ones(tmp_path):
     assert read_json(tmp_path / "track.json")["meta"]["frames"] == 3
 
 
+@pytest.mark.parametrize(("earlier", "later", "left"), [(1, 3, SEVERAL), (3, 2, SEVERAL[:2]), (3, 1, ["boxes.txt"])])
+def test_run_of_other_targets_leaves_nothing_of_the_earlier_one(tmp_path, earlier, later, left):
+    write(tmp_path, 2, targets=earlier)
+    complete = names(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, 2, error=KeyboardInterrupt(), targets=earlier)
+    with pytest.raises(InputError):
+        write(tmp_path, 2, error=InputError("broken"), targets=later)
+    broken = [name.replace(".", ".incomplete.") for name in left]
+    assert names(tmp_path) == sorted([*complete, *broken, *INCOMPLETE[1:]])
+    write(tmp_path, 2, targets=later)
+    assert names(tmp_path) == [*left, "track.json", "track.mp4"]
+
+
 def test_video_that_came_out_short_is_not_passed_off_as_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(track_output, "_count_frames", lambda path: 2)
     with pytest.raises(InputError, match="came out short"):
@@ -181,8 +226,8 @@ def test_full_disk_is_said_and_what_is_there_stays_incomplete(tmp_path):
     writer = track_output.TrackWriter(tmp_path, META)
     full_disk = pytest.raises(InputError, match="cannot be written .*free some space")
     with open("/dev/full", "w", buffering=1) as full, full_disk, writer:
-        writer._boxes = full
-        writer.add(Frame(0, "frame 0", picture(), 1.0), State(np.float32([1, 2, 3, 4])), picture())
+        writer._boxes = [full]
+        writer.add(Frame(0, "frame 0", picture(), 1.0), [State(np.float32([1, 2, 3, 4]))], picture())
     assert not writer.complete
 
 
@@ -198,7 +243,7 @@ def test_file_in_place_of_the_folder_is_named(tmp_path, below):
         track_output.prepare_folder(tmp_path / "file" / below, overwrite=False)
 
 
-@pytest.mark.parametrize("name", FINAL)
+@pytest.mark.parametrize("name", [*FINAL, "boxes_1.txt", "boxes_12.txt"])
 def test_results_are_not_replaced_unasked(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(InputError, match=f"already holds {name}: give --overwrite"):
@@ -207,7 +252,10 @@ def test_results_are_not_replaced_unasked(tmp_path, name):
     assert (tmp_path / name).exists()
 
 
-def test_incomplete_results_may_be_replaced(tmp_path):
-    for name in INCOMPLETE:
+def test_incomplete_results_and_files_of_others_are_no_obstacle(tmp_path):
+    of_others = ["boxes_.txt", "boxes_01.txt", "boxes_1.txt.bak", "boxes_a.txt", "my_boxes.txt", "trackxmp4"]
+    for name in INCOMPLETE + SEVERAL_INCOMPLETE + of_others:
         (tmp_path / name).touch()
     assert track_output.prepare_folder(tmp_path, overwrite=False) is None
+    write(tmp_path, 1)
+    assert names(tmp_path) == sorted(FINAL + of_others)

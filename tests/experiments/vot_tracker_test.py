@@ -10,9 +10,7 @@ import pytest
 from absl import flags
 
 from experiments import vot_tracker
-from mlt_tf import config
 from mlt_tf.errors import InputError
-from mlt_tf.tracker import Tracker
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIDE = 30  # Of the target that moves by (3, 2) a frame.
@@ -71,16 +69,13 @@ class FakeTracker:
     """Answers the box it started on, moved by a pixel a frame."""
 
     def __init__(self):
-        self.config = config.TrackerConfig(keep_first=False)
-        self.seen = []
+        self.box = None
 
     def init(self, frame, box_xywh):
-        self.seen.append((frame.shape, self.config))
         self.box = np.asarray(box_xywh, np.float32)
         return State(self.box, 1.0)
 
     def update(self, frame):
-        self.seen.append((frame.shape, self.config))
         self.box = self.box + np.float32([1, 0, 0, 0])
         return State(self.box, 0.25)
 
@@ -158,21 +153,6 @@ def test_the_client_is_told_why_a_session_ends(frames, bad, message):
     with pytest.raises(InputError, match=message):
         vot_tracker.serve(FakeTracker(), trax)
     assert message in trax.reason
-
-
-def test_warming_up_updates_and_leaves_the_settings():
-    tracker = FakeTracker()
-    settings = tracker.config
-    vot_tracker.warm_up(tracker)
-    assert tracker.config is settings
-    assert len(tracker.seen) == 2
-    assert all((c.update_interval, c.finetune_interval, c.keep_first) == (2, 2, True) for _, c in tracker.seen)
-
-
-def test_warming_up_reaches_the_update():
-    tracker = Tracker.load("mlt")
-    vot_tracker.warm_up(tracker)
-    assert tracker.last_update.frame == 2
 
 
 def test_without_vot_trax(monkeypatch):

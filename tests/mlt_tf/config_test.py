@@ -16,6 +16,7 @@ def test_defaults_are_those_of_the_paper():
     assert (settings.scale_step, settings.scale_penalty, settings.scale_damping) == (1.035, 0.97, 0.59)
     assert (settings.window_influence, settings.tau, settings.update_interval) == (0.25, 0.5, 30)
     assert settings.samples == 8  # Sec. 3.2.2
+    assert settings.pyramid == "contexts"
     # Sec. 4.2.1
     assert (settings.finetune_interval, settings.finetune_steps, settings.finetune_rate) == (50, 30, 1e-3)
 
@@ -57,6 +58,7 @@ def test_unknown_name_lists_the_known_ones():
         ("keep_first", 1),
         ("keep_first", "no"),
         ("penalise", 3),
+        ("pyramid", None),
     ],
 )
 def test_wrong_type_names_setting_and_type(name, value):
@@ -74,6 +76,7 @@ def test_wrong_type_names_setting_and_type(name, value):
         ("finetune_interval", 0),
         ("finetune_steps", 0),
         ("penalise", "softmax"),
+        ("pyramid", "images"),
         ("scale_step", 1.0),
         ("scale_step", 0.9),
         ("window_influence", -0.1),

@@ -1,10 +1,13 @@
-"""Networks and features that the tests of `mlt_tf` share; what is shared is never changed by a test."""
+"""Networks, features and trackers that the tests of `mlt_tf` share; what is shared is never changed by a test."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from mlt_tf import config, pretrained
+from mlt_tf.config import TrackerConfig
+from mlt_tf.tracker import Tracker
+from mlt_tf.tracking import Found
 
 
 class CheapTrunk(tf.keras.layers.Layer):
@@ -63,6 +66,12 @@ def baseline():
     return _networks("mlt_mt")
 
 
+@pytest.fixture(scope="session")
+def cheap_trunk():
+    """Returns a cheap trunk for trackers; set its `passes` before counting."""
+    return CheapTrunk()
+
+
 @pytest.fixture
 def cheap_mlt():
     """Returns networks of MLT with a cheap trunk, the test's own."""
@@ -80,5 +89,40 @@ def trunk_features():
         phi_z = np.maximum(rng.normal(size=[b, m, 24, 24, 256]), 0).astype(np.float32)
         phi_z[:, :, 8:16, 8:16] = np.maximum(phi_x[:, None] + rng.normal(size=[b, m, 8, 8, 256]), 0)
         return tf.constant(phi_x), tf.constant(phi_z)
+
+    return make
+
+
+def _blind(images):
+    """Stands for a trunk where no feature matters."""
+    cells = config.EXEMPLAR_CELLS if images.shape[1] == config.EXEMPLAR_SIZE else config.CONTEXT_CELLS
+    return tf.zeros([len(images), cells, cells, config.TRUNK_CHANNELS])
+
+
+@pytest.fixture(scope="module")
+def scripted(mlt, baseline):
+    """Returns a function that makes a tracker whose search finds the scores and entropies of a script, {frame: value}.
+
+    Its targets move by a pixel a frame. Trackers of the same settings are the same, compiled once.
+    """
+    compiled, planted = {}, tf.Variable(tf.zeros([2, 500]))
+
+    def search(state, z):
+        score, entropy = tf.unstack(tf.gather(planted, state.frames + 1, axis=1))
+        box = state.box_cxcywh + tf.constant([1.0, 0, 0, 0])
+        return state._replace(box_cxcywh=box, frames=state.frames + 1), Found(score, entropy)
+
+    def make(variant="mlt", scores=None, entropies=None, **overrides):
+        script = np.float32([[0.9] * 500, [1.0] * 500])
+        for row, values in zip(script, (scores or {}, entropies or {})):
+            row[list(values)] = list(values.values())
+        planted.assign(script)
+        key = (variant, *overrides.items())
+        if key not in compiled:
+            settings = {"update_interval": 4, "finetune_interval": 3, "samples": 3, "memory": 6, **overrides}
+            networks = mlt if variant == "mlt" else baseline._replace(variant=variant)
+            compiled[key] = Tracker(networks, TrackerConfig(**settings), _blind)
+            compiled[key]._targets._steps.track_step = search
+        return compiled[key]
 
     return make

@@ -108,3 +108,57 @@ def test_larger_crop_at_the_same_scale_contains_the_smaller(image):
     small = cut(image, (30, 20), 12.0, 16)
     large = cut(image, (30, 20), 24.0, 32)
     np.testing.assert_allclose(large[8:-8, 8:-8], small, atol=0.01)
+
+
+def stacked(images):
+    """Returns `Frames` of images of several sizes, made as trackers make them."""
+    sizes_hw = np.array([image.shape[:2] for image in images])
+    padded = [np.pad(image, [*((0, n) for n in sizes_hw.max(0) - image.shape[:2]), (0, 0)]) for image in images]
+    return crops.stacked_frames(tf.constant(np.stack(padded)), tf.constant(sizes_hw[:, ::-1], tf.float32))
+
+
+@pytest.fixture(scope="module")
+def frames_of_three_sizes():
+    """Returns bright images: one low, one narrow, one of a few pixels, none as large as their padding."""
+    rng = np.random.default_rng(1)
+    return [rng.integers(100, 256, [*size_hw, 3]).astype(np.uint8) for size_hw in ((40, 90), (70, 30), (5, 7))]
+
+
+@pytest.mark.parametrize("as_graph", [False, True])
+def test_crops_of_several_images_are_what_each_image_alone_gives(frames_of_three_sizes, as_graph):
+    frames = stacked(frames_of_three_sizes)
+    rng, n, size = np.random.default_rng(2), 60, 17
+    frame_of = rng.integers(0, 3, n).astype(np.int32)
+    places = np.array([image.shape[1::-1] for image in frames_of_three_sizes])[frame_of]
+    centres = (places * rng.uniform(-0.2, 1.2, [n, 2])).astype(np.float32)  # Over every border and corner.
+    sides = rng.uniform(3, 80, n).astype(np.float32)
+    function = tf.function(crops.cut_frames) if as_graph else crops.cut_frames
+    together = function(frames, tf.constant(frame_of), tf.constant(centres), tf.constant(sides), size)
+    assert together.shape == [n, size, size, 3] and together.dtype == tf.float32
+    over = np.concatenate([centres - sides[:, None] / 2 < 0, centres + sides[:, None] / 2 > places], 1)
+    for image in range(3):
+        assert np.all(over[frame_of == image].any(0)), "a border without a crop"
+    for crop, which, centre, side in zip(together, frame_of, centres, sides):
+        alone = cut(frames_of_three_sizes[which], centre, side, size)
+        np.testing.assert_allclose(crop, alone, atol=2e-3)
+
+
+def test_nothing_of_the_padding_shows(frames_of_three_sizes):
+    """The padding is black: every crop of bright images stays bright."""
+    frames = stacked(frames_of_three_sizes)
+    for which, image in enumerate(frames_of_three_sizes):
+        corner = tf.constant([image.shape[1::-1]], tf.float32)
+        crop = crops.cut_frames(frames, tf.constant([which]), corner, tf.constant([33.3]), 64)[0].numpy()
+        mean = image.mean((0, 1))
+        np.testing.assert_allclose(frames.means[which], mean, rtol=1e-5)  # Not darkened by it.
+        np.testing.assert_allclose(crop[33:, 33:], np.broadcast_to(mean, [31, 31, 3]), rtol=1e-5)
+        assert crop.min() > 99.5
+
+
+@pytest.mark.parametrize("side", [16, 17, 31, 64, 100])
+def test_crop_of_a_whole_padded_image_loses_no_border(side):
+    rng = np.random.default_rng(side)
+    whole, larger = (rng.integers(0, 256, [n, n, 3]).astype(np.uint8) for n in (side, 333))
+    half = tf.constant([[side / 2, side / 2]], tf.float32)
+    crop = crops.cut_frames(stacked([larger, whole]), tf.constant([1]), half, tf.constant([float(side)]), side)
+    np.testing.assert_allclose(crop[0], whole, atol=0.05)

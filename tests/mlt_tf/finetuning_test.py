@@ -87,3 +87,17 @@ def test_another_number_of_steps_does_not_retrace(network, fine_tune, samples):
         assert losses.shape == [steps]
         assert (np.abs(w5 - network.w5).max() > 0) == (steps > 0)
     assert fine_tune.experimental_get_tracing_count() == 1
+
+
+def test_context_of_weight_0_changes_nothing(network, samples):
+    phi_x, phi_z = samples
+    start = network.w5[None]
+    for weights, used in (([1.0, 1.0], slice(0, 2)), ([1.0, 0.0], slice(0, 1)), ([0.0, 1.0], slice(1, 2))):
+        ours, losses = finetuning.fine_tune(network, start, phi_x, phi_z, 2, 1e-2, tf.constant([weights]))
+        expected, expected_losses = finetuning.fine_tune(network, start, phi_x, phi_z[:, used], 2, 1e-2)
+        np.testing.assert_allclose(losses, expected_losses, rtol=1e-4)
+        assert np.mean(np.abs(ours - expected) < 1e-4) > 0.999  # As above, of a tiny gradient's sign.
+        assert np.abs(ours - start).max() > 1e-2
+    ours, losses = finetuning.fine_tune(network, start, phi_x, phi_z, 2, 1e-2, tf.zeros([1, 2]))
+    np.testing.assert_array_equal(ours, start)
+    np.testing.assert_array_equal(losses, 0)

@@ -126,6 +126,29 @@ def test_given_label_replaces_the_centred_one(network, samples, delta):
     )
 
 
+def test_mean_loss_counts_by_weights():
+    loss = tf.constant([[1.0, 2.0, 6.0], [3.0, 5.0, 7.0], [4.0, 4.0, 4.0]])
+    weights = tf.constant([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    np.testing.assert_allclose(gradients.mean_loss(loss, weights), [1.5, 5, 0])
+    np.testing.assert_allclose(gradients.mean_loss(loss, None), [3, 5, 4])
+    np.testing.assert_allclose(gradients.mean_loss(loss, tf.ones([3, 3])), [3, 5, 4])
+
+
+def test_delta_of_weights_is_that_of_the_contexts_that_count(network, samples, delta):
+    phi_x, phi_z = samples
+    ones = gradients.loss_gradient(network, phi_x, phi_z, weights=tf.ones([2, 2]))
+    np.testing.assert_allclose(ones, delta, rtol=1e-4, atol=1e-5 * np.abs(delta).max())
+    weights = tf.constant([[1.0, 0.0], [0.0, 1.0]])
+    ours = gradients.loss_gradient(network, phi_x, phi_z, weights=weights)
+    for video, used in enumerate([0, 1]):
+        alone = gradients.loss_gradient(network, phi_x[video : video + 1], phi_z[video : video + 1, used : used + 1])
+        np.testing.assert_allclose(ours[video], alone[0], rtol=1e-4, atol=1e-4 * np.abs(delta).max())
+    others = tf.where(weights[..., None, None, None] > 0, phi_z, 100 * phi_z[::-1])
+    changed = gradients.loss_gradient(network, phi_x, others, weights=weights)
+    np.testing.assert_allclose(changed, ours, rtol=1e-5, atol=1e-6 * np.abs(delta).max())
+    np.testing.assert_array_equal(gradients.loss_gradient(network, phi_x, phi_z, weights=tf.zeros([2, 2])), 0)
+
+
 def test_delta_in_a_graph_of_unknown_sizes_without_touching_the_network(network, samples, delta):
     spec = [tf.TensorSpec([None, 8, 8, 256]), tf.TensorSpec([None, None, 24, 24, 256])]
     before = [variable.numpy() for variable in network.variables]

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from mlt_tf import last_layer, ops
+from mlt_tf.matching import MatchingNetwork
 
 
 @pytest.fixture
@@ -97,3 +98,41 @@ def test_similarity_in_a_graph_with_unknown_sizes(phi):
     assert ours.shape == [2, 3, 17, 17]
     np.testing.assert_allclose(ours, last_layer.similarity(layer, *phi), atol=1e-5)
     assert np.abs(ours).max() <= 1 + 1e-5
+
+
+def test_widening_changes_no_similarity(phi):
+    layer = random_layer(np.random.default_rng(6), 2, 20)
+    wide = last_layer.widen(layer, 33)
+    assert [part.shape for part in wide] == [[2, 256, 33], [2, 33], [2, 33]]
+    np.testing.assert_allclose(last_layer.similarity(wide, *phi), last_layer.similarity(layer, *phi), atol=1e-6)
+    for ours, expected in zip(last_layer.widen(layer, 20), layer):
+        np.testing.assert_array_equal(ours, expected)
+
+
+def test_w5_of_inverts_with_w5(network):
+    w5 = tf.random.stateless_normal([2, 256, 192], [1, 2])
+    np.testing.assert_allclose(last_layer.w5_of(network, last_layer.with_w5(network, w5)), w5, atol=1e-5)
+
+
+def test_w5_of_a_channel_that_is_always_constant_is_zero():
+    network = MatchingNetwork(3)
+    network.norm5.gamma.assign([1.0, 0.0, -2.0])
+    w5 = tf.random.stateless_normal([1, 256, 3], [3, 4])
+    ours = last_layer.w5_of(network, last_layer.with_w5(network, w5)).numpy()
+    np.testing.assert_array_equal(ours[..., 1], 0)
+    np.testing.assert_allclose(ours[..., ::2], w5[..., ::2], atol=1e-5)
+
+
+def test_several_exemplars_are_matched_one_by_one(phi):
+    phi_z, phi_x = phi[1][:, 0], phi[1][:, :, 4:12, 6:14]  # Three exemplars of each target, and one context.
+    layer = random_layer(np.random.default_rng(7), 2, 20)
+    ours = last_layer.similarity_of_many(layer, phi_x, phi_z)
+    assert ours.shape == [2, 3, 17, 17]
+    for number in range(3):
+        alone = last_layer.similarity(layer, phi_x[:, number], phi_z[:, None])[:, 0]
+        assert np.std(alone) > 1e-3
+        np.testing.assert_allclose(ours[:, number], alone, atol=1e-5)
+    for target in range(2):
+        own = last_layer.LastLayer(*(part[target : target + 1] for part in layer))
+        alone = last_layer.similarity_of_many(own, phi_x[target : target + 1], phi_z[target : target + 1])
+        np.testing.assert_allclose(ours[target : target + 1], alone, atol=1e-5)

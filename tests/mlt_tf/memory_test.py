@@ -1,29 +1,44 @@
 """Tests of the entropy (Eq. 5) and of the memory of contexts."""
 
+import collections
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from mlt_tf import memory
-from mlt_tf.memory import ContextMemory
 
 
-def context(number):
-    """Returns a context that carries a number."""
-    return np.full([255, 255, 3], number, np.uint8)
+def context(*shown):
+    """Returns a small context of each target, which carries a number."""
+    return tf.constant(np.tile(np.uint8(shown)[:, None, None, None], [1, 2, 2, 3]))
 
 
-def numbers(contexts):
-    """Returns the numbers that contexts carry, in their order."""
-    return contexts[:, 0, 0, 0].tolist()
+def started(targets=1, capacity=64, keep_first=False):
+    """Returns the memory of targets whose first context carries 100."""
+    return memory.start(context(*[100] * targets), capacity, keep_first)
 
 
-def filled(entropies, capacity=64, keep_first=False):
-    """Returns a memory of contexts 0, 1, 2... with these entropies."""
-    contexts = ContextMemory(capacity, keep_first)
+def store(kept, shown, entropies, confident=None):
+    """Stores what carries a number, for each target."""
+    confident = [True] * len(shown) if confident is None else confident
+    return memory.store(kept, context(*shown), tf.constant(entropies, tf.float32), tf.constant(confident))
+
+
+def filled(entropies, **settings):
+    """Returns the memory of one target with contexts 0, 1, 2... of these entropies."""
+    kept = started(**settings)
     for number, value in enumerate(entropies):
-        contexts.store(context(number), value)
-    return contexts
+        kept = store(kept, [number], [value])
+    return kept
+
+
+def numbers(kept, samples, target=0):
+    """Chooses, and returns what the chosen contexts of a target carry, in their order."""
+    contexts, weights = memory.choose(kept, samples)
+    assert contexts.shape[1] == weights.shape[1] == min(samples, kept.contexts.shape[1])
+    assert np.all(np.diff(weights) <= 0)  # What only fills its place comes last.
+    return contexts[target, : int(np.sum(weights[target])), 0, 0, 0].numpy().tolist()
 
 
 def test_entropy_equals_numpy():
@@ -55,50 +70,79 @@ def test_certain_map_has_no_entropy_and_no_nan():
 
 
 def test_lowest_entropies_are_chosen_without_replacement():
-    chosen = filled([5.0, 1.0, 4.0, 2.0, 3.0]).choose(3)
-    assert numbers(chosen) == [1, 3, 4]
-    assert chosen.dtype == np.uint8 and chosen.shape == (3, 255, 255, 3)
+    kept = filled([5.0, 1.0, 4.0, 2.0, 3.0])
+    assert numbers(kept, 3) == [1, 3, 4]
+    contexts, weights = memory.choose(kept, 3)
+    assert contexts.dtype == tf.uint8 and contexts.shape == [1, 3, 2, 2, 3]
+    np.testing.assert_array_equal(weights, [[1, 1, 1]])
 
 
-def test_choosing_takes_nothing_out():
-    contexts = filled([3.0, 1.0, 2.0])
-    assert numbers(contexts.choose(2)) == numbers(contexts.choose(2)) == [1, 2]
-    assert len(contexts) == 3
+def test_choosing_takes_nothing_out_and_storing_changes_no_other_memory():
+    kept = filled([3.0, 1.0, 2.0])
+    assert numbers(kept, 2) == numbers(kept, 2) == [1, 2]
+    store(kept, [9], [0.0])
+    assert numbers(kept, 8) == [1, 2, 0]
 
 
-def test_fewer_than_asked_for_are_all_chosen():
-    assert numbers(filled([2.0, 1.0]).choose(8)) == [1, 0]
-    assert numbers(filled([2.0], keep_first=True).choose(8)) == [0]
+def test_fewer_than_asked_for_are_all_chosen_and_the_rest_weighs_nothing():
+    assert numbers(filled([2.0, 1.0]), 8) == [1, 0]
+    assert numbers(filled([2.0], keep_first=True), 8) == [100, 0]
+    np.testing.assert_array_equal(memory.choose(filled([2.0, 1.0]), 4)[1], [[1, 1, 0, 0]])
+
+
+def test_no_more_than_the_places_are_chosen():
+    contexts, weights = memory.choose(filled([3.0, 1.0, 2.0], capacity=2, keep_first=True), 8)
+    assert contexts.shape[:2] == weights.shape == [1, 3]
+    np.testing.assert_array_equal(weights, 1)
 
 
 def test_equal_entropies_are_no_obstacle():
-    assert sorted(numbers(filled([1.0, 1.0, 1.0]).choose(2))) == [0, 1]
+    chosen = numbers(filled([1.0, 1.0, 1.0]), 2)
+    assert len(set(chosen)) == 2 and set(chosen) < {0, 1, 2}
 
 
 def test_oldest_context_leaves_first():
-    contexts = filled([1.0, 2.0, 3.0, 4.0, 5.0], capacity=3)
-    assert len(contexts) == 3
-    assert numbers(contexts.choose(8)) == [2, 3, 4]
+    kept = filled([1.0, 2.0, 3.0, 4.0, 5.0], capacity=3)
+    assert numbers(kept, 8) == [2, 3, 4]
+    assert kept.contexts.shape[1] == 4 and kept.stored.numpy().tolist() == [5]
 
 
 def test_first_context_is_never_dropped_and_always_chosen():
-    contexts = filled([9.0, 1.0, 2.0, 3.0, 4.0, 0.5], capacity=3, keep_first=True)
-    assert len(contexts) == 4  # It has a place of its own.
-    assert numbers(contexts.choose(3)) == [0, 5, 3]
-    assert numbers(contexts.choose(1)) == [0]
-    assert numbers(contexts.choose(8)) == [0, 5, 3, 4]
+    kept = filled([1.0, 2.0, 3.0, 4.0, 0.5], capacity=3, keep_first=True)
+    assert numbers(kept, 3) == [100, 4, 2]
+    assert numbers(kept, 1) == [100]
+    assert numbers(kept, 8) == [100, 4, 2, 3]
 
 
-def test_without_keeping_the_first_it_is_like_any_other():
-    contexts = filled([0.1, 1.0, 2.0, 3.0], capacity=3)
-    assert numbers(contexts.choose(8)) == [1, 2, 3]
+def test_without_keeping_it_the_first_is_never_chosen():
+    assert numbers(started(), 8) == []
+    assert numbers(filled([9.0] * 70, capacity=2), 8) == [68, 69]
 
 
 @pytest.mark.parametrize("keep_first", [False, True])
-def test_length(keep_first):
-    contexts = ContextMemory(2, keep_first)
-    lengths = [len(contexts)]
-    for number in range(4):
-        contexts.store(context(number), 1.0)
-        lengths.append(len(contexts))
-    assert lengths == ([0, 1, 2, 3, 3] if keep_first else [0, 1, 2, 2, 2])
+def test_is_filled(keep_first):
+    kept = started(2, 2, keep_first)
+    assert memory.is_filled(kept).numpy().tolist() == [keep_first] * 2
+    kept = store(kept, [1, 2], [5.0, 5.0], [False, True])
+    assert memory.is_filled(kept).numpy().tolist() == [keep_first, True]
+    assert kept.stored.numpy().tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("keep_first", [False, True])
+def test_long_histories_of_several_targets_equal_a_queue_of_each(keep_first):
+    rng, capacity, compiled = np.random.default_rng(0), 7, tf.function(memory.store)
+    kept = started(3, capacity, keep_first)
+    queues = [collections.deque(maxlen=capacity) for _ in range(3)]
+    for frame in range(90):
+        entropies = rng.uniform(0, 5, 3).astype(np.float32)
+        confident = rng.uniform(size=3) < [0.2, 0.9, 0.5]
+        shown = (frame + np.array([0, 7, 150])).tolist()
+        kept = compiled(kept, context(*shown), tf.constant(entropies), tf.constant(confident))
+        for queue, *entry in zip(queues, entropies, shown, confident):
+            if entry.pop():
+                queue.append(entry)
+        for target, queue in enumerate(queues):
+            expected = [100] * keep_first + [number for _, number in sorted(queue)]
+            assert numbers(kept, 5, target) == expected[:5]
+    np.testing.assert_array_equal(memory.is_filled(kept), True)
+    assert compiled.experimental_get_tracing_count() == 1

@@ -1,12 +1,19 @@
 """Tests of building, saving and loading each variant's networks."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
 
+from data_pipelines import annotations, video
 from mlt_tf import config, gradients, pretrained, weights
 from mlt_tf.errors import InputError
+from mlt_tf.tracker import MultiTracker, Tracker
+from tests.scenes import assert_same_states, assert_same_update
+
+CLIP = pathlib.Path(__file__).resolve().parents[2] / "experiments" / "assets" / "demo.mp4"
+TRUTH = CLIP.with_name("demo_groundtruth.txt")
 
 
 def saved(networks, folder):
@@ -132,3 +139,20 @@ def test_build_makes_the_papers_sizes(mlt, baseline):
     assert mlt.checksum == "untrained"
     flat = pretrained.build("mlt", layout="flat").meta_learner
     assert flat.layout == "flat" and flat.hidden1.kernel.shape == [256 * 192 + 1, 512]
+
+
+def test_shipped_weights_track_two_videos_at_once_as_one_by_one():
+    settings = {"update_interval": 6, "samples": 3, "memory": 6}
+    single, both = Tracker.load("mlt", **settings), MultiTracker.load("mlt", **settings)
+    with video.open_source(str(CLIP)) as source:
+        frames = [frame.image for frame, _ in zip(source.frames(), range(10))]
+    x, y, w, h = annotations.read_rows(TRUTH)[0]
+    mirrored = [np.ascontiguousarray(frame[:-40, ::-1]) for frame in frames]
+    clips = [(frames, (x, y, w, h)), (mirrored, (frames[0].shape[1] - x - w, y, w, h))]
+    for images, box in clips:
+        both.add(images[0], [box])
+    together = [both.update(list(images)) for images in zip(frames[1:], mirrored[1:])]
+    for target, (images, box) in enumerate(clips):
+        single.init(images[0], box)
+        assert_same_states([states[target] for states in together], map(single.update, images[1:]))
+        assert_same_update(both.last_updates[target], single.last_update)

@@ -1,0 +1,134 @@
+"""Exports a variant for use without this package.
+
+    python -m experiments.export_model --variant mlt --out mlt_saved_model
+    python -m experiments.export_model --variant mlt --format tflite --int8 --data_dir crops --out mlt_lite
+    python -m experiments.export_model --variant mlt --format hlo --batch 16 --out mlt_hlo
+
+`saved_model`: the complete tracker (signatures `init` and `track`) and the network (`embed`, `match`); TensorFlow alone
+runs it. `tflite`: `match.tflite` and `trunk.tflite`, the network for TensorFlow Lite. `hlo`: the compiled steps as XLA
+programs. docs/export.md has examples.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+
+import numpy as np
+from absl import flags, logging
+
+from experiments import provenance, training_input
+from mlt_tf import config
+from mlt_tf.errors import InputError
+
+FORMATS = ("saved_model", "tflite", "hlo")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the binary's flags in `values`."""
+    flags.DEFINE_enum("variant", "mlt", config.VARIANTS, "The tracker (Table 2).", flag_values=values)
+    flags.DEFINE_string("weights", None, "Weight file; the variant's own if not given.", flag_values=values)
+    flags.DEFINE_string("config", "", 'Settings of the tracker: "pyramid=exemplars".', flag_values=values)
+    flags.DEFINE_enum("format", "saved_model", FORMATS, "What to write.", flag_values=values)
+    flags.DEFINE_bool("int8", False, "With --format=tflite: compute with 8-bit integers.", flag_values=values)
+    flags.DEFINE_string("data_dir", None, "With --int8: folder of prepared crops, for the ranges.", flag_values=values)
+    flags.DEFINE_integer("samples", 200, "With --int8: how many of them.", 1, flag_values=values)
+    flags.DEFINE_integer("batch", 1, "With --format=hlo: number of targets.", 1, flag_values=values)
+    flags.DEFINE_string("out", None, "Folder to write, which must not exist.", required=True, flag_values=values)
+
+
+def sample_contexts(data_dir: str, count: int) -> Iterator[np.ndarray]:
+    """Yields contexts [255, 255, 3] of the prepared training videos, as training draws them without augmentation."""
+    from data_pipelines import pairs, sampling, streams
+    from data_pipelines.crop_store import CropStore
+
+    store = CropStore(data_dir, ["vid_train"])
+    sampler = sampling.Sampler(store.videos, store.stills, 0.0, sampling.Augmentation(), seed=0)
+    batches = iter(streams.Stream(store, sampler, pairs.pairs(1)).batches())
+    for _ in range(count):
+        _, z, _ = next(batches)
+        yield z[0].numpy()
+
+
+def write_saved_model(networks, settings: config.TrackerConfig, folder: pathlib.Path) -> None:
+    """Writes the complete tracker."""
+    from mlt_tf import export
+
+    export.save(networks, settings, folder)
+
+
+def write_lite(networks, contexts: list[np.ndarray] | None, folder: pathlib.Path) -> None:
+    """Writes the network for TensorFlow Lite, in integers where there are contexts to take ranges from."""
+    from mlt_tf import lite
+
+    folder.mkdir()
+    (folder / "trunk.tflite").write_bytes(lite.convert_trunk(networks, contexts))
+    (folder / "match.tflite").write_bytes(lite.convert_network(networks, contexts))
+
+
+def write_programs(networks, settings: config.TrackerConfig, batch: int, folder: pathlib.Path) -> None:
+    """Writes each compiled step as an XLA program, its weights, and what goes in and comes out."""
+    from mlt_tf import programs
+
+    folder.mkdir()
+    for name, program in programs.make_programs(networks, settings, batch).items():
+        (folder / f"{name}.hlo").write_bytes(program.hlo)
+        np.savez(folder / f"{name}.npz", **{f"s{i}": value for i, value in enumerate(program.state)})
+        described = {"args": program.args, "results": program.results, "state": len(program.state)}
+        (folder / f"{name}.json").write_text(json.dumps(described, indent=1) + "\n")
+
+
+def check(values: flags.FlagValues) -> config.TrackerConfig:
+    """Returns the tracker's settings.
+
+    Raises:
+      InputError: Flags do not go together, or the folder exists.
+    """
+    from experiments.evaluate import parse_config
+
+    settings = config.TrackerConfig().replace(**parse_config(values.config))
+    if os.path.lexists(values.out):
+        raise InputError(f"{values.out} exists already; remove it or choose another --out")
+    if values.int8 and (values.format != "tflite" or not values.data_dir):
+        raise InputError("--int8 needs --format=tflite, and --data_dir with the crops that its ranges come from")
+    if values.format == "tflite" and settings.bfloat16:
+        raise InputError("--config=bfloat16=True: TensorFlow Lite has no such type; leave it out, or give --int8")
+    return settings
+
+
+def export_model(values: flags.FlagValues) -> None:
+    """Writes what the flags ask for, whole or not at all."""
+    settings = check(values)
+    from mlt_tf import pretrained  # TensorFlow starts only after the cheap checks.
+
+    logging.set_verbosity(logging.WARNING)  # TensorFlow has much to say of what it writes.
+    networks = pretrained.load(values.variant, values.weights, settings.bfloat16)
+    contexts = list(sample_contexts(values.data_dir, values.samples)) if values.int8 else None
+    out = pathlib.Path(values.out)
+    part = out.with_name(f"{out.name}.{os.getpid()}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if values.format == "saved_model":
+            write_saved_model(networks, settings, part)
+        elif values.format == "tflite":
+            write_lite(networks, contexts, part)
+        else:
+            write_programs(networks, settings, values.batch, part)
+        described = {"variant": values.variant, "weights_checksum": networks.checksum}
+        record = {**described, "settings": dataclasses.asdict(settings), **provenance.made_by()}
+        (part / "record.json").write_text(json.dumps(record, indent=1) + "\n")
+        os.rename(part, out)
+    except OSError as error:
+        raise InputError(f"cannot write {out}: {error.strerror}; make room or choose another --out") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    for path in sorted(out.rglob("*")):
+        if path.is_file():
+            print(f"{path.stat().st_size / 1e6:8.2f} MB  {path}")
+
+
+if __name__ == "__main__":
+    define_flags(flags.FLAGS)
+    training_input.run_main("export_model", lambda: export_model(flags.FLAGS))

@@ -1,0 +1,112 @@
+"""The whole tracker as a SavedModel that needs nothing but TensorFlow."""
+
+import os
+
+import tensorflow as tf
+
+from mlt_tf import config, crops, last_layer, ops, tracking
+from mlt_tf.last_layer import LastLayer
+from mlt_tf.memory import ContextMemory
+from mlt_tf.pretrained import Networks
+from mlt_tf.tracking import TargetState, TrackingSteps
+
+
+def flatten_state(state: TargetState) -> dict[str, tf.Tensor]:
+    """Names the tensors of a state, in one level."""
+    parts = state._asdict()
+    layer, memory = parts.pop("layer")._asdict(), parts.pop("memory")._asdict()
+    return {**parts, **layer, **memory}
+
+
+def unflatten_state(parts: dict[str, tf.Tensor]) -> TargetState:
+    """Undoes `flatten_state`."""
+    layer = LastLayer(*(parts[name] for name in LastLayer._fields))
+    memory = ContextMemory(*(parts[name] for name in ContextMemory._fields))
+    own = {name: parts[name] for name in TargetState._fields if name not in ("layer", "memory")}
+    return TargetState(**own, layer=layer, memory=memory)
+
+
+def track_and_update(steps: TrackingSteps, state: TargetState, frame: tf.Tensor) -> tuple:
+    """Does all of Algorithm 1 for B targets in one frame [H, W, 3] uint8; returns what `TrackingSteps.track` does."""
+    state, found = steps.track(state, frame[None], crops.size_wh(frame)[None], tf.zeros_like(state.frames))
+    if steps.interval is None:
+        return state, found
+    due = tf.where(state.frames % steps.interval == 0)  # [D, 1]
+
+    def update():
+        part = tf.nest.map_structure(lambda tensor: tf.gather_nd(tensor, due), state)
+        part, _ = steps.update_step(part)
+        return LastLayer(*(tf.tensor_scatter_nd_update(old, due, new) for old, new in zip(state.layer, part.layer)))
+
+    layer = tf.cond(tf.size(due) > 0, update, lambda: LastLayer(*map(tf.identity, state.layer)))
+    return state._replace(layer=layer), found
+
+
+def make_module(networks: Networks, settings: config.TrackerConfig) -> tuple[tf.Module, dict]:
+    """Makes what is exported.
+
+    Returns:
+      (module with the functions `init`, `track`, `embed`, `match`; the signatures of the same names). Boxes are
+      x, y, w, h in 0-based pixels, images uint8 RGB.
+    """
+    steps, network = TrackingSteps(settings, networks), networks.matching
+    base = last_layer.unadapted(network)
+    frame_spec = tf.TensorSpec([None, None, 3], tf.uint8, "frame")
+    box_spec = tf.TensorSpec([None, 4], tf.float32, "box")
+    state_spec = flatten_state(tracking.state_spec(settings))
+    state_spec = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in state_spec.items()}
+    image_spec = tf.TensorSpec([None, None, None, 3], tf.uint8, "images")
+    sides = {"x": config.EXEMPLAR_SIZE, "z": config.CONTEXT_SIZE}
+    pair_spec = [tf.TensorSpec([None, side, side, 3], tf.uint8, name) for name, side in sides.items()]
+
+    @tf.function(input_signature=[frame_spec, box_spec])
+    def init(frame, box):
+        tf.debugging.assert_positive(box[:, 2:], "box: give x,y,w,h with w and h above 0")
+        box_cxcywh = tf.concat([box[:, :2] + box[:, 2:] / 2, box[:, 2:]], 1)
+        frame_of = tf.zeros_like(box[:, 0], tf.int32)
+        return flatten_state(steps.start(frame[None], crops.size_wh(frame)[None], frame_of, box_cxcywh))
+
+    @tf.function(input_signature=[state_spec, frame_spec])
+    def track(state, frame):
+        tf.debugging.assert_equal(state["frame_wh"], crops.size_wh(frame)[None], "frame: give the size of the first")
+        new, found = track_and_update(steps, unflatten_state(state), frame)
+        centre, size = new.box_cxcywh[:, :2], new.box_cxcywh[:, 2:]
+        return flatten_state(new), tf.concat([centre - size / 2, size], 1), found.score
+
+    @tf.function(input_signature=[image_spec])
+    def embed(images):
+        return last_layer.embed(base, steps.trunk(images)[None])[0]
+
+    @tf.function(input_signature=pair_spec)
+    def match(x, z):
+        x, z = embed(x), embed(z)
+        cells = [None, config.EXEMPLAR_CELLS, config.EXEMPLAR_CELLS, None]
+        x = tf.ensure_shape(x, cells)
+        z = tf.ensure_shape(z, [None, config.CONTEXT_CELLS, config.CONTEXT_CELLS, None])
+        return network.respond(ops.correlate(x, z[:, None])[:, 0])
+
+    @tf.function(input_signature=[frame_spec, *state_spec.values()])
+    def track_flat(frame, *parts):
+        state, box, score = track(dict(zip(state_spec, parts)), frame)
+        return {**state, "box": box, "score": score}
+
+    module = tf.Module(name="mlt")
+    module.init, module.track, module.embed, module.match = init, track, embed, match
+    signatures = {"init": init, "track": track_flat}
+    signatures["embed"] = tf.function(lambda images: {"features": embed(images)}, [image_spec])
+    signatures["match"] = tf.function(lambda x, z: {"response": match(x, z)}, pair_spec)
+    graphs = [function.get_concrete_function().graph for function in (init, track, embed, match)]
+    module.kept = list({id(variable): variable for graph in graphs for variable in graph.variables}.values())
+    return module, signatures
+
+
+def save(networks: Networks, settings: config.TrackerConfig, folder: str | os.PathLike) -> None:
+    """Writes a variant's complete tracker as a SavedModel.
+
+    Args:
+      networks: The variant's networks.
+      settings: Settings of Algorithm 1.
+      folder: Where to; must not exist.
+    """
+    module, signatures = make_module(networks, settings)
+    tf.saved_model.save(module, os.fspath(folder), signatures)

@@ -1,0 +1,128 @@
+"""The network for TensorFlow Lite, in float32 or with 8-bit integers, and a trunk that runs it."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+
+from mlt_tf import config, last_layer
+from mlt_tf.errors import InputError
+from mlt_tf.inference import InferenceTrunk
+from mlt_tf.pretrained import Networks
+
+_X = [1, config.EXEMPLAR_SIZE, config.EXEMPLAR_SIZE, 3]
+_Z = [1, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3]
+
+
+def convert_trunk(networks: Networks, contexts: Iterable[np.ndarray] | None = None) -> bytes:
+    """Converts the trunk: images [1, side, side, 3] float32 in 0..255 to features [1, cells, cells, 256].
+
+    The input may be resized, to any number of images of any side from 127 up.
+
+    Args:
+      networks: Networks in float32.
+      contexts: Typical contexts [255, 255, 3]: weights and activations become 8-bit integers, with ranges from these.
+        None: everything stays float32.
+    """
+    trunk = InferenceTrunk(networks.matching.extractor)
+    function = tf.function(trunk, [tf.TensorSpec(_Z)])
+    samples = None if contexts is None else ([_as_batch(z)] for z in contexts)
+    return _convert(function, trunk, samples)
+
+
+def convert_network(networks: Networks, contexts: Iterable[np.ndarray] | None = None) -> bytes:
+    """Converts the un-adapted network (Eq. 1): x [1, 127, 127, 3], z [1, 255, 255, 3] to the response [1, 17, 17].
+
+    Args:
+      networks: Networks in float32.
+      contexts: As for `convert_trunk`; their middles serve as exemplars.
+    """
+    network, trunk = networks.matching, InferenceTrunk(networks.matching.extractor)
+    layer = last_layer.unadapted(network)
+
+    def match(x, z):
+        x, z = (last_layer.embed(layer, trunk(images)[None])[0, 0] for images in (x, z))
+        return network.respond(_correlate_one(x, z))[None]
+
+    function = tf.function(match, [tf.TensorSpec(_X, name="x"), tf.TensorSpec(_Z, name="z")])
+    edge = (config.CONTEXT_SIZE - config.EXEMPLAR_SIZE) // 2
+    inner = slice(edge, edge + config.EXEMPLAR_SIZE)
+    samples = None if contexts is None else ([_as_batch(z[inner, inner]), _as_batch(z)] for z in contexts)
+    return _convert(function, trunk, samples)
+
+
+def _correlate_one(x, z):
+    """Does what `ops.correlate` does, for one pair and without tensors of more than four axes, which Lite lacks."""
+    (kernel, _, channels), cells = x.shape, z.shape[0]
+    gram = tf.matmul(tf.reshape(x, [-1, channels]), tf.reshape(z, [-1, channels]), transpose_b=True)
+    gram = tf.reshape(gram, [kernel, kernel, cells, cells])  # By rows and columns of x, then of z.
+    size = cells - kernel + 1
+    rows = tf.add_n([gram[u, :, u : u + size] for u in range(kernel)])  # [kernel, size, cells]
+    return tf.add_n([rows[v, :, v : v + size] for v in range(kernel)]) / float(kernel**2)
+
+
+def _as_batch(image):
+    return np.asarray(image, np.float32)[None]
+
+
+def _convert(function, owner, samples):
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], owner)
+    if samples is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: samples
+    return converter.convert()
+
+
+class LiteTrunk:
+    """Computes the trunk's features with a model of `convert_trunk`, where a tracker's own trunk would.
+
+    Attributes:
+      checksum: The model's SHA-256.
+    """
+
+    def __init__(self, model: bytes):
+        """Loads the model, to run in as many threads as TensorFlow's operations do.
+
+        Raises:
+          InputError: This is not what `convert_trunk` returned.
+        """
+        self.checksum = hashlib.sha256(model).hexdigest()
+        threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
+        try:
+            self._interpreter = tf.lite.Interpreter(model_content=model, num_threads=threads)
+            self._run(np.zeros(_X, np.float32))
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"not a TensorFlow Lite trunk: {error}") from error
+
+    def __call__(self, images: tf.Tensor) -> tf.Tensor:
+        """Extracts features of images [N, side, side, 3] in 0..255: float32 [N, cells, cells, 256]."""
+        cells = config.CONTEXT_CELLS - (config.CONTEXT_SIZE - images.shape[1]) // config.STRIDE
+        features = tf.numpy_function(self._run, [tf.cast(images, tf.float32)], tf.float32, stateful=True)
+        return tf.ensure_shape(features, [None, cells, cells, config.TRUNK_CHANNELS])
+
+    def _run(self, images):
+        interpreter = self._interpreter
+        (before,), (after,) = interpreter.get_input_details(), interpreter.get_output_details()
+        if tuple(before["shape"]) != images.shape:
+            interpreter.resize_tensor_input(before["index"], images.shape)
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(before["index"], images)
+        interpreter.invoke()
+        return interpreter.get_tensor(after["index"])
+
+
+def load_trunk(path: str | os.PathLike) -> LiteTrunk:
+    """Loads a `LiteTrunk` from a file.
+
+    Raises:
+      InputError: The file cannot be read, or holds something else.
+    """
+    try:
+        with open(path, "rb") as file:
+            return LiteTrunk(file.read())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error

@@ -1,0 +1,110 @@
+"""Tests of the command that exports; what it writes is tested in tests/mlt_tf."""
+
+import json
+
+import numpy as np
+import pytest
+from absl import flags
+
+from experiments import evaluate, export_model
+from mlt_tf import lite
+from mlt_tf.errors import InputError
+from mlt_tf.tracker import Tracker
+
+
+def parse(*arguments):
+    """Returns the flags of a command line."""
+    values = flags.FlagValues()
+    export_model.define_flags(values)
+    values(["export_model", *map(str, arguments)])
+    return values
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """Replaces what writes; returns a list of what was to be written."""
+    calls = []
+
+    def write(networks, settings, folder):
+        calls.append((networks.variant, settings))
+        folder.mkdir()
+        (folder / "saved_model.pb").write_bytes(b"model")
+
+    monkeypatch.setattr(export_model, "write_saved_model", write)
+    return calls
+
+
+def test_folder_with_a_record(tmp_path, written, capsys):
+    out = tmp_path / "deep/model"
+    export_model.export_model(parse("--variant=mlt_mt", "--config=tau=0.4", f"--out={out}"))
+    ((variant, settings),) = written
+    assert (variant, settings.tau) == ("mlt_mt", 0.4)
+    record = json.loads((out / "record.json").read_text())
+    assert record["variant"] == "mlt_mt" and record["settings"]["tau"] == 0.4
+    assert len(record["weights_checksum"]) == 64 and record["commit"] and record["command"]
+    assert str(out / "saved_model.pb") in capsys.readouterr().out
+    assert [path.name for path in out.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--int8"], "--int8 needs --format=tflite"),
+        (["--int8", "--format=tflite"], "--data_dir"),
+        (["--format=tflite", "--config=bfloat16=True"], "no such type"),
+        (["--config=taw=1"], "unknown tracker setting 'taw'"),
+    ],
+)
+def test_flags_that_do_not_go_together(tmp_path, arguments, message):
+    with pytest.raises(InputError, match=message):
+        export_model.export_model(parse(f"--out={tmp_path / 'out'}", *arguments))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_exists_is_left_alone(tmp_path, written):
+    with pytest.raises(InputError, match="exists already"):
+        export_model.export_model(parse(f"--out={tmp_path}"))
+    assert not written
+
+
+def test_failure_leaves_nothing(tmp_path, monkeypatch):
+    def fail(networks, settings, folder):
+        folder.mkdir()
+        (folder / "half").write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export_model, "write_saved_model", fail)
+    with pytest.raises(InputError, match="No space left on device"):
+        export_model.export_model(parse("--variant=mlt_mt", f"--out={tmp_path / 'out'}"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_lite_with_ranges_from_prepared_crops(tmp_path, crops):
+    out = tmp_path / "lite"
+    arguments = ["--variant=mlt_mt", "--format=tflite", "--int8", f"--data_dir={crops}", "--samples=2", f"--out={out}"]
+    export_model.export_model(parse(*arguments))
+    assert {path.name for path in out.iterdir()} == {"match.tflite", "trunk.tflite", "record.json"}
+    lite.LiteTrunk((out / "trunk.tflite").read_bytes())
+    contexts = list(export_model.sample_contexts(crops, 3))
+    assert len(contexts) == 3 and contexts[0].shape == (255, 255, 3)
+    assert np.ptp(contexts[0]) > 0
+
+
+def test_programs(tmp_path):
+    out = tmp_path / "hlo"
+    arguments = ["--variant=mlt_mt", "--config=memory=2", "--format=hlo", "--batch=3", f"--out={out}"]
+    export_model.export_model(parse(*arguments))
+    described = json.loads((out / "track_step.json").read_text())
+    assert described["args"][0]["shape"] == [3, 3, 255, 255, 3]
+    with np.load(out / "track_step.npz") as arrays:
+        assert len(arrays.files) == described["state"]
+    assert (out / "track_step.hlo").stat().st_size > 10_000
+
+
+def test_evaluation_runs_on_an_exported_trunk():
+    values = flags.FlagValues()
+    evaluate.define_flags(values)
+    values(["evaluate", "--variant=mlt", "--tflite=lite8/trunk.tflite"])
+    assert evaluate.tracker_specs(values) == [evaluate.TrackerSpec("mlt", tflite="lite8/trunk.tflite")]
+    with pytest.raises(InputError, match=r"lite8/trunk.tflite cannot be read"):
+        Tracker.load("mlt", tflite="lite8/trunk.tflite")

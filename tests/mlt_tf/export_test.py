@@ -1,0 +1,123 @@
+"""Tests of the SavedModel: the whole tracker, without this package."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_pipelines import annotations, video
+from mlt_tf import config, export, pretrained, tracking
+from mlt_tf.tracker import MultiTracker, Tracker
+
+ASSETS = pathlib.Path(export.__file__).parents[1] / "experiments/assets"
+SETTINGS = config.TrackerConfig(update_interval=3, samples=2, memory=3)
+FRAMES = 8
+
+# Runs with TensorFlow alone: an empty folder is the working directory, and the package must not be found.
+ALONE = """
+import importlib.util, json, sys
+import cv2, tensorflow as tf
+assert importlib.util.find_spec("mlt_tf") is None
+model = tf.saved_model.load(sys.argv[1])
+video = cv2.VideoCapture(sys.argv[2])
+read = lambda: tf.constant(video.read()[1][..., ::-1])
+state = model.signatures["init"](frame=read(), box=tf.constant([json.loads(sys.argv[3])]))
+for _ in range(int(sys.argv[4])):
+    state = model.signatures["track"](frame=read(), **state)
+    print(json.dumps([state.pop("box")[0].numpy().tolist(), float(state.pop("score")[0])]))
+"""
+
+
+def demo_clip(count):
+    """Returns the bundled clip's first frames and its first box."""
+    with video.open_source(str(ASSETS / "demo.mp4")) as source:
+        frames = [frame.image for frame, _ in zip(source.frames(), range(count))]
+    return frames, annotations.read_rows(ASSETS / "demo_groundtruth.txt")[0]
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    """Returns the shipped networks of MLT and the folder of their SavedModel."""
+    folder = tmp_path_factory.mktemp("export") / "model"
+    networks = pretrained.load("mlt")
+    export.save(networks, SETTINGS, folder)
+    return networks, folder
+
+
+@pytest.fixture(scope="module")
+def model(shipped):
+    """Returns the loaded SavedModel."""
+    return tf.saved_model.load(str(shipped[1]))
+
+
+def test_state_is_flattened_and_back():
+    spec = tracking.state_spec(SETTINGS, 2)
+    parts = export.flatten_state(spec)
+    assert export.unflatten_state(parts) == spec
+    assert {"box_cxcywh", "phi_x", "kernel", "gates", "contexts", "entropies", "frames"} <= set(parts)
+
+
+def test_tensorflow_alone_tracks_as_the_package_does(shipped, tmp_path):
+    networks, folder = shipped
+    frames, box_xywh = demo_clip(FRAMES)
+    command = [sys.executable, "-c", ALONE, folder, ASSETS / "demo.mp4", json.dumps(box_xywh.tolist()), FRAMES - 1]
+    done = subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    boxes_xywh, scores = zip(*map(json.loads, done.stdout.splitlines()))
+    tracker = Tracker(networks, SETTINGS)
+    tracker.init(frames[0], box_xywh)
+    states = [tracker.update(frame) for frame in frames[1:]]
+    assert sum(state.updated for state in states) == 2
+    np.testing.assert_allclose(boxes_xywh, [state.box_xywh for state in states], atol=1e-2)
+    np.testing.assert_allclose(scores, [state.score for state in states], atol=1e-3)
+
+
+def test_several_targets_and_the_state_as_a_dictionary(shipped, model):
+    frames, box_xywh = demo_clip(4)
+    both = np.float32([box_xywh, box_xywh + [30, 20, -10, 5]])
+    state = model.init(frames[0], both)
+    tracker = MultiTracker(shipped[0], SETTINGS)
+    tracker.add(frames[0], both)
+    for frame in frames[1:]:
+        state, found, score = model.track(state, frame)
+        expected = tracker.update(frame)
+        np.testing.assert_allclose(found, [one.box_xywh for one in expected], atol=1e-2)
+        np.testing.assert_allclose(score, [one.score for one in expected], atol=1e-3)
+    np.testing.assert_array_equal(state["frames"], [4, 4])
+
+
+def test_network_alone(shipped, model):
+    network = shipped[0].matching
+    z = np.random.default_rng(0).integers(0, 256, [1, 255, 255, 3], dtype=np.uint8)
+    x = z[:, 64:191, 64:191]
+    expected = network((tf.constant(x, tf.float32), tf.constant(z, tf.float32)))
+    np.testing.assert_allclose(model.signatures["match"](x=x, z=z)["response"], expected, atol=1e-3)
+    features = model.signatures["embed"](images=x)["features"]
+    assert features.shape == [1, 8, 8, 192]
+    np.testing.assert_allclose(np.linalg.norm(features, axis=-1), 1, rtol=1e-5)
+
+
+def test_bad_boxes_and_frames_of_another_size_are_refused(model):
+    frame = np.zeros([60, 80, 3], np.uint8)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="w and h above 0"):
+        model.init(frame, np.float32([[10, 10, 0, 5]]))
+    state = model.init(frame, np.float32([[10, 10, 20, 20]]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="size of the first"):
+        model.track(state, frame[:50])
+
+
+@pytest.mark.parametrize("variant", ["mlt_mt", "mlt_mt_ft"])
+def test_the_baselines_are_exported_too(baseline, variant):
+    settings = config.TrackerConfig(finetune_interval=2, finetune_steps=2, memory=2, samples=2)
+    module, signatures = export.make_module(baseline._replace(variant=variant), settings)
+    assert set(signatures) == {"init", "track", "embed", "match"}
+    frame = np.random.default_rng(1).integers(0, 256, [90, 120, 3], dtype=np.uint8)
+    state = module.init(frame, np.float32([[40, 30, 20, 20]]))
+    before = state["kernel"]
+    state, box, _ = module.track(state, frame)
+    assert box.shape == [1, 4]
+    assert (np.abs(state["kernel"] - before).max() > 0) == (variant == "mlt_mt_ft")

@@ -1,0 +1,27 @@
+"""Tests of the steps as XLA programs."""
+
+import pytest
+
+from mlt_tf import config, programs
+
+SETTINGS = config.TrackerConfig(memory=2, samples=2)
+
+
+def test_programs_of_mlt(mlt):
+    made = programs.make_programs(mlt, SETTINGS, batch=2)
+    assert set(made) == {"track_step", "update_step"}
+    step = made["track_step"]
+    shapes = {arg["name"]: (arg["shape"], arg["dtype"]) for arg in step.args}
+    assert step.args[0]["name"] == "z" and shapes["z"] == ([2, 3, 255, 255, 3], "float32")
+    assert shapes["contexts"] == ([2, 3, 255, 255, 3], "uint8")
+    assert {"box_cxcywh", "score", "frames"} <= set(step.results) and len(set(step.results)) == len(step.results)
+    assert made["update_step"].results == ["kernel", "offset", "gates"]
+    for program in made.values():
+        assert b"HloModule" in program.hlo or len(program.hlo) > 10_000
+        sizes = sum(value.size for value in program.state)
+        assert sizes > 2.6e6  # The trunk at least.
+
+
+@pytest.mark.parametrize("variant, names", [("mlt_mt", {"track_step"}), ("mlt_mt_ft", {"track_step", "update_step"})])
+def test_programs_of_the_baselines(baseline, variant, names):
+    assert set(programs.make_programs(baseline._replace(variant=variant), SETTINGS, batch=1)) == names
