@@ -60,6 +60,9 @@ class OpenCVTracker:
         self._tracker = None
         self._box_xywh = None
 
+    def warm_up(self) -> None:
+        """Does nothing: OpenCV's trackers are compiled already."""
+
     def init(self, frame: np.ndarray, box_xywh: np.ndarray) -> OpenCVState:
         """Starts on a target.
 

@@ -26,6 +26,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     define = functools.partial(flags.DEFINE_string, flag_values=values)
     flags.DEFINE_enum("variant", "mlt", config.VARIANTS, "The tracker (Table 2).", flag_values=values)
+    define("baseline", None, "In place of a variant a tracker of OpenCV's: opencv_mil, ...")
     define("weights", None, "Weight file; the variant's own if not given.")
     flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
     define("config", "", 'Settings that differ from the defaults: "tau=0.6,memory=64".')
@@ -116,7 +117,11 @@ def run(args: flags.FlagValues) -> None:
     except ImportError as error:
         raise InputError(f"vot-trax cannot be imported ({error}): pip install 'mlt_tf[vot]'") from error
     overrides = tuple(evaluate.parse_config(args.config).items())
-    tracker = evaluate.make_tracker(evaluate.TrackerSpec(args.variant, args.weights, overrides, args.threads))
+    if args.baseline:
+        spec = evaluate.TrackerSpec(args.baseline, threads=args.threads)
+    else:
+        spec = evaluate.TrackerSpec(args.variant, args.weights, overrides, args.threads)
+    tracker = evaluate.make_tracker(spec)
     tracker.warm_up()
     try:
         serve(tracker, trax)

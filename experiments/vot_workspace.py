@@ -42,6 +42,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define_list("sequences", [], "Names of the sequences; all when empty.")
     define("frame_sizes", None, 'To score results without frames: JSON, {"bag": [480, 360], ...}.')
     define_list("variant", [], "Our trackers: mlt, mlt_mt, mlt_mt_ft.")
+    define_list("baseline", [], "OpenCV's trackers: opencv_mil, ...")
     define("weights", None, "Weights of the variants; the tracker's own choice when not given.")
     flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
     define("config", "", 'Settings of the variants that differ from the defaults: "tau=0.6,memory=64".')
@@ -79,11 +80,13 @@ def check(args: flags.FlagValues) -> None:
       InputError: They do not.
     """
     folders = [pathlib.Path(folder).name for folder in args.results]
-    names = [*args.variant, *args.tracker, *folders]
+    names = [*args.variant, *args.baseline, *args.tracker, *folders]
     if not names or len(set(names)) != len(names):
-        raise InputError("give --variant, --tracker or --results, and each tracker once")
+        raise InputError("give --variant, --baseline, --tracker or --results, and each tracker once")
     if unknown := [name for name in args.variant if name not in config.VARIANTS]:
         raise InputError(f"--variant: {', '.join(unknown)} unknown; there are {', '.join(config.VARIANTS)}")
+    if strangers := [name for name in args.baseline if not name.startswith("opencv_")]:
+        raise InputError(f"--baseline: {', '.join(strangers)} unknown; names start with opencv_, e.g. opencv_mil")
     if taken := [name for name in (*args.tracker, *folders) if name in config.VARIANTS]:
         raise InputError(f"{', '.join(taken)} is a name of ours; give --variant, or another name to the folder")
     if missing := [folder for folder in args.results if not pathlib.Path(folder).is_dir()]:
@@ -95,22 +98,30 @@ def check(args: flags.FlagValues) -> None:
         raise InputError("--run needs frames, --frame_sizes is for results without them: give one of the two")
 
 
+def tracker_spec(name: str, args: flags.FlagValues) -> evaluate.TrackerSpec:
+    """Returns what makes a variant or a baseline."""
+    if name in args.baseline:
+        return evaluate.TrackerSpec(name, threads=args.threads)
+    return evaluate.TrackerSpec(name, args.weights, tuple(evaluate.parse_config(args.config).items()), args.threads)
+
+
 def tracker_command(name: str, args: flags.FlagValues) -> str:
-    """Returns the command that starts a variant for the toolkit, whatever folder it is started from."""
-    options = [f"--variant={name}", f"--config={args.config}", f"--threads={args.threads}"]
-    options += [f"--weights={pathlib.Path(args.weights).resolve()}"] if args.weights else []
+    """Returns the command that starts a variant or a baseline for the toolkit, from whatever folder."""
+    if name in args.baseline:
+        options = [f"--baseline={name}", f"--threads={args.threads}"]
+    else:
+        options = [f"--variant={name}", f"--config={args.config}", f"--threads={args.threads}"]
+        options += [f"--weights={pathlib.Path(args.weights).resolve()}"] if args.weights else []
     return shlex.join([sys.executable, "-m", "experiments.vot_tracker", *options])
 
 
-def register_variant(toolkit: ModuleType, name: str, args: flags.FlagValues) -> None:
-    """Registers one of our trackers, and marks its results with what they come from.
+def register_ours(toolkit: ModuleType, name: str, args: flags.FlagValues) -> None:
+    """Registers a tracker that vot_tracker runs, and marks its results with what they come from.
 
     Raises:
       InputError: It cannot be made, or the workspace has results of another configuration.
     """
-    tracker = evaluate.make_tracker(
-        evaluate.TrackerSpec(name, args.weights, tuple(evaluate.parse_config(args.config).items()), args.threads)
-    )
+    tracker = evaluate.make_tracker(tracker_spec(name, args))
     settings = dataclasses.asdict(tracker.config)
     folder = pathlib.Path(args.out, "results", name)
     results.claim_folder(folder, {"tracker": name, "weights_checksum": tracker.weights_checksum, "settings": settings})
@@ -134,8 +145,8 @@ def prepare(toolkit: ModuleType, args: flags.FlagValues) -> list[vot_sequences.L
         results.claim_folder(out / "results" / source.name, {"tracker": source.name, "imported_from": str(source)})
         toolkit.register(out, source.name, "")
         toolkit.import_results(source, out / "results" / source.name, names)
-    for name in args.variant if args.run else ():
-        register_variant(toolkit, name, args)
+    for name in (*args.variant, *args.baseline) if args.run else ():
+        register_ours(toolkit, name, args)
     return chosen
 
 
@@ -149,7 +160,7 @@ def run(args: flags.FlagValues) -> dict[str, Any]:
     toolkit = import_toolkit()
     chosen = prepare(toolkit, args)
     workspace = toolkit.load(pathlib.Path(args.out))
-    to_run = [toolkit.find_tracker(workspace, name) for name in (*args.variant, *args.tracker)]
+    to_run = [toolkit.find_tracker(workspace, name) for name in (*args.variant, *args.baseline, *args.tracker)]
     imported = [toolkit.find_tracker(workspace, pathlib.Path(folder).resolve().name) for folder in args.results]
     for tracker in to_run if args.run else ():
         toolkit.run(workspace, tracker, args.experiments)

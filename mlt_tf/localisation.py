@@ -82,7 +82,7 @@ class Localiser(tf.Module):
         up = tf.einsum("ui,bsij,vj->bsuv", self._upsampling, similarity, self._upsampling)  # [B, S, 272, 272]
         quality = {
             "similarity": lambda: (up + 1) / 2,
-            "positive": lambda: tf.nn.relu(up),
+            "positive": lambda: tf.nn.relu(up) + 1e-6,  # Where nothing is positive, the window decides.
             "sigmoid": lambda: tf.sigmoid(self._respond(up)),
         }[self._penalise]()
         penalised = quality * self._scale_penalties[:, None, None] * self._window

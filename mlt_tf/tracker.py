@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import boxes, config, lite, pretrained
+from mlt_tf import boxes, config, lite, pretrained, tracker_input
 from mlt_tf.errors import InputError
 from mlt_tf.tracking import TargetState, TrackingSteps
 
@@ -112,12 +112,12 @@ class MultiTracker:
           InputError: The frame or a box is not usable; then no target is added.
         """
         start = time.perf_counter()
-        frame = _checked_frame(frame)
-        checked = [_checked_box(box, frame) for box in boxes_xywh]
+        frame = tracker_input.checked_frame(frame)
+        checked = [tracker_input.checked_box(box, frame) for box in boxes_xywh]
         if not checked:
             raise InputError("no box: give at least one target")
         box_cxcywh = boxes.xywh_to_cxcywh(np.stack(checked))
-        images, sizes_wh = _stack([frame])
+        images, sizes_wh = tracker_input.stack_frames([frame])
         new = self._steps.start(images, sizes_wh, np.zeros(len(checked), np.int32), box_cxcywh)
         self.state = new if not len(self) else _join(self.state, new)
         self._frames = np.append(self._frames, np.ones(len(checked), np.int64))
@@ -135,7 +135,13 @@ class MultiTracker:
             self._steps.update_step(state)
 
     def remove(self, indices: Sequence[int]) -> None:
-        """Drops targets; those that stay move up."""
+        """Drops targets; those that stay move up.
+
+        Raises:
+          InputError: There is no such target.
+        """
+        if unknown := sorted(set(indices) - set(range(len(self)))):
+            raise InputError(f"there is no target {unknown[0]} to remove: there are {len(self)}, the first is 0")
         if not len(indices):
             return
         keep = np.setdiff1d(np.arange(len(self)), indices)
@@ -156,7 +162,7 @@ class MultiTracker:
           InputError: A frame has another size than its target's first, or another type; or there is no target.
         """
         if not len(self):
-            raise InputError("update() before init(): give the tracker the first frame and the target's box")
+            raise InputError("no target to update: first give init() or add() the first frame and the target's box")
         start = time.perf_counter()
         images, sizes_wh, frame_of = self._checked_frames(frames)
         self.state, found = self._steps.track(self.state, images, sizes_wh, frame_of)
@@ -174,11 +180,11 @@ class MultiTracker:
     def _checked_frames(self, frames):
         """Stacks the frames that `update` got; returns them, their sizes, and which one shows each target."""
         shared = not isinstance(frames, (list, tuple))
-        images = [_checked_frame(frame) for frame in ([frames] if shared else frames)]
+        images = [tracker_input.checked_frame(frame) for frame in ([frames] if shared else frames)]
         if not shared and len(images) != len(self):
             raise InputError(f"{len(images)} frames for {len(self)} targets: give one that shows all, or one for each")
         frame_of = np.zeros(len(self), np.int32) if shared else np.arange(len(self), dtype=np.int32)
-        stacked, sizes_wh = _stack(images)
+        stacked, sizes_wh = tracker_input.stack_frames(images)
         for now, first, seen in zip(sizes_wh[frame_of], self._sizes_wh, self._frames):
             if np.any(now != first):
                 shown = ["{:.0f}x{:.0f}".format(*size_wh) for size_wh in (now, first)]
@@ -282,41 +288,3 @@ def _put(state, indices, new):
 
 def _milliseconds(start: float) -> float:
     return 1000 * (time.perf_counter() - start)
-
-
-def _stack(frames: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Puts images of several sizes into one array [F, H, W, 3], filled up with zeros; and their sizes [F, 2]."""
-    sizes_wh = np.array([frame.shape[1::-1] for frame in frames], np.float32)
-    if len(frames) == 1:
-        return frames[0][None], sizes_wh
-    height, width = (max(frame.shape[axis] for frame in frames) for axis in (0, 1))
-    images = np.zeros([len(frames), height, width, 3], np.uint8)
-    for image, frame in zip(images, frames):
-        image[: frame.shape[0], : frame.shape[1]] = frame
-    return images, sizes_wh
-
-
-def _checked_frame(frame) -> np.ndarray:
-    frame = np.asarray(frame)
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
-        raise InputError(f"frame of shape {frame.shape}, {frame.dtype}: give RGB as [height, width, 3] uint8")
-    return frame
-
-
-def _checked_box(box_xywh, frame) -> np.ndarray:
-    try:
-        box = np.asarray(box_xywh, np.float32)
-    except (TypeError, ValueError):
-        box = np.zeros(0, np.float32)
-    if box.shape != (4,) or not np.isfinite(box).all():
-        shown = " ".join(str(box_xywh).split())
-        raise InputError(f"box {shown}: give four finite numbers x,y,w,h")
-    height, width = frame.shape[:2]
-    x, y, w, h = box
-    if w <= 0 or h <= 0:
-        raise InputError(f"box {x:g},{y:g},{w:g},{h:g} has no area: give a width and a height above 0")
-    if not (0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height):
-        raise InputError(
-            f"box {x:g},{y:g},{w:g},{h:g} has its centre outside the {width}x{height} frame: give one inside"
-        )
-    return box

@@ -202,12 +202,22 @@ def test_results_of_another_configuration_stay(toolkit, data_dir, tmp_path, monk
         run(*arguments)
 
 
+def test_opencvs_trackers_are_run_in_the_same_way(toolkit, data_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(toolkit, "run", lambda workspace, tracker, experiments: None)
+    arguments = ["--data_dir", data_dir, "--out", tmp_path, "--baseline=opencv_mil", "--run", "--threads=1"]
+    with pytest.raises(InputError, match="opencv_mil has no results"):  # It has been registered, then.
+        run(*arguments)
+    command = toolkit.find_tracker(toolkit.load(tmp_path), "opencv_mil")._command
+    assert command.split()[1:] == ["-m", "experiments.vot_tracker", "--baseline=opencv_mil", "--threads=1"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give --variant, --tracker or --results"),
+        ([], "give --variant, --baseline, --tracker or --results"),
         (["--variant=mlt,mlt"], "each tracker once"),
         (["--variant=mtl"], "--variant: mtl unknown; there are mlt, mlt_mt, mlt_mt_ft"),
+        (["--baseline=mil"], "--baseline: mil unknown; names start with opencv_"),
         (["--tracker=mlt"], "mlt is a name of ours"),
         (["--results=nowhere"], "--results: nowhere: no such folder"),
         (["--variant=mlt", "--experiments=realtime"], "--experiments: realtime given"),

@@ -132,3 +132,8 @@ def test_maps_of_several_targets_give_what_each_gives_alone(penalise):
     for target, alone in enumerate(localise(map_, penalise=penalise) for map_ in maps):
         for ours, expected in zip(together, alone):
             np.testing.assert_allclose(ours[target : target + 1], expected, atol=1e-5)
+
+
+def test_where_no_similarity_is_positive_the_window_decides():
+    found = localise(scales(np.full([17, 17], -0.5)), penalise="positive")
+    np.testing.assert_allclose(found.offset, [[0, 0]], atol=0.5)

@@ -111,7 +111,7 @@ def test_init_starts_all_over(scripted):
 
 @pytest.mark.parametrize("kind", [Tracker, MultiTracker])
 def test_update_before_init(mlt, kind):
-    with pytest.raises(InputError, match=r"update\(\) before init\(\)"):
+    with pytest.raises(InputError, match=r"no target to update"):
         kind(mlt).update(FRAME)
 
 
@@ -179,6 +179,14 @@ def real(mlt, cheap_trunk):
         return made
 
     return make
+
+
+def test_warming_up_compiles_all_and_starts_nothing(real):
+    made = real(MultiTracker)
+    made.warm_up()
+    assert len(made) == 0 and made.last_updates == []
+    steps = made._steps
+    assert [f.experimental_get_tracing_count() for f in (steps.start, steps.track, steps.update_step)] == [1, 1, 1]
 
 
 def test_target_is_followed_and_each_image_passes_the_trunk_once(real, cheap_trunk):
@@ -269,6 +277,8 @@ def test_what_does_not_fit_the_targets_is_refused_and_changes_nothing(real, vide
     with pytest.raises(InputError, match="frame 3 is 80x60, the first was 240x180"):
         made.update([FRAME, FRAME, FRAME])
     assert [state.box_xywh.shape for state in made.update([frame, FRAME, FRAME])] == [(4,)] * 3
+    with pytest.raises(InputError, match="there is no target 3 to remove"):
+        made.remove([0, 3])
     made.remove([0, 1, 2])
     with pytest.raises(InputError, match="update"):
         made.update(frame)

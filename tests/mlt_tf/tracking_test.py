@@ -32,16 +32,17 @@ def find(mlt):
 
     def track(*maps, box=BOX, frame_wh=(400, 240), **settings):
         key = tuple(sorted(settings.items()))
+        chosen = TrackerConfig(memory=2, **settings)
         if key not in compiled:
-            chosen = TrackerConfig(memory=2, **settings)
             compiled[key] = TrackingSteps(chosen, mlt, lambda images: tf.zeros([len(images), 24, 24, 256]))
         planted.assign(np.float32(maps))
         image, batch, size_wh = gradual(frame_wh)[None], len(maps), np.float32([frame_wh])
-        spec = tracking.state_spec(TrackerConfig(memory=2), batch)
+        spec = tracking.state_spec(chosen, batch)
         state = tf.nest.map_structure(lambda part: tf.zeros(part.shape, part.dtype), spec)
         state = state._replace(box_cxcywh=tf.tile(box[None], [batch, 1]), frame_wh=tf.tile(size_wh, [batch, 1]))
         with pytest.MonkeyPatch.context() as patch:  # What is compiled once keeps reading `planted`.
-            patch.setattr(last_layer, "similarity", lambda *_: planted.value())
+            for name in ("similarity", "similarity_of_many"):
+                patch.setattr(last_layer, name, lambda *_: planted.value())
             return compiled[key].track(state, image, size_wh, np.zeros(batch, np.int32))
 
     return track
@@ -54,14 +55,16 @@ def test_targets_move_with_their_own_peaks(find):
     np.testing.assert_allclose(state.box_cxcywh[:, 2:], [BOX[2:]] * 2, rtol=1e-6)
 
 
+@pytest.mark.parametrize("pyramid", ["contexts", "exemplars"])
 @pytest.mark.parametrize("index, factor", [(1, 1 / 1.035), (2, 1.035)])
-def test_better_scale_is_taken_damped(find, index, factor):
+def test_better_scale_is_taken_damped(find, pyramid, index, factor):
     maps = scales(peak(height=0.6), peak(height=0.5), peak(height=0.5))
     maps[index] = peak(2, 0, height=0.8)
-    (box,) = find(maps, **NO_WINDOW)[0].box_cxcywh
+    (box,) = find(maps, pyramid=pyramid, **NO_WINDOW)[0].box_cxcywh
     np.testing.assert_allclose(box[2:], BOX[2:] * (0.41 + 0.59 * factor), rtol=1e-5)
-    # The crop was of another size, so its pixels are.
-    np.testing.assert_allclose((box[0] - BOX[0]) / (SIDE / 255) / factor, 16, atol=0.05)
+    # A context of another size has pixels of another size; with exemplars there is one context.
+    moved = (box[0] - BOX[0]) / (SIDE / 255)
+    np.testing.assert_allclose(moved, 16 * factor if pyramid == "contexts" else 16, atol=0.05)
 
 
 def test_score_and_entropy_are_those_of_the_chosen_map_without_penalties(find, network):
