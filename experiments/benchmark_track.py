@@ -22,8 +22,8 @@ from mlt_tf.tracking import TrackingSteps
 
 MODES = {
     "bfloat16": {"bfloat16": True},
-    "reduced": {"pyramid": "exemplars"},
-    "reduced, bfloat16": {"pyramid": "exemplars", "bfloat16": True},
+    "reduced": config.REDUCED,
+    "reduced, bfloat16": {**config.REDUCED, "bfloat16": True},
 }
 
 

@@ -19,6 +19,7 @@ VARIANTS = ("mlt", "mlt_mt", "mlt_mt_ft")  # Table 2.
 PENALISED = ("similarity", "positive", "sigmoid")
 # Where the three scales come from: three contexts z, as in the paper, or three exemplars x, with one context a frame.
 PYRAMIDS = ("contexts", "exemplars")
+REDUCED = {"pyramid": "exemplars"}  # Settings of the reduced mode: a third of the trunk's work.
 LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.
 
 

@@ -67,7 +67,7 @@ def run(*arguments, tracker=None, load=None):
     """Runs the command and returns its exit code; the tracker made by --variant and --weights is replaced."""
     options = track.define_flags(flags.FlagValues())
     argv = options(["mlt-track", *arguments])
-    return track.main(argv, options, load or (lambda variant, weights: tracker or FakeTracker()))
+    return track.main(argv, options, load or (lambda *_: tracker or FakeTracker()))
 
 
 def error_of(capfd, *arguments, tracker=None):
@@ -90,7 +90,7 @@ def test_video_is_tracked_from_start_to_end(capfd):
     assert (out / "boxes.txt").read_text().splitlines() == [f"{10 + i}.000,20.000,30.000,15.000" for i in range(7)]
     record = read_json(out / "track.json")
     assert record["meta"].items() >= {
-        "input": "clip.mp4", "variant": "mlt", "weights": "default", "frame_size": [64, 48], "fps": 12.5,
+        "input": "clip.mp4", "variant": "mlt", "weights": "default", "fast": False, "frame_size": [64, 48], "fps": 12.5,
         "frames": 7, "frames_in_header": 7, "max_frames": None, "complete": True, "error": None,
     }.items()  # fmt: skip
     assert [entry["lost"] for entry in record["frames"]] == [False, False, True] * 2 + [False]
@@ -134,9 +134,9 @@ def test_loaded_tracker_follows_several_targets(monkeypatch):
         return tf.tile(cells - 127, [1, 1, 1, 86])[..., :256]
 
     loaded = tracker.MultiTracker(pretrained.build("mlt_mt"), trunk=colours)
-    monkeypatch.setattr(tracker.MultiTracker, "load", lambda variant, weights: loaded)
+    monkeypatch.setattr(tracker.MultiTracker, "load", lambda variant, weights, pyramid: loaded)
     boxes = ["--box=231,22,62,57", "--box=35,205,56,55"]
-    assert run(str(demo.CLIP), *boxes, "--max_frames=5", "--out=o", load=track.load_tracker) == 0
+    assert run(str(demo.CLIP), *boxes, "--max_frames=5", "--out=o", "--fast", load=track.load_tracker) == 0
     last = [entry["box"] for entry in read_json("o/track.json")["frames"][-1]["targets"]]
     np.testing.assert_allclose(last, [[254, 21, 62, 57], [70, 195, 56, 55]], atol=12)  # By eye.
 
@@ -160,8 +160,8 @@ def test_max_frames_ends_a_complete_run():
 def test_variant_and_weights_reach_the_loader():
     write_images(pathlib.Path("a"), number=1)
     load, asked = lambda *arguments: asked.append(arguments) or FakeTracker(), []
-    assert run("a", "--box=1,2,3,4", "--variant=mlt_mt", "--weights=w.npz", load=load) == 0
-    assert asked == [("mlt_mt", "w.npz")]
+    assert run("a", "--box=1,2,3,4", "--variant=mlt_mt", "--weights=w.npz", "--fast", load=load) == 0
+    assert asked == [("mlt_mt", "w.npz", True)]
     assert read_json("mlt_output/a/track.json")["meta"]["weights"] == "w.npz"
 
 
@@ -264,7 +264,7 @@ def test_bad_input_is_one_line_and_tracks_nothing(arguments, message, capfd):
 
 
 def test_weights_that_do_not_load_leave_no_results(capfd):
-    def fail(variant, weights):
+    def fail(*_):
         raise InputError("no weights at 'w.npz'")
 
     write_images(pathlib.Path("a"), number=2)
