@@ -142,7 +142,7 @@ def _cutter(steps, images, sizes_wh, frame_of, box):
 
     @tf.function
     def cut():
-        frames = crops.stacked_frames(tf.constant(images), tf.constant(sizes_wh))
+        frames = crops.Frames(tf.constant(images), tf.constant(sizes_wh))
         return steps.cut_search(frames, frame_of, box), steps.cut_contexts(frames, frame_of, box)
 
     return cut()[0], cut

@@ -42,28 +42,20 @@ class Frames(NamedTuple):
     Attributes:
       images: [F, H, W, 3]; each image lies in its upper left corner, with zeros beside and below it.
       sizes_wh: [F, 2] float32, the images' own widths and heights.
-      means: [F, 3] float32, their mean colours.
     """
 
     images: tf.Tensor
     sizes_wh: tf.Tensor
-    means: tf.Tensor
 
 
 def single_frame(image: tf.Tensor) -> Frames:
     """Makes `Frames` of one image [H, W, 3]."""
-    return stacked_frames(image[None], size_wh(image)[None])
+    return Frames(image[None], size_wh(image)[None])
 
 
 def size_wh(image: tf.Tensor) -> tf.Tensor:
     """Returns width and height of an image [H, W, 3]: [2] float32."""
     return tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
-
-
-def stacked_frames(images: tf.Tensor, sizes_wh: tf.Tensor) -> Frames:
-    """Makes `Frames` of images [F, H, W, 3], filled up with zeros, and their own sizes [F, 2]."""
-    total = tf.reduce_sum(tf.cast(images, tf.float32), [1, 2])
-    return Frames(images, sizes_wh, total / tf.reduce_prod(sizes_wh, -1, keepdims=True))
 
 
 def cut_frames(frames: Frames, frame_of: tf.Tensor, centres_xy: tf.Tensor, sides: tf.Tensor, size: int) -> tf.Tensor:
@@ -75,17 +67,27 @@ def cut_frames(frames: Frames, frame_of: tf.Tensor, centres_xy: tf.Tensor, sides
     padded_hw = tf.cast(tf.shape(frames.images)[1:3], tf.float32)
     normalised = corners / tf.maximum(tf.tile(padded_hw - 1, [2]), 1)
 
-    def one(box_and_frame):  # One by one, no slower: TensorFlow logs complaints where their number is unknown.
-        box, frame = box_and_frame
-        crop = tf.image.crop_and_resize(
-            frames.images, box[None], frame[None], [size, size], extrapolation_value=OUTSIDE
-        )
-        return crop[0]
+    def sample(boxes, indices):
+        return tf.image.crop_and_resize(frames.images, boxes, indices, [size, size], extrapolation_value=OUTSIDE)
 
-    crops = tf.map_fn(one, (normalised, frame_of), fn_output_signature=tf.TensorSpec([size, size, 3]))
-    beyond = _beyond(first, step, tf.gather(frames.sizes_wh, frame_of), size)
-    means = tf.gather(frames.means, frame_of)[:, None, None]
-    return tf.where((crops == OUTSIDE) | beyond, means, crops)
+    if sides.shape[0] is None:  # One by one, no slower: TensorFlow logs complaints where their number is unknown.
+        one = tf.TensorSpec([size, size, 3])
+        crops = tf.map_fn(
+            lambda crop: sample(crop[0][None], crop[1][None])[0], (normalised, frame_of), fn_output_signature=one
+        )
+    else:
+        crops = sample(normalised, frame_of)
+    own_wh = tf.gather(frames.sizes_wh, frame_of)  # [N, 2]
+    near = 1e-2  # Pixels that rounding cannot bridge.
+    hangs_over = tf.reduce_any((first < near) | (last > own_wh - 1 - near))
+
+    def fill():
+        total = tf.reduce_sum(tf.cast(frames.images, tf.float32), [1, 2])  # [F, 3]
+        means = tf.gather(total / tf.reduce_prod(frames.sizes_wh, -1, keepdims=True), frame_of)
+        missing = (crops == OUTSIDE) | _beyond(first, step, own_wh, size)
+        return tf.where(missing, means[:, None, None], crops)
+
+    return tf.cond(hangs_over, fill, lambda: crops)  # Most crops lie inside: no need to look at every pixel.
 
 
 def _beyond(first, step, sizes_wh, size):

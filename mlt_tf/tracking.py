@@ -127,7 +127,7 @@ class TrackingSteps(tf.Module):
 
     def _start(self, images, sizes_wh, frame_of, box_cxcywh):
         """Takes the exemplars and the first contexts of targets in their first frame."""
-        frames = crops.stacked_frames(images, sizes_wh)
+        frames = Frames(images, sizes_wh)
         sides = crops.context_side(box_cxcywh[:, 2:]) * config.EXEMPLAR_SIZE / config.CONTEXT_SIZE  # [B]
         if self._settings.pyramid == "exemplars":  # A target grown by a scale fills less of its first frame.
             sides = sides[:, None] / self._scales
@@ -142,7 +142,7 @@ class TrackingSteps(tf.Module):
 
     def _track(self, state, images, sizes_wh, frame_of):
         """Finds the targets near their last places and remembers the contexts of those that it is confident of."""
-        frames = crops.stacked_frames(images, sizes_wh)
+        frames = Frames(images, sizes_wh)
         state, found = self.track_step(state, self.cut_search(frames, frame_of, state.box_cxcywh))
         contexts = self.cut_contexts(frames, frame_of, state.box_cxcywh)
         kept = memory.store(state.memory, contexts, found.entropy, found.score > self._settings.tau)
