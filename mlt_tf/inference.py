@@ -8,28 +8,40 @@ from mlt_tf.extractor import POOLED_BLOCKS, RGB_MEAN, RGB_SCALE, Extractor
 class InferenceTrunk(tf.Module):
     """An extractor in inference mode, with one convolution, bias and ReLU where training has four operations."""
 
-    def __init__(self, extractor: Extractor):
-        """Folds the batch normalisations and the scaling of the input; later changes of the extractor do not show.
+    def __init__(self, extractor: Extractor, bfloat16: bool = False):
+        """Folds the batch normalisations and the scaling of the input.
 
         Args:
-          extractor: The trained trunk; the copy computes in its data type.
+          extractor: The trained trunk; later changes of it show only after `fold`.
+          bfloat16: Whether the copy computes in bfloat16 even where the extractor does not.
         """
         super().__init__(name="trunk")
-        self._dtype = tf.as_dtype(extractor.compute_dtype)
-        self._layers = []
-        for number, block in enumerate(extractor.blocks):
-            norm = block.norm
-            scale = norm.gamma * tf.math.rsqrt(norm.moving_variance + norm.epsilon)
-            kernel = block.conv.kernel * scale / (RGB_SCALE if number == 0 else 1.0)
-            offset = norm.beta - norm.moving_mean * scale
-            variables = (tf.Variable(tf.cast(value, self._dtype), trainable=False) for value in (kernel, offset))
-            self._layers.append((*variables, block.conv.strides))
+        self._dtype = tf.bfloat16 if bfloat16 else tf.as_dtype(extractor.compute_dtype)
+        self._layers = [
+            tuple(tf.Variable(tf.cast(value, self._dtype), trainable=False) for value in _folded(number, block))
+            for number, block in enumerate(extractor.blocks)
+        ]
+        self._strides = [block.conv.strides for block in extractor.blocks]
+
+    def fold(self, extractor: Extractor) -> None:
+        """Takes over an extractor's present weights; functions that were compiled with this trunk then use them."""
+        for number, (block, variables) in enumerate(zip(extractor.blocks, self._layers)):
+            for variable, value in zip(variables, _folded(number, block)):
+                variable.assign(tf.cast(value, self._dtype))
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """Extracts features of images [N, side, side, 3] in 0..255: float32 [N, cells, cells, 256]."""
         hidden = tf.cast(tf.cast(images, tf.float32) - RGB_MEAN, self._dtype)
-        for number, (kernel, offset, strides) in enumerate(self._layers):
+        for number, ((kernel, offset), strides) in enumerate(zip(self._layers, self._strides)):
             hidden = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(hidden, kernel, strides, "VALID"), offset))
             if number < POOLED_BLOCKS:
                 hidden = tf.nn.max_pool2d(hidden, 3, 2, "VALID")
         return tf.cast(hidden, tf.float32)
+
+
+def _folded(number, block):
+    """Returns the kernel and the offset of a block, the first of which scales the input too."""
+    norm = block.norm
+    scale = norm.gamma * tf.math.rsqrt(norm.moving_variance + norm.epsilon)
+    kernel = block.conv.kernel * scale / (RGB_SCALE if number == 0 else 1.0)
+    return kernel, norm.beta - norm.moving_mean * scale

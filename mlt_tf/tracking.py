@@ -221,7 +221,7 @@ def _cut_each(frames, frame_of, box_cxcywh, sides, size):
     """Cuts crops about B boxes with sides [B, S]: [B, S, size, size, 3]."""
     scales = sides.shape[1]
     centres = tf.repeat(box_cxcywh[:, :2], scales, axis=0)
-    cut = crops.cut_frames(frames, tf.repeat(frame_of, scales), centres, tf.reshape(sides, [-1]), size)
+    cut = crops.cut_frames(frames, tf.repeat(frame_of, scales), centres, tf.reshape(sides, [-1]), size, scales)
     return tf.reshape(cut, [-1, scales, size, size, 3])
 
 
