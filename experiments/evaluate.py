@@ -66,8 +66,8 @@ class TrackerSpec:
     tflite: str | None = None
 
 
-def parse_config(text: str) -> dict[str, Any]:
-    """Reads "tau=0.6,penalise=sigmoid" as {"tau": 0.6, "penalise": "sigmoid"}.
+def parse_config(text: str, flag: str = "--config") -> dict[str, Any]:
+    """Reads "tau=0.6,penalise=sigmoid", which a flag gives, as {"tau": 0.6, "penalise": "sigmoid"}.
 
     Raises:
       InputError: A part is not name=value, or a name comes twice.
@@ -76,9 +76,9 @@ def parse_config(text: str) -> dict[str, Any]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not (name.isidentifier() and equals and value):
-            raise InputError(f"--config: {part!r} is not name=value")
+            raise InputError(f"{flag}: {part!r} is not name=value")
         if name in settings:
-            raise InputError(f"--config: {name} is set twice")
+            raise InputError(f"{flag}: {name} is set twice")
         try:
             settings[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
@@ -122,7 +122,7 @@ def make_tracker(spec: TrackerSpec) -> Any:
 
     tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
     kind = MultiTracker if spec.batch > 1 else Tracker
-    return kind.load(spec.name, spec.weights, spec.tflite, **dict(spec.overrides))
+    return kind.load(variant=spec.name, weights=spec.weights, tflite=spec.tflite, **dict(spec.overrides))
 
 
 def read_runs(args: flags.FlagValues) -> tuple[list[sequences.Sequence], int]:

@@ -263,7 +263,7 @@ def test_a_batch_needs_a_tracker_of_many_targets(monkeypatch, batch, kind):
     monkeypatch.setattr(f"mlt_tf.tracker.{kind}.load", lambda **options: options)
     monkeypatch.setattr("tensorflow.config.threading.set_intra_op_parallelism_threads", print)
     spec = evaluate.TrackerSpec("mlt", None, (("tau", 0.6),), batch=batch)
-    assert evaluate.make_tracker.__wrapped__(spec) == {"variant": "mlt", "weights": None, "tau": 0.6}
+    assert evaluate.make_tracker.__wrapped__(spec) == {"variant": "mlt", "weights": None, "tflite": None, "tau": 0.6}
 
 
 def test_a_batch_goes_on_with_results_of_one_at_a_time(data_dir, tmp_path, use, monkeypatch):
