@@ -39,10 +39,10 @@ def image_sets(videos: int, contexts: int) -> Kind:
         return [pairs.centred(drawn[anchor]), drawn[~anchor]]
 
     def assemble(x, _, z, shift):
-        return x, pairs.by_video(z, videos, contexts), pairs.by_video(shift, videos, contexts)
+        return x, pairs.by_video(z, contexts), pairs.by_video(shift, contexts)
 
     sizes = ((videos, config.EXEMPLAR_SIZE), (videos * contexts, config.CONTEXT_SIZE))
-    return Kind(draw, sizes, assemble)
+    return Kind(draw, sizes, assemble, videos)
 
 
 class CachedSampler:
@@ -67,8 +67,8 @@ class CachedSampler:
         self._jitter = jitter
         self._seed = seed
 
-    def draw(self, step: int, batch: int, contexts: int, samples: int) -> CachedSets:
-        """Draws `batch` targets with M' = `contexts` and M = `samples`."""
+    def draw(self, step: int, batch: int, contexts: int, samples: int, part: slice = slice(None)) -> CachedSets:
+        """Draws `batch` targets with M' = `contexts` and M = `samples`; reads those of `part`."""
         rng = np.random.default_rng([self._seed, step])
         n_stills = int((rng.random(batch) < self._share).sum())
         chosen = [
@@ -76,10 +76,11 @@ class CachedSampler:
             for kind, n in zip(self._kinds, (batch - n_stills, n_stills))
             if n
         ]
-        sets = [self._draw_target(rng, target, contexts, samples) for target in np.concatenate(chosen)]
-        return CachedSets(*(np.stack(arrays) for arrays in zip(*sets)))
+        plans = [self._plan_target(rng, target, contexts, samples) for target in np.concatenate(chosen)]
+        return CachedSets(*(np.stack(arrays) for arrays in zip(*(self._read(*plan) for plan in plans[part]))))
 
-    def _draw_target(self, rng, target, contexts, samples):
+    def _plan_target(self, rng, target, contexts, samples):
+        """Returns the anchor's row, the contexts' rows, their shifts, and those of the contexts that make delta."""
         views = np.arange(self._cache.first[target], self._cache.first[target + 1])
         rng.shuffle(views)
         others = views[1:] if len(views) > 1 else views
@@ -88,10 +89,13 @@ class CachedSampler:
         slipped = rng.random([samples, 1]) < 1 / 6
         wander = np.clip(np.round(rng.normal(0, self._jitter, [samples, 2])), -MARGIN, MARGIN)
         jitter = np.where(slipped, rng.integers(-MARGIN, MARGIN + 1, [samples, 2]), wander).astype(int)
-        features = self._cache.features
-        maps = {row: np.asarray(features[row]) for row in {views[0], *rows}}
+        return views[0], rows, shift, jitter
+
+    def _read(self, anchor, rows, shift, jitter):
+        """Reads and slices a target's features."""
+        maps = {row: np.asarray(self._cache.features[row]) for row in {anchor, *rows}}
         return (
-            slice_cells(maps[views[0]], np.zeros(2, int), config.EXEMPLAR_CELLS),
+            slice_cells(maps[anchor], np.zeros(2, int), config.EXEMPLAR_CELLS),
             np.stack([slice_cells(maps[row], s, config.CONTEXT_CELLS) for row, s in zip(rows, shift)]),
             shift.astype(np.float32),
             np.stack([slice_cells(maps[row], s, config.CONTEXT_CELLS) for row, s in zip(rows, jitter)]),

@@ -20,7 +20,7 @@ def pairs(batch: int, label_radius: float = config.LABEL_RADIUS) -> Kind:
     def assemble(x, _, z, shift):
         return x, z, labels.response_label(shift, label_radius)
 
-    return Kind(draw, ((batch, config.EXEMPLAR_SIZE), (batch, config.CONTEXT_SIZE)), assemble)
+    return Kind(draw, ((batch, config.EXEMPLAR_SIZE), (batch, config.CONTEXT_SIZE)), assemble, batch)
 
 
 def contexts(videos: int, each: int, label_radius: float = config.LABEL_RADIUS) -> Kind:
@@ -35,7 +35,7 @@ def contexts(videos: int, each: int, label_radius: float = config.LABEL_RADIUS) 
     def assemble(z, shift):
         return z, shift, labels.response_label(shift, label_radius)
 
-    return Kind(draw, ((videos * each, config.CONTEXT_SIZE),), assemble)
+    return Kind(draw, ((videos * each, config.CONTEXT_SIZE),), assemble, videos)
 
 
 def centred(draw: Draw) -> Draw:
@@ -43,6 +43,6 @@ def centred(draw: Draw) -> Draw:
     return dataclasses.replace(draw, shift=np.zeros_like(draw.shift))
 
 
-def by_video(array: tf.Tensor, videos: int, contexts: int) -> tf.Tensor:
+def by_video(array: tf.Tensor, contexts: int) -> tf.Tensor:
     """Reshapes [videos * contexts, ...] to [videos, contexts, ...]."""
-    return tf.reshape(array, [videos, contexts, *array.shape[1:]])
+    return tf.reshape(array, [array.shape[0] // contexts, contexts, *array.shape[1:]])

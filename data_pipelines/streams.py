@@ -16,6 +16,7 @@ import tensorflow as tf
 from data_pipelines import augment, sampling
 from data_pipelines.crop_store import CropStore
 from data_pipelines.sampling import Draw, Sampler
+from mlt_tf.errors import InputError
 
 _VIEW_SPECS = {
     "corner": ([2], tf.int32),
@@ -34,12 +35,15 @@ class Kind(NamedTuple):
     Attributes:
       draw: Maps (sampler, step) to the draws of each part of the batch.
       sizes: Number of contexts of each part, and their side in pixels.
-      assemble: Maps the parts' images [n, size, size, 3] and shifts [n, 2], alternating, to the batch's tensors.
+      assemble: Maps the parts' images [n, size, size, 3] and shifts [n, 2], alternating, to the batch's tensors. It
+        works on the contexts of some of the targets too.
+      targets: Number of targets; the contexts of each lie side by side in every part.
     """
 
     draw: Callable[[Sampler, int], list[Draw]]
     sizes: tuple[tuple[int, int], ...]
     assemble: Callable
+    targets: int
 
 
 class Stream:
@@ -48,6 +52,21 @@ class Stream:
     def __init__(self, store: CropStore, sampler: Sampler, kind: Kind):
         """Keeps what the batches are made of."""
         self.store, self._sampler, self._kind = store, sampler, kind
+
+    def shard(self, index: int, count: int) -> "Stream":
+        """Returns the stream of part `index` of every batch; joined, the `count` parts are the batch.
+
+        Raises:
+          InputError: The targets cannot be shared evenly.
+        """
+        kind = self._kind
+        part = share(kind.targets, index, count)
+
+        def draw(sampler, step):
+            return [whole[_scaled(part, len(whole.record) // kind.targets)] for whole in kind.draw(sampler, step)]
+
+        sizes = tuple((number // count, size) for number, size in kind.sizes)
+        return Stream(self.store, self._sampler, Kind(draw, sizes, kind.assemble, kind.targets // count))
 
     def plans(self, start_step: int = 0) -> tf.data.Dataset:
         """Streams what the batches from `start_step` on are made of: for each part (record [n], View)."""
@@ -123,6 +142,24 @@ class Stream:
             view = [tf.ensure_shape(next(tensors), [count, *shape]) for shape, _ in _VIEW_SPECS.values()]
             parts.append((first, augment.View(*view)))
         return tuple(parts)
+
+
+def share(targets: int, index: int, count: int) -> slice:
+    """Returns which of a batch's targets are part `index` of `count`.
+
+    Raises:
+      InputError: They cannot be shared evenly.
+    """
+    if targets % count:
+        raise InputError(
+            f"{targets} targets in a batch cannot be shared evenly by {count} replicas: give another --batch, or fewer "
+            "devices"
+        )
+    return slice(targets // count * index, targets // count * (index + 1))
+
+
+def _scaled(part, factor):
+    return slice(part.start * factor, part.stop * factor)
 
 
 def decode_windows(jpegs: tf.Tensor, corner: tf.Tensor, side: int) -> tf.Tensor:

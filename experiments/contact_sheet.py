@@ -26,7 +26,7 @@ class Tile(NamedTuple):
 def exemplar_tile(x: np.ndarray, draw: Draw, store: CropStore) -> Tile:
     """Draws an exemplar [127, 127, 3] with the outline of its target; `draw` holds it alone."""
     corners = target_corners(draw, store.target_wh[draw.record[0]], config.EXEMPLAR_SIZE)
-    return Tile(_outline(_picture(x), corners), "x")
+    return Tile(outline(_picture(x), corners), "x")
 
 
 def context_tile(z: np.ndarray, draw: Draw, store: CropStore, label_radius: float, name: str = "z") -> Tile:
@@ -34,7 +34,7 @@ def context_tile(z: np.ndarray, draw: Draw, store: CropStore, label_radius: floa
     y = labels.response_label(draw.shift[0].astype(np.float32), label_radius).numpy()
     corners = target_corners(draw, store.target_wh[draw.record[0]], config.CONTEXT_SIZE)
     dx, dy = draw.shift[0] * config.STRIDE
-    return Tile(_outline(shade_cells(_picture(z), y > 0), corners), f"{name} {dx:+.0f},{dy:+.0f} px")
+    return Tile(outline(shade_cells(_picture(z), y > 0), corners), f"{name} {dx:+.0f},{dy:+.0f} px")
 
 
 def target_corners(draw: Draw, target_wh: np.ndarray, size: int) -> np.ndarray:
@@ -65,6 +65,12 @@ def frame(tile: Tile, colour: tuple[int, int, int]) -> Tile:
     return Tile(cv2.rectangle(tile.image.copy(), (0, 0), (width - 1, height - 1), colour, 3), tile.caption)
 
 
+def outline(image: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Draws the outline of a target, whose corners [4, 2] x, y are in pixels."""
+    points = np.round(corners * 8).astype(np.int32)
+    return cv2.polylines(image.copy(), [points], True, TARGET, 1, cv2.LINE_AA, shift=3)
+
+
 def sheet(rows: list[list[Tile]], title: str) -> np.ndarray:
     """Puts rows of tiles on one sheet [H, W, 3] uint8 under a title."""
     strips = [np.concatenate([_captioned(tile, max(t.image.shape[0] for t in row)) for tile in row], 1) for row in rows]
@@ -82,8 +88,3 @@ def _captioned(tile, height):
 
 def _picture(image):
     return np.asarray(image).round().astype(np.uint8)
-
-
-def _outline(image, corners):
-    points = np.round(corners * 8).astype(np.int32)
-    return cv2.polylines(image.copy(), [points], True, TARGET, 1, cv2.LINE_AA, shift=3)

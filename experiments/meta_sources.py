@@ -32,12 +32,21 @@ class ImageSource:
         self._stream = streams.Stream(store, sampler, context_sets.image_sets(sizes.batch, sizes.contexts))
         self._network, self._sizes = network, sizes
 
+    def elements(self, start_step: int, replica: int = 0, replicas: int = 1):
+        """Streams, from a step on, a replica's part of what `finish` makes context sets of."""
+        return self._stream.shard(replica, replicas).batches(start_step)
+
+    def finish(self, x, z, shift):
+        """Makes (phi_x, phi_z, shift, phi_delta), a video at a time; the first M contexts make delta."""
+        trunk = self._network.extractor
+        phi_z = tf.map_fn(trunk, z, parallel_iterations=1)  # [B, M', 24, 24, 256]
+        return trunk(x), phi_z, shift, phi_z[:, : self._sizes.samples]
+
     def stream(self, start_step: int):
-        """Yields (phi_x, phi_z, shift, phi_delta) from a step on; the first M contexts make delta."""
-        embed = tf.function(self._network.extractor, reduce_retracing=True)
-        for x, z, shift in self._stream.batches(start_step):
-            phi_z = tf.stack([embed(contexts) for contexts in z])  # [B, M', 24, 24, 256], a video at a time
-            yield embed(x), phi_z, shift, phi_z[:, : self._sizes.samples]
+        """Yields (phi_x, phi_z, shift, phi_delta) from a step on."""
+        finish = tf.function(self.finish)
+        for images in self.elements(start_step):
+            yield finish(*images)
 
     def trunk_features(self):
         """Yields trunk features [n, 256] of training contexts."""
@@ -65,18 +74,27 @@ class CachedSource:
         self._sampler = context_sets.CachedSampler(cache, index[~out], stills_share, jitter, seed)
         self._held_out = context_sets.CachedSampler(cache, index[out], stills_share, jitter, seed=12345)
 
+    def elements(self, start_step: int, replica: int = 0, replicas: int = 1):
+        """Streams, from a step on, a replica's part of (phi_x, phi_z, shift, phi_delta)."""
+        return self._tensors(self._sampler, start_step, streams.share(self._sizes.batch, replica, replicas))
+
+    def finish(self, *features):
+        """Returns the features as they are."""
+        return features
+
     def stream(self, start_step: int):
         """Yields (phi_x, phi_z, shift, phi_delta) from a step on."""
-        return self._tensors(self._sampler, start_step)
+        return self.elements(start_step)
 
-    def _tensors(self, sampler, start_step):
+    def _tensors(self, sampler, start_step, part=slice(None)):
         def draw(step):
-            return [*sampler.draw(int(step), *self._sizes)]
+            return [*sampler.draw(int(step), *self._sizes, part)]
 
         types = [tf.float16, tf.float16, tf.float32, tf.float16]
         steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
         stream = steps.map(lambda step: tf.numpy_function(draw, [step], types)).prefetch(2)
-        b, m_reg, m = self._sizes
+        _, m_reg, m = self._sizes
+        b = len(range(self._sizes.batch)[part])
         shapes = [[b, 8, 8, 256], [b, m_reg, 24, 24, 256], [b, m_reg, 2], [b, m, 24, 24, 256]]
         return stream.map(lambda *arrays: [tf.cast(tf.ensure_shape(a, s), tf.float32) for a, s in zip(arrays, shapes)])
 

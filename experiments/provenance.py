@@ -17,12 +17,16 @@ def made_by() -> dict[str, str]:
     }
 
 
-def command() -> str:
-    """Returns the command line of this process as another reader would type it: of each path its last part alone."""
+def command(whole: bool = False) -> str:
+    """Returns the command line of this process as another reader would type it.
+
+    Args:
+      whole: Whether paths are given as they are; otherwise the last part of each alone.
+    """
     words = []
     for word in sys.argv[1:]:
         flag, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
-        words.append(flag + equals + ",".join(_last_part(part) for part in value.split(",")))
+        words.append(word if whole else flag + equals + ",".join(_last_part(part) for part in value.split(",")))
     return shlex.join(["python", "-m", f"experiments.{pathlib.Path(sys.argv[0]).stem}", *words])
 
 

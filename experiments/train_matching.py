@@ -9,11 +9,11 @@ import functools
 from collections.abc import Callable
 
 import tensorflow as tf
-from absl import flags
+from absl import flags, logging
 
 from data_pipelines import pairs, sampling, streams
-from experiments import training, training_input
-from mlt_tf import config, matching_loss, weights
+from experiments import distribution, inspection, run_flags, schedules, stopping, training, training_input, validation
+from mlt_tf import config, matching_loss, pretrained, replicas, weights
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
 
@@ -27,6 +27,8 @@ def define_flags(values: flags.FlagValues) -> None:
     define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
     define_string = functools.partial(flags.DEFINE_string, flag_values=values)
     training_input.define_flags(values, ["train"])
+    validation.define_flags(values)
+    inspection.define_flags(values)
     define_integer("channels", config.MATCHING_CHANNELS, "Channels of w5: 192, or 224 for MLT-mt.", lower_bound=1)
     define_enum("batches", "pairs", ["pairs", "contexts"], "Plain pairs, or contexts as one another's exemplars.")
     define_integer("batch", 8, "Pairs in a batch; with --batches=contexts, contexts, two of each target.")
@@ -59,57 +61,82 @@ def make_stream() -> streams.Stream:
 
 
 def make_optimizers() -> tuple:
-    """Makes Adam for the network and a faster one for the response's scale and bias."""
+    """Makes an optimizer for the network and a faster one for the response's scale and bias."""
     rates = (FLAGS.learning_rate, FLAGS.learning_rate * FLAGS.response_rate)
-    schedules = [training.schedule(FLAGS.schedule, rate, FLAGS.steps, FLAGS.warmup) for rate in rates]
-    return tuple(tf.keras.optimizers.Adam(training.Later(schedule, FLAGS.start_step)) for schedule in schedules)
+    made = [schedules.make(FLAGS.schedule, rate, FLAGS.steps, FLAGS.warmup) for rate in rates]
+    optimizer = training_input.OPTIMIZERS[FLAGS.optimizer]
+    return tuple(optimizer(schedules.Later(schedule, FLAGS.start_step)) for schedule in made)
 
 
 def make_train_step(
-    network: MatchingNetwork, optimizers: tuple, batches: str, clip_norm: float, finish: Callable = lambda batch: batch
+    network: MatchingNetwork,
+    optimizers: tuple,
+    batches: str,
+    clip_norm: float,
+    finish: Callable = lambda batch: batch,
+    compiled: Callable = tf.function,
 ) -> Callable:
-    """Returns the compiled update: it takes what `finish` makes a batch of the kind `batches`, and returns scalars."""
+    """Returns the update, compiled: it takes what `finish` makes a batch of the kind `batches`, and returns scalars.
+
+    Where several replicas share a batch, each has the loss of its part, and all apply the mean of their gradients.
+    """
     loss_of = matching_loss.pair_loss if batches == "pairs" else matching_loss.context_loss
     response = [network.scale, network.bias]
     others = [v for v in network.trainable_variables if all(v is not r for r in response)]
     for optimizer, variables in zip(optimizers, (others, response)):
         optimizer.build(variables)
 
-    @tf.function
     def train_step(element):
         batch = finish(element)
         with tf.GradientTape() as tape:
             loss = loss_of(network, *batch)
-        gradients = tape.gradient(loss, others + response)
+        loss, *gradients = replicas.mean([loss, *tape.gradient(loss, others + response)])
         norm = tf.linalg.global_norm(gradients)
         if clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, clip_norm, norm)
-        optimizers[0].apply_gradients(zip(gradients[: len(others)], others))
-        optimizers[1].apply_gradients(zip(gradients[len(others) :], response))
-        return {"loss": loss, "gradient_norm": norm, "scale": network.scale, "bias": network.bias}
+        for optimizer, variables in zip(optimizers, (others, response)):
+            own, gradients = gradients[: len(variables)], gradients[len(variables) :]
+            optimizer.apply_gradients(zip(own, variables), skip_gradients_aggregation=True)
+        scale, bias = map(tf.identity, response)
+        return {"loss": loss, "gradient_norm": norm, "scale": scale, "bias": bias}
 
-    return train_step
+    return compiled(train_step)
 
 
 def train():
     """Trains as the flags say."""
-    tf.keras.utils.set_random_seed(FLAGS.seed)
-    network = MatchingNetwork(FLAGS.channels, FLAGS.bfloat16)
-    optimizers = make_optimizers()
-    elements, finish = training_input.split_input(make_stream(), FLAGS.input)
-    train_step = make_train_step(network, optimizers, FLAGS.batches, FLAGS.clip_norm, finish)
-    run = training.Run(FLAGS.run_dir, FLAGS.flag_values_dict(), network=network, optimizers=list(optimizers))
+    strategy = distribution.make_strategy(FLAGS.distribute)
+    training_input.make_repeatable(FLAGS)
+    stream = make_stream()
+    elements, finish = training_input.split_input(stream, FLAGS.input, strategy, FLAGS.xla)
+    with strategy.scope():
+        network = MatchingNetwork(FLAGS.channels, FLAGS.bfloat16)
+        optimizers = make_optimizers()
+        compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
+        train_step = make_train_step(network, optimizers, FLAGS.batches, FLAGS.clip_norm, finish, compiled)
+    logging.info("flags: %s", run_flags.unusual(FLAGS))
+    start_from = FLAGS.start_from and weights.checksum(FLAGS.start_from)
+    inputs = {"crops": stream.store.fingerprint, "start_from": start_from}
+    held = {"network": network, "optimizers": list(optimizers)}
+    workers = distribution.Workers(strategy)
+    run = training.Run(FLAGS.run_dir, run_flags.own(FLAGS), inputs, workers, **held)
     if FLAGS.start_from and int(run.step) == 0:
         weights.start_from(network, FLAGS.start_from)
         run.step.assign(FLAGS.start_step)
     parent = {"start_from": weights.load_record(FLAGS.start_from)} if FLAGS.start_from else {}
-    run.loop(
-        elements(int(run.step)),
-        train_step,
-        FLAGS.steps,
-        FLAGS.max_minutes,
-        export=lambda path: weights.save(path, weights.collect(network), run.record(FLAGS.seed) | parent),
-    )
+
+    def export(path, **more):
+        weights.save(path, weights.collect(network), {**run.record(FLAGS.seed), **parent, **more})
+
+    networks = pretrained.Networks("mlt_mt", network)
+    hooks = []
+    if workers.chief:
+        hooks = [*validation.make_hooks(FLAGS, run, networks, export), *inspection.make_hooks(FLAGS, run, networks)]
+    with stopping.on_signals() as stop:
+        run.loop(
+            elements(int(run.step)), inspection.with_graph(FLAGS, run, train_step), FLAGS.steps, FLAGS.max_minutes,
+            export, hooks, FLAGS.log_every, FLAGS.save_every, stop,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

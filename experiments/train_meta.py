@@ -15,8 +15,19 @@ import tensorflow as tf
 from absl import flags, logging
 
 from data_pipelines import sampling
-from experiments import meta_sources, training, training_input
-from mlt_tf import config, gradients, labels, meta_loss, pretrained, weights
+from data_pipelines.crop_store import CropStore
+from experiments import (
+    distribution,
+    inspection,
+    meta_sources,
+    run_flags,
+    schedules,
+    stopping,
+    training,
+    training_input,
+    validation,
+)
+from mlt_tf import config, gradients, labels, meta_loss, pretrained, replicas, weights
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
@@ -33,6 +44,8 @@ def define_flags(values: flags.FlagValues) -> None:
     define_list = functools.partial(flags.DEFINE_list, flag_values=values)
     define_string = functools.partial(flags.DEFINE_string, flag_values=values)
     training_input.define_flags(values, ["validation"])
+    validation.define_flags(values)
+    inspection.define_flags(values)
     define_string("matching", None, "Weight file (.npz) of the trained matching network.", required=True)
     define_enum("layout", "rowwise", LAYOUTS, "Whether the layers act on delta's rows or on all of it.")
     define_integer("batch", 8, "Targets in a batch.")
@@ -57,32 +70,41 @@ def make_train_step(
     optimizer: tf.keras.optimizers.Optimizer,
     label_radius: float,
     distractors: float,
+    finish: Callable = lambda *features: features,
+    compiled: Callable = tf.function,
+    seed: int = 0,
 ) -> Callable:
-    """Returns the compiled update of theta, gain and offset (Eq. 7); it returns scalars."""
+    """Returns the update of theta, gain and offset (Eq. 7), compiled; it returns scalars.
+
+    It takes what `finish` makes (phi_x, phi_z, shift, phi_delta) of. Where several replicas share a batch, each has the
+    loss of its part, and all apply the mean of their gradients.
+    """
     variables = meta_learner.trainable_variables + adaptation.trainable_variables
     optimizer.build(variables)
 
-    @tf.function
-    def train_step(phi_x, phi_z, shift, phi_delta):
+    def train_step(*element):
+        phi_x, phi_z, shift, phi_delta = finish(*element)
+        dropped = tf.stack([tf.constant(seed, tf.int64), optimizer.iterations])  # A function of (seed, step).
         y = labels.response_label(shift, label_radius)  # [B, M', 17, 17]
         delta = gradients.loss_gradient(network, phi_x, phi_delta, labels.centred_label(label_radius))
         with tf.GradientTape() as tape:
-            layer = meta_loss.adapted_layer(network, meta_learner, adaptation, delta, training=True)
+            layer = meta_loss.adapted_layer(network, meta_learner, adaptation, delta, True, dropped)
             fit = tf.reduce_mean(meta_loss.context_set_loss(network, layer, phi_x, phi_z, y))
             loss = fit
             if distractors:
                 loss += distractors * meta_loss.distractor_loss(network, layer, phi_x, phi_z[:, :4])
-        gradient = tape.gradient(loss, variables)
-        optimizer.apply_gradients(zip(gradient, variables))
+        means = replicas.mean([loss, fit, tf.reduce_mean(layer.gates), *tape.gradient(loss, variables)])
+        loss, fit, gate, *gradient = means
+        optimizer.apply_gradients(zip(gradient, variables), skip_gradients_aggregation=True)
         return {
             "loss": loss,
             "fit": fit,
             "gradient_norm": tf.linalg.global_norm(gradient),
             "gain": tf.reduce_mean(tf.abs(adaptation.gain)),
-            "gate": tf.reduce_mean(layer.gates),
+            "gate": gate,
         }
 
-    return train_step
+    return compiled(train_step)
 
 
 def load_matching() -> MatchingNetwork:
@@ -93,9 +115,8 @@ def load_matching() -> MatchingNetwork:
     return network
 
 
-def make_source(network: MatchingNetwork):
-    """Opens the crops that the flags name and makes the source of context sets."""
-    store = training_input.open_crops(FLAGS)
+def make_source(network: MatchingNetwork, store: CropStore):
+    """Makes the source of context sets that the flags ask for."""
     if FLAGS.samples > FLAGS.contexts:
         raise InputError("--samples exceeds --contexts: delta is made from the first M of the M' contexts")
     sizes = meta_sources.Sizes(FLAGS.batch, FLAGS.contexts, FLAGS.samples)
@@ -114,29 +135,55 @@ def make_source(network: MatchingNetwork):
     )
 
 
-def train():
-    """Trains as the flags say."""
-    tf.keras.utils.set_random_seed(FLAGS.seed)
-    network = load_matching()
-    meta_learner, adaptation = MetaLearner(FLAGS.layout), Adaptation()
-    optimizer = tf.keras.optimizers.Adam(
-        training.schedule(FLAGS.schedule, FLAGS.learning_rate, FLAGS.steps, FLAGS.warmup)
-    )
-    train_step = make_train_step(network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors)
-    parts = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer}
-    run = training.Run(FLAGS.run_dir, FLAGS.flag_values_dict(), **parts)
-    source = make_source(network)
-    if int(run.step) == 0:
-        meta_sources.set_statistics(adaptation, source)
-    networks = pretrained.Networks("mlt", network, meta_learner, adaptation)
+def make_export(run: training.Run, source, networks: pretrained.Networks) -> Callable:
+    """Returns what writes the weights of the moment to a path, with their record and what more is to stand in it."""
 
-    def export(path):
+    def export(path, **more):
         held_out = source.held_out_losses(networks, FLAGS.label_radius)
         logging.info("step %d  held-out loss of Eq. 7: %s", int(run.step), held_out)
         record = {**run.record(FLAGS.seed), "held_out_loss": held_out, "matching": weights.load_record(FLAGS.matching)}
-        pretrained.save(path, networks, record)
+        pretrained.save(path, networks, {**record, **more})
 
-    run.loop(source.stream(int(run.step)), lambda batch: train_step(*batch), FLAGS.steps, FLAGS.max_minutes, export)
+    return export
+
+
+def train():
+    """Trains as the flags say."""
+    strategy = distribution.make_strategy(FLAGS.distribute)
+    workers = distribution.Workers(strategy)
+    training_input.make_repeatable(FLAGS)
+    store = training_input.open_crops(FLAGS)
+    with strategy.scope():
+        network = load_matching()
+    with workers.chief_first():  # Who comes later finds the features cached.
+        source = make_source(network, store)
+    source.elements(0, 0, strategy.num_replicas_in_sync)  # Refuses a batch that they cannot share.
+    with strategy.scope():
+        meta_learner, adaptation = MetaLearner(FLAGS.layout), Adaptation()
+        schedule = schedules.make(FLAGS.schedule, FLAGS.learning_rate, FLAGS.steps, FLAGS.warmup)
+        optimizer = training_input.OPTIMIZERS[FLAGS.optimizer](schedule)
+        compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
+        train_step = make_train_step(
+            network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors,
+            source.finish, compiled, FLAGS.seed,
+        )  # fmt: skip
+    logging.info("flags: %s", run_flags.unusual(FLAGS))
+    inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}
+    held = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer}
+    run = training.Run(FLAGS.run_dir, run_flags.own(FLAGS), inputs, workers, **held)
+    if int(run.step) == 0:
+        meta_sources.set_statistics(adaptation, source)
+    networks = pretrained.Networks("mlt", network, meta_learner, adaptation)
+    export = make_export(run, source, networks)
+    batches = distribution.share(strategy, functools.partial(source.elements, int(run.step)))
+    hooks = []
+    if workers.chief:
+        hooks = [*validation.make_hooks(FLAGS, run, networks, export), *inspection.make_hooks(FLAGS, run, networks)]
+    with stopping.on_signals() as stop:
+        run.loop(
+            batches, inspection.with_graph(FLAGS, run, lambda batch: train_step(*batch)), FLAGS.steps,
+            FLAGS.max_minutes, export, hooks, FLAGS.log_every, FLAGS.save_every, stop,
+        )  # fmt: skip
     logging.info("weights: %s", os.path.join(FLAGS.run_dir, "weights"))
 
 

@@ -1,156 +1,194 @@
 """What the training binaries share: the loop with its checkpoints, scalars and clean stops."""
 
+import contextlib
 import glob
-import json
 import math
 import os
+import re
 import time
+from collections.abc import Callable, Iterable, Sequence
 
 import tensorflow as tf
 from absl import logging
 
-from experiments import provenance
+from experiments import distribution, provenance, run_flags
+from experiments.checkpoints import Checkpoints
+from experiments.training_log import Meter, loss_curve
 from mlt_tf.errors import InputError
 
-
-def schedule(name: str, rate: float, steps: int, warmup: int):
-    """Makes a learning-rate schedule: "constant" (the paper's) or "cosine" down to zero, after a linear warm-up."""
-    if name == "constant":
-        if warmup:
-            raise InputError("--warmup goes with --schedule=cosine only: leave it out, or give that schedule")
-        return tf.keras.optimizers.schedules.CosineDecay(rate, steps, alpha=1.0)  # A checkpoint keeps a plain number.
-    return tf.keras.optimizers.schedules.CosineDecay(
-        rate / 50 if warmup else rate, steps - warmup, warmup_target=rate if warmup else None, warmup_steps=warmup
-    )
-
-
-class Later(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule that begins `start_step` steps in, for a run that starts from another one's weights."""
-
-    def __init__(self, inner: tf.keras.optimizers.schedules.LearningRateSchedule, start_step: int):
-        """Keeps the schedule; the optimizer's own count, which corrects Adam's moments, starts at 0."""
-        self._inner, self._start_step = inner, start_step
-
-    def __call__(self, step):
-        """Returns the rate of an optimizer's step."""
-        return self._inner(step + self._start_step)
-
-    def get_config(self) -> dict:
-        """Returns the constructor's arguments."""
-        return {"inner": self._inner, "start_step": self._start_step}
+KEPT_WEIGHTS = 5  # The newest weight files.
 
 
 class Run:
-    """A run's folder: its flags, its checkpoints and its TensorBoard scalars."""
+    """A run's folder: its flags, checkpoints, weight files and TensorBoard scalars."""
 
-    def __init__(self, folder: str, flags: dict, **trackables):
+    def __init__(
+        self,
+        folder: str,
+        flags: dict,
+        inputs: dict | None = None,
+        workers: distribution.Workers = distribution.ALONE,
+        **trackables,
+    ):
         """Opens the folder and goes on from its last checkpoint, if there is one.
 
         Args:
           folder: Where everything is written; made if missing.
-          flags: The binary's flags; saved as flags.json.
-          **trackables: What a checkpoint holds, beside the step.
+          flags: The binary's flags, {name: value}.
+          inputs: What it reads beside them, as `run_flags.describe` takes it.
+          workers: The processes that train together. All go on from the checkpoint; only the chief writes.
+          **trackables: What a checkpoint holds, beside the step and the minutes.
 
         Raises:
-          InputError: The folder cannot be written, or its checkpoint is of another network.
+          InputError: The folder cannot be written, its checkpoint is damaged or of another network, or the flags would
+            make another run of it.
         """
+        self.folder, self._workers = folder, workers
+        self._opened = self._counted = time.monotonic()
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._minutes = tf.Variable(0.0, dtype=tf.float64, trainable=False)  # Up to `_counted`.
+        held = {"step": self.step, "minutes": self._minutes, **trackables}
+        self._checkpoints = Checkpoints(os.path.join(folder, "checkpoints"), **held)
         try:
-            os.makedirs(folder, exist_ok=True)
-            with open(os.path.join(folder, "flags.json"), "w") as file:
-                json.dump(
-                    {"command": provenance.command(), "commit": provenance.commit(), **flags},
-                    file,
-                    indent=1,
-                    default=str,
-                )
+            self._open(flags, inputs or {})
         except OSError as error:
             raise InputError(f"cannot write to {folder}: {error.strerror}; choose another --run_dir") from error
-        self._folder = folder
-        self._start = time.monotonic()
-        self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._checkpoint = tf.train.Checkpoint(step=self.step, **trackables)
-        self._manager = tf.train.CheckpointManager(self._checkpoint, os.path.join(folder, "checkpoints"), max_to_keep=3)
-        self._writer = tf.summary.create_file_writer(os.path.join(folder, "tensorboard"))
-        if self._manager.latest_checkpoint:
-            try:
-                self._checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()
-            except (AssertionError, ValueError, tf.errors.OpError) as error:
-                reason = str(error).splitlines()[0]
-                path = self._manager.latest_checkpoint
-                raise InputError(f"checkpoint {path} does not fit: {reason}; choose another --run_dir") from error
-            logging.info("going on from %s", self._manager.latest_checkpoint)
+        workers.check_same(int(self.step), "the step that they go on from")
+        events = os.path.join(folder, "tensorboard")
+        self.writer = tf.summary.create_file_writer(events) if workers.chief else tf.summary.create_noop_writer()
+
+    def _open(self, flags, inputs):
+        if self._workers.chief:
+            os.makedirs(self.folder, exist_ok=True)
+            self._checkpoints.clear()
+        earlier, start = run_flags.read(self.folder), run_flags.describe(flags, inputs)
+        changes = run_flags.check(self.folder, start, earlier) if self._checkpoints.paths else []
+        path = self._checkpoints.restore()
+        if self._workers.chief:
+            run_flags.write(self.folder, {"step": int(self.step), **start}, earlier)
+        if path:
+            logging.info("going on from %s", "; ".join([path, *changes]))
+
+    @property
+    def minutes(self) -> float:
+        """Minutes of training behind the weights of this moment, over all starts of the run."""
+        return float(self._minutes) + (time.monotonic() - self._counted) / 60
 
     def record(self, seed: int) -> dict:
         """Describes how the weights of this moment came about."""
         return {
             "step": int(self.step),
-            "minutes_since_start_or_resume": round((time.monotonic() - self._start) / 60, 1),
+            "minutes": round(self.minutes, 1),
             "seed": seed,
             "commit": provenance.commit(),
             "command": provenance.command(),
-            "loss_curve": loss_curve(self._folder),
+            "loss_curve": loss_curve(self.folder),
         }
 
     def loop(
-        self, batches, train_step, steps: int, max_minutes: float, export, log_every: int = 50, save_every: int = 500
-    ):
-        """Trains until `steps`, or stops cleanly after `max_minutes` with a checkpoint.
+        self,
+        batches: Iterable,
+        train_step: Callable,
+        steps: int,
+        max_minutes: float,
+        export: Callable[[str], None],
+        hooks: Sequence[Callable] = (),
+        log_every: int = 50,
+        save_every: int = 500,
+        stop: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Trains until `steps`, or stops cleanly before that, with a checkpoint.
 
         Args:
-          batches: Iterable of batches, starting with that of the current step.
+          batches: The batches, starting with that of the current step.
           train_step: Takes a batch and returns a dict of finite scalars, "loss" among them.
           steps: Total number of steps.
           max_minutes: Minutes after which to stop; 0 for no limit.
-          export: Called with a path, `<run_dir>/weights/step-<n>.npz`, beside every checkpoint.
+          export: Called with a path, `<run_dir>/weights/step-<n>.npz`, before every checkpoint.
+          hooks: Each has an int `every`; called with the step at its multiples and at the last, before that is saved,
+            it returns scalars to log.
           log_every: Steps between two log lines and TensorBoard scalars (their means).
           save_every: Steps between two checkpoints.
+          stop: Says after each step why to stop; None to go on.
 
         Raises:
           FloatingPointError: A scalar is not finite; the last checkpoint stays.
+          InputError: What is to be written cannot be; the last checkpoint stays.
         """
-        logged = time.monotonic()
-        sums, count = {}, 0
-        iterator = iter(batches)
-        while int(self.step) < steps:
-            scalars = train_step(next(iterator))
+        meter, iterator, reason = Meter(), iter(batches), None
+        while int(self.step) < steps and not reason:
+            with meter.waiting():
+                batch = next(iterator)
+            scalars = {name: float(value) for name, value in train_step(batch).items()}
             step = int(self.step.assign_add(1))
-            for name, value in scalars.items():
-                sums[name] = sums.get(name, 0.0) + float(value)
-            count += 1
-            wrong = [f"{name} {float(value)}" for name, value in scalars.items() if not math.isfinite(value)]
-            if wrong:
-                raise FloatingPointError(f"{', '.join(wrong)} at step {step}: lower --learning_rate")
-            if step % log_every == 0 or step == steps:
-                rate = count / (time.monotonic() - logged)
-                self._log(step, {**{n: v / count for n, v in sums.items()}, "steps_per_second": rate})
-                logged, sums, count = time.monotonic(), {}, 0
-            stop = max_minutes and time.monotonic() - self._start > 60 * max_minutes
-            if step % save_every == 0 or step == steps or stop:
-                self._manager.save(checkpoint_number=step)
-                export(os.path.join(self._folder, "weights", f"step-{step:06d}.npz"))
-            if stop:
-                logging.info("stopped after %.1f minutes at step %d: the same command goes on", max_minutes, step)
-                return
-        logging.info("done: %d steps", steps)
+            self._require_finite(scalars)
+            meter.add(scalars)
+            reason = self._workers.agree(stop() or self._time_over(max_minutes))
+            if not self._workers.chief:
+                continue
+            with self._writing():
+                if step % log_every == 0 or step == steps or reason:
+                    self._log(step, meter.take())
+                with meter.paused():
+                    self._call(hooks, step, step == steps)
+                if step % save_every == 0 or step == steps or reason:
+                    self._save(step, export)
+        self._workers.wait()  # Nobody leaves while the chief writes.
+        on = f"; to go on: {provenance.command(whole=True)}" if reason else ""
+        logging.info("%s at step %d%s", f"stopped by {reason}" if reason else "done", int(self.step), on)
 
-    def _log(self, step, means):
-        logging.info("step %d  %s", step, "  ".join(f"{name} {value:.4g}" for name, value in means.items()))
-        with self._writer.as_default(step):
-            for name, value in means.items():
-                tf.summary.scalar(name, value)
-        self._writer.flush()
+    def _require_finite(self, scalars):
+        wrong = [f"{name} {value}" for name, value in scalars.items() if not math.isfinite(value)]
+        if wrong:
+            raise self._diverged(", ".join(wrong))
 
+    def _diverged(self, what):
+        on = self._checkpoints.going_on
+        return FloatingPointError(f"{what} at step {int(self.step)}: lower --learning_rate; {on}")
 
-def loss_curve(folder: str, points: int = 40) -> list:
-    """Reads a run's loss from its TensorBoard files: at most `points` pairs of [step, mean loss up to it]."""
-    losses = {}
-    for path in sorted(glob.glob(os.path.join(folder, "tensorboard", "events*"))):
-        records = tf.data.TFRecordDataset(path).ignore_errors()  # A killed run leaves half a record.
-        for record in records.as_numpy_iterator():
-            event = tf.compat.v1.Event.FromString(record)
-            for value in event.summary.value:
-                if value.tag == "loss":
-                    losses[event.step] = float(tf.make_ndarray(value.tensor))
-    steps = sorted(losses)
-    every = max(1, -(-len(steps) // points))
-    return [[steps[i], round(losses[steps[i]], 4)] for i in range((len(steps) - 1) % every, len(steps), every)]
+    def _time_over(self, max_minutes):
+        over = max_minutes and time.monotonic() - self._opened > 60 * max_minutes
+        return f"--max_minutes={max_minutes:g}" if over else None
+
+    @contextlib.contextmanager
+    def _writing(self):
+        try:
+            yield
+        except OSError as error:
+            raise self._checkpoints.cannot_write(self.folder, error) from error
+
+    def _log(self, step, scalars):
+        logging.info("step %d  %s", step, "  ".join(f"{name} {value:.4g}" for name, value in scalars.items()))
+        try:
+            with self.writer.as_default(step):
+                for name, value in scalars.items():
+                    tf.summary.scalar(name, value)
+            self.writer.flush()
+        except tf.errors.OpError as error:
+            raise self._checkpoints.cannot_write(os.path.join(self.folder, "tensorboard"), error) from error
+
+    def _call(self, hooks, step, last):
+        for hook in hooks:
+            if (step % hook.every == 0 or last) and (scalars := hook(step)):
+                self._log(step, scalars)
+
+    def _save(self, step, export):
+        """Writes weights, then the checkpoint: where that is, everything of its step and before is."""
+        try:
+            export(os.path.join(self.folder, "weights", f"step-{step:06d}.npz"))
+        except FloatingPointError as error:
+            raise self._diverged(str(error)) from error
+        self._minutes.assign(self.minutes)
+        self._counted = time.monotonic()
+        self._checkpoints.save(step)
+        self._forget_weights(step)
+
+    def _forget_weights(self, step):
+        """Removes weight files but for the newest; those of later steps, from before a step back, are left alone."""
+        found = {}
+        for path in glob.glob(os.path.join(glob.escape(self.folder), "weights", "step-*")):
+            if match := re.fullmatch(r"step-(\d+)\.(npz|json)(\.part)?", os.path.basename(path)):
+                found.setdefault(int(match[1]), []).append(path)
+        for number in sorted(n for n in found if n <= step)[:-KEPT_WEIGHTS]:
+            for path in sorted(found[number], reverse=True):  # The .npz before its record.
+                os.remove(path)

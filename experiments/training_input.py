@@ -9,10 +9,12 @@ from absl import app, flags, logging
 
 from data_pipelines import streams
 from data_pipelines.crop_store import CropStore
+from experiments import distribution
 from mlt_tf.errors import InputError
 
 SPLITS = ("train", "validation")
 INPUTS = ("auto", "host", "device", "resident")
+OPTIMIZERS = {"adam": tf.keras.optimizers.Adam, "sgd": tf.keras.optimizers.SGD}
 
 
 def define_flags(values: flags.FlagValues, splits: list[str]) -> None:
@@ -28,7 +30,21 @@ def define_flags(values: flags.FlagValues, splits: list[str]) -> None:
     )  # fmt: skip
     flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16, where that is faster.", flag_values=values)
     flags.DEFINE_integer("seed", 0, "Seed of the weights and of every draw.", flag_values=values)
+    flags.DEFINE_enum("optimizer", "adam", list(OPTIMIZERS), "Adam, or plain gradient descent.", flag_values=values)
+    distribution.define_flags(values)
     define_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
+    flags.DEFINE_integer("save_every", 500, "Steps between two checkpoints.", 1, flag_values=values)
+    flags.DEFINE_integer("log_every", 50, "Steps between two log lines.", 1, flag_values=values)
+    flags.DEFINE_bool(
+        "deterministic", False, "Let every operation repeat to the bit, where that is slower too.", flag_values=values
+    )
+
+
+def make_repeatable(values: flags.FlagValues) -> None:
+    """Seeds every draw with --seed; --deterministic makes the operations repeat too."""
+    tf.keras.utils.set_random_seed(values.seed)
+    if values.deterministic:
+        tf.config.experimental.enable_op_determinism()
 
 
 def open_crops(values: flags.FlagValues) -> CropStore:
@@ -44,30 +60,47 @@ def open_crops(values: flags.FlagValues) -> CropStore:
         sets += ["det_" + split for split in values.splits]
     store = CropStore(values.data_dir, sets)
     groups = len({trajectory.group for trajectory in store.videos})
-    logging.info("%d trajectories of %d groups, %d stills", len(store.videos), groups, len(store.stills))
+    logging.info(
+        "%d trajectories of %d groups, %d stills; fingerprint %s",
+        len(store.videos), groups, len(store.stills), ",".join(part[:12] for part in store.fingerprint),
+    )  # fmt: skip
     return store
 
 
-def split_input(stream: streams.Stream, where: str) -> tuple[Callable, Callable]:
-    """Shares the input's work out between the host and the compiled step.
+def split_input(
+    stream: streams.Stream, where: str, strategy: tf.distribute.Strategy | None = None, plain: bool = False
+) -> tuple[Callable, Callable]:
+    """Shares the input's work out between the host and the compiled step, and the batches among replicas.
 
     Args:
       stream: The batches.
       where: "host": tf.data makes finished batches. "device": the host decodes, the step augments. "resident": all
         crops lie on the device, the step gathers and augments. "auto": "device" where there is a GPU, else "host".
+      strategy: Of the replicas that share each batch; None for one device.
+      plain: Whether the step augments with what XLA compiles.
 
     Returns:
       (elements, finish): `elements(start_step)` streams what the host sends; `finish(element)`, in the step, makes the
-      batch of it. The batches are the same for all.
+      batch of it, or the replica's part of it. The batches are the same for all.
+
+    Raises:
+      InputError: The replicas cannot share the batches evenly.
     """
+    strategy = strategy or tf.distribute.get_strategy()
+    stream.shard(0, strategy.num_replicas_in_sync)
     if where == "auto":
         where = "device" if tf.config.list_physical_devices("GPU") else "host"
+    stage = {"host": streams.Stream.batches, "device": streams.Stream.windows, "resident": streams.Stream.plans}[where]
+
+    def elements(start_step):
+        return distribution.share(strategy, lambda *part: stage(stream.shard(*part), start_step))
+
     if where == "host":
-        return stream.batches, lambda batch: batch
+        return elements, lambda batch: batch
     if where == "device":
-        return stream.windows, stream.finish
-    crops = tf.constant(streams.load_all(stream.store))
-    return stream.plans, lambda plan: stream.finish_resident(crops, plan)
+        return elements, functools.partial(stream.finish, plain=plain)
+    crops = distribution.place(strategy, streams.load_all(stream.store))
+    return elements, lambda plan: stream.finish_resident(crops(), plan, plain)
 
 
 def run_main(name: str, work: Callable[[], None]) -> None:
@@ -76,8 +109,8 @@ def run_main(name: str, work: Callable[[], None]) -> None:
 
 
 def end_in_one_line(name: str, work: Callable[[], None]) -> None:
-    """Does a binary's work; bad input ends it with one line and exit code 1."""
+    """Does a binary's work; bad input, or a loss that is not finite, ends it with one line and exit code 1."""
     try:
         work()
-    except InputError as error:
+    except (InputError, FloatingPointError) as error:
         sys.exit(f"{name}: error: {error}")

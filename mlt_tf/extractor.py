@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from mlt_tf.batch_norm import BatchNorm
+
 RGB_MEAN, RGB_SCALE = 114.0, 58.0  # [ours] Inputs are scaled inside the network.
 POOLED_BLOCKS = 2  # The first two are followed by a pooling.
 BATCH_NORM = {"momentum": 0.99, "epsilon": 1e-3}
@@ -21,7 +23,7 @@ class ConvBlock(tf.keras.layers.Layer):
             name="conv",
             dtype=self.dtype_policy,
         )
-        self.norm = tf.keras.layers.BatchNormalization(**BATCH_NORM, name="norm", dtype=self.dtype_policy)
+        self.norm = BatchNorm(**BATCH_NORM, name="norm", dtype=self.dtype_policy)
 
     def call(self, inputs, training=False):
         """Applies the three to [N, h, w, channels]."""

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from mlt_tf import config, ops
+from mlt_tf.batch_norm import BatchNorm
 from mlt_tf.extractor import BATCH_NORM, Extractor
 
 SCALE_START, BIAS_START = 8.0, -4.0  # [ours] response = scale * similarity + bias.
@@ -21,7 +22,7 @@ class MatchingNetwork(tf.keras.Model):
         super().__init__(name=name)
         self.channels = channels
         self.extractor = Extractor(bfloat16)
-        self.norm5 = tf.keras.layers.BatchNormalization(**BATCH_NORM, name="norm5")
+        self.norm5 = BatchNorm(**BATCH_NORM, name="norm5")
         self.w5 = self.add_weight(
             "w5", [config.TRUNK_CHANNELS, channels], initializer="glorot_uniform", dtype=tf.float32
         )

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import config, losses, ops
+from mlt_tf import config, losses, ops, replicas
 from mlt_tf.matching import MatchingNetwork
 
 DISTRACTOR_MEAN, DISTRACTOR_MAX = 0.25, 0.05  # [ours] Weights of other videos' exemplars in `context_loss`.
@@ -35,23 +35,23 @@ def context_loss(network: MatchingNetwork, z: tf.Tensor, shift: tf.Tensor, y: tf
     """Computes Eq. 6 where contexts serve as one another's exemplars [ours].
 
     Every context's middle is the exemplar of the other context of its target (a positive pair), and should find
-    nothing in the contexts of other targets.
+    nothing in the contexts of other targets. Of a batch of N contexts a replica has n, and the exemplars of all.
 
     Args:
       network: The matching network.
-      z: [N, 255, 255, 3], two contexts of each target side by side.
-      shift: [N, 2], the targets' shifts in whole cells.
-      y: [N, 17, 17], the contexts' labels.
+      z: [n, 255, 255, 3], two contexts of each target side by side.
+      shift: [n, 2], the targets' shifts in whole cells.
+      y: [n, 17, 17], the contexts' labels.
 
     Returns:
       The loss, a scalar.
     """
-    features = network.embed(network.extractor(z, training=True), training=True)  # [N, 24, 24, C]
-    x_features = exemplar_slices(features, shift)  # [N, 8, 8, C]
-    response = network.respond(ops.correlate_all(x_features, features))  # [N, N, 17, 17]
-    context = np.arange(z.shape[0])
-    positive = tf.gather_nd(response, np.stack([context ^ 1, context], 1))  # [N, 17, 17]
-    others = np.argwhere(context[:, None] // 2 != context[None, :] // 2)
+    features = network.embed(network.extractor(z, training=True), training=True)  # [n, 24, 24, C]
+    x_features = replicas.gather(exemplar_slices(features, shift), own_first=True)  # [N, 8, 8, C]
+    response = network.respond(ops.correlate_all(x_features, features))  # [N, n, 17, 17]
+    exemplar, context = np.arange(x_features.shape[0]), np.arange(z.shape[0])
+    positive = tf.gather_nd(response, np.stack([context ^ 1, context], 1))  # [n, 17, 17]
+    others = np.argwhere(exemplar[:, None] // 2 != context[None, :] // 2)
     mean, maximum = losses.distractor(tf.gather_nd(response, others))
     matched = tf.reduce_mean(losses.balanced_logistic(y, positive))
     return matched + DISTRACTOR_MEAN * mean + DISTRACTOR_MAX * maximum

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from mlt_tf import config
+from mlt_tf import config, replicas
 from mlt_tf.errors import InputError
 
 HIDDEN_UNITS = 512
@@ -56,12 +56,14 @@ class MetaLearner(tf.keras.Model):
         self.gate_layer = tf.keras.layers.Dense(gates, kernel_initializer=kernel, bias_initializer=bias, name="gates")
         self(tf.zeros([1, config.TRUNK_CHANNELS, channels]))
 
-    def call(self, delta, training=False):
+    def call(self, delta, training=False, seed=None):
         """Predicts the adaptive weights of each video.
 
         Args:
           delta: [B, 256, C], averaged negative loss gradient (Eq. 2).
           training: Whether dropout (keep 0.7) is active.
+          seed: [2] integers that choose what dropout drops; None for TensorFlow's own random numbers, which no
+            checkpoint holds.
 
         Returns:
           AdaptiveWeights(w_target [B, 256, 32], attention [B, C + 32] in (0, 1)).
@@ -71,8 +73,16 @@ class MetaLearner(tf.keras.Model):
             direction = tf.reshape(direction, [-1, 1, delta.shape[1] * delta.shape[2]])
         norm = tf.tile(log_rms[:, None, None], [1, direction.shape[1], 1])  # The norm tells how well the samples fit.
         hidden = self.hidden1(tf.concat([direction, norm], -1))  # [B, 256 or 1, 512]
-        hidden = self.hidden2(self.dropout(hidden, training=training))
-        hidden = self.dropout(hidden, training=training)
+        seeds = [None, None] if seed is None else tf.random.experimental.stateless_split(seed, 2)
+        hidden = self.hidden2(self._drop(hidden, training, seeds[0]))
+        hidden = self._drop(hidden, training, seeds[1])
         w_target = tf.reshape(self.output_layer(hidden), [-1, config.TRUNK_CHANNELS, config.TARGET_CHANNELS])
         attention = tf.sigmoid(self.gate_layer(tf.reduce_mean(hidden, 1)))  # [B, C + 32]
         return AdaptiveWeights(w_target, attention)
+
+    def _drop(self, hidden, training, seed):
+        if not training or seed is None:
+            return self.dropout(hidden, training=training)
+        whole = tf.tile(tf.ones_like(hidden), [replicas.count(), 1, 1])  # Each replica has its rows of one mask.
+        kept = tf.nn.experimental.stateless_dropout(whole, self.dropout.rate, seed)
+        return hidden * replicas.own(kept)

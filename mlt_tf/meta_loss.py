@@ -2,17 +2,22 @@
 
 import tensorflow as tf
 
-from mlt_tf import last_layer, losses
+from mlt_tf import last_layer, losses, replicas
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.meta_learner import MetaLearner
 
 
 def adapted_layer(
-    network: MatchingNetwork, meta_learner: MetaLearner, adaptation: Adaptation, delta: tf.Tensor, training=False
+    network: MatchingNetwork,
+    meta_learner: MetaLearner,
+    adaptation: Adaptation,
+    delta: tf.Tensor,
+    training: bool = False,
+    seed: tf.Tensor | None = None,
 ) -> last_layer.LastLayer:
-    """Makes w_adapt = [w5, g_theta(delta)] with its gates (Eq. 3, Eq. 4)."""
-    return adaptation(network, meta_learner(delta, training=training))
+    """Makes w_adapt = [w5, g_theta(delta)] with its gates (Eq. 3, Eq. 4); see `MetaLearner.call`."""
+    return adaptation(network, meta_learner(delta, training=training, seed=seed))
 
 
 def context_set_loss(
@@ -37,7 +42,8 @@ def context_set_loss(
 def distractor_loss(
     network: MatchingNetwork, layer: last_layer.LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor
 ) -> tf.Tensor:
-    """Computes the mean softplus of each target's response on the next target's contexts [ours]: a scalar."""
-    response = network.respond(last_layer.similarity(layer, phi_x, tf.roll(phi_z, 1, 0)))
+    """Computes the mean softplus of each target's response on the previous target's contexts [ours]: a scalar."""
+    others = tf.roll(replicas.gather(phi_z, own_first=True), 1, 0)[: phi_z.shape[0]]
+    response = network.respond(last_layer.similarity(layer, phi_x, others))
     mean, maximum = losses.distractor(tf.reshape(response, tf.concat([[-1], tf.shape(response)[2:]], 0)))
     return mean + maximum / 5

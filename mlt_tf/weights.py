@@ -1,6 +1,7 @@
 """Weight files: float16 arrays by name in one .npz, whose checksum stands in the record beside it."""
 
 import hashlib
+import io
 import json
 import os
 import zipfile
@@ -51,17 +52,26 @@ def save(path: str, arrays: dict, record: dict | None = None) -> None:
         halves = {name: np.asarray(array).astype(np.float16) for name, array in arrays.items()}
     unfit = [name for name, array in halves.items() if not np.isfinite(array).all()]
     if unfit:
-        raise ValueError(f"weights that float16 cannot hold, or that are not finite: {', '.join(unfit)}")
+        more = f" and {len(unfit) - 3} more" if len(unfit) > 3 else ""
+        raise FloatingPointError(f"weights that float16 cannot hold: {', '.join(unfit[:3])}{more}")
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     partial = path + ".part"
-    with open(partial, "wb") as file:
-        np.savez(file, **halves)
-    full_record = {**(record or {}), "sha256": checksum(partial)}
-    with open(_record_path(partial), "w") as file:
-        json.dump(full_record, file, indent=1)
-        file.write("\n")
-    os.replace(partial, path)
-    os.replace(_record_path(partial), _record_path(path))
+    archive = io.BytesIO()  # A zip file that cannot be written complains again when it is forgotten.
+    np.savez(archive, **halves)
+    try:
+        with open(partial, "wb") as file:
+            file.write(archive.getbuffer())
+        full_record = {**(record or {}), "sha256": checksum(partial)}
+        with open(_record_path(partial), "w") as file:
+            json.dump(full_record, file, indent=1)
+            file.write("\n")
+        os.replace(partial, path)
+        os.replace(_record_path(partial), _record_path(path))
+    except OSError:
+        for half_written in (partial, _record_path(partial)):
+            if os.path.exists(half_written):
+                os.remove(half_written)
+        raise
 
 
 def load(path: str, verify: bool = True) -> dict:
@@ -77,8 +87,7 @@ def load(path: str, verify: bool = True) -> dict:
     Raises:
       InputError: The file is missing, damaged, or not the one its record describes.
     """
-    if not os.path.isfile(path):
-        raise InputError(f"no weight file {path}: reinstall the package, or give another file")
+    _require(path)
     if verify and load_record(path).get("sha256") != checksum(path):
         raise InputError(f"weight file {path} is damaged: its checksum is not its record's; reinstall the package")
     try:
@@ -101,12 +110,18 @@ def load_record(path: str) -> dict:
 
 
 def checksum(path: str) -> str:
-    """Returns the SHA-256 of a file as hexadecimal text."""
+    """Returns the SHA-256 of a weight file as hexadecimal text."""
+    _require(path)
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _require(path):
+    if not os.path.isfile(path):
+        raise InputError(f"no weight file {path}: reinstall the package, or give another file")
 
 
 def _record_path(path):

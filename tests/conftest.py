@@ -28,3 +28,12 @@ def seeds_of_module():
 def seeds_of_test():
     """Seeds each test, so that it draws the same numbers whichever tests run before it."""
     seed_everything()
+
+
+@pytest.fixture(scope="session")
+def two_devices():
+    """Returns a process of two devices, for functions of a module: `two_devices.submit(function, ...).result()`."""
+    from tests import two_devices
+
+    with two_devices.start() as process:
+        yield process

@@ -117,6 +117,14 @@ def test_cached_sets_depend_on_seed_and_step_alone(cache):
         assert (other.shift != first.shift).any()
 
 
+def test_parts_of_a_batch_make_it_up(cache):
+    sampler = make_sampler(cache)
+    whole = sampler.draw(5, 4, 3, 2)
+    parts = [sampler.draw(5, 4, 3, 2, part) for part in (slice(0, 1), slice(1, 4))]
+    for arrays, expected in zip(zip(*parts), whole, strict=True):
+        np.testing.assert_array_equal(np.concatenate(arrays), expected)
+
+
 def test_shift_is_what_the_slices_show(cache):
     sampler = make_sampler(cache)
     drawn = [sampler.draw(step, 4, 4, 2) for step in range(60)]

@@ -64,5 +64,5 @@ def test_contexts_of_a_target_lie_side_by_side_with_shift_and_label(store):
 
 
 def test_by_video_puts_a_targets_contexts_together():
-    grouped = pairs.by_video(tf.range(12)[:, None], 3, 4)
+    grouped = pairs.by_video(tf.range(12)[:, None], 4)
     np.testing.assert_array_equal(grouped[..., 0], np.arange(12).reshape(3, 4))

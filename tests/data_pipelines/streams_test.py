@@ -10,6 +10,7 @@ import tensorflow as tf
 from data_pipelines import augment, context_sets, pairs, sampling, streams
 from data_pipelines.crop_store import CropStore
 from data_pipelines.sampling import Sampler
+from mlt_tf.errors import InputError
 from tests.stores import Target, smooth_image, write_set
 
 KINDS = {"pairs": pairs.pairs(3), "contexts": pairs.contexts(2, 2), "sets": context_sets.image_sets(2, 2)}
@@ -50,6 +51,36 @@ def test_parallelism_changes_nothing(stream):
 
 def test_resumed_stream_goes_on_with_the_same_batches(stream):
     assert_same(take(stream.batches(), 4)[2:], take(stream.batches(start_step=2, parallel=3), 2))
+
+
+@pytest.mark.parametrize("kind", [pairs.pairs(4), pairs.contexts(2, 2), context_sets.image_sets(2, 3)])
+def test_shards_make_up_the_batch_and_read_nothing_else(store, kind):
+    stream = streams.Stream(store, Sampler(store.videos, store.stills, 0.4, sampling.STRONG, 1), kind)
+    whole, first, second = (
+        take(map(tf.nest.flatten, made.windows(3)), 1) for made in (stream, stream.shard(0, 2), stream.shard(1, 2))
+    )
+    assert_same([[np.concatenate(pair) for pair in zip(first[0], second[0], strict=True)]], whole)
+    assert all(len(part) == len(array) / 2 for part, array in zip(second[0], whole[0]))
+
+
+def test_shard_is_finished_in_the_step_by_the_whole_stream(store):
+    sampler = Sampler(store.videos, store.stills, 0.4, sampling.STRONG, 1)
+    stream = streams.Stream(store, sampler, context_sets.image_sets(2, 2))
+    (whole,) = take(stream.batches(3), 1)
+    crops, shard = tf.constant(streams.load_all(store)), stream.shard(1, 2)
+    device = stream.finish(next(iter(shard.windows(3))))
+    resident = stream.finish_resident(crops, next(iter(shard.plans(3))))
+    for found in (device, resident):
+        for ours, theirs in zip(found, whole, strict=True):
+            np.testing.assert_allclose(ours, theirs[1:], atol=1e-3)
+
+
+@pytest.mark.parametrize(("targets", "count"), [(3, 2), (1, 2), (4, 3)])
+def test_targets_that_cannot_be_shared_evenly_are_refused(store, targets, count):
+    for kind in (pairs.pairs(targets), pairs.contexts(targets, 2), context_sets.image_sets(targets, 2)):
+        stream = streams.Stream(store, Sampler(store.videos, [], 0.0, sampling.STRONG, 1), kind)
+        with pytest.raises(InputError, match=f"{targets} targets .* cannot be shared evenly by {count} replicas: give"):
+            stream.shard(0, count)
 
 
 def test_work_in_the_step_gives_the_hosts_batches(stream, store):

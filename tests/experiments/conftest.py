@@ -3,7 +3,9 @@
 import cv2
 import numpy as np
 import pytest
+import tensorflow as tf
 from absl import flags
+from tensorflow.python.framework import config as framework_config  # Only here can determinism be switched off.
 
 from data_pipelines import preparation, trajectories
 from data_pipelines.crop_jobs import CropSettings
@@ -65,7 +67,8 @@ def crops(ilsvrc, tmp_path_factory):
 def run_binary(monkeypatch):
     """Returns a function that runs a binary with flags of its own, as its command line would.
 
-    A list gives a flag several times. What the binary does is its `main`, `train` or `show`.
+    A list gives a flag several times. What the binary does is its `main`, `train` or `show`. A training is watched only
+    where the flags say so: it takes longer than a few steps.
     """
 
     def run(binary, *words, **options):
@@ -75,6 +78,8 @@ def run_binary(monkeypatch):
         values = flags.FlagValues()
         binary.define_flags(values)
         rest = values([name, *arguments])
+        for flag in {"validate_every", "show_every"} & set(values) - set(options):
+            values[flag].value = 0
         with monkeypatch.context() as patch:
             patch.setattr(binary, "FLAGS", values)
             patch.setattr("sys.argv", [f"/somewhere/experiments/{name}.py", *arguments])
@@ -84,6 +89,14 @@ def run_binary(monkeypatch):
                 training_input.end_in_one_line(name, getattr(binary, "train", None) or binary.show)
 
     return run
+
+
+@pytest.fixture
+def deterministic_ops():
+    """Makes every operation repeat exactly, whatever the number of threads."""
+    tf.config.experimental.enable_op_determinism()
+    yield
+    framework_config.disable_op_determinism()
 
 
 FRAMES = 12  # Of each sequence of `otb_runs`.

@@ -1,11 +1,14 @@
 """Tests of the meta-learner's training, by a few steps on the crops of a tiny ILSVRC."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from absl import flags
 
-from experiments import meta_sources, train_meta
+from experiments import meta_sources, run_flags, train_meta
 from mlt_tf import pretrained, weights
 from mlt_tf.matching import MatchingNetwork
 
@@ -105,6 +108,30 @@ def test_cached_training_exports_a_tracker_and_reuses_its_cache(options, matchin
     np.testing.assert_array_equal(networks.matching.w5, given["w5"])
     np.testing.assert_array_equal(networks.adaptation.gain, second["adaptation/gain"])
     np.testing.assert_array_equal(networks.meta_learner.hidden1.kernel, second["meta_learner/hidden1/kernel"])
+
+
+def test_interrupted_run_ends_as_an_uninterrupted_one(options, tmp_path, run_binary, deterministic_ops, monkeypatch):
+    run_binary(train_meta, steps=3, **{**options, "run_dir": tmp_path / "whole"})
+
+    def interrupt(*_):
+        patch.undo()
+        os.kill(os.getpid(), signal.SIGINT)
+        return {}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(meta_sources.CachedSource, "held_out_losses", interrupt)  # In the midst of the first saving.
+        run_binary(train_meta, steps=3, save_every=1, **options)
+    last_weights(tmp_path / "run", 2)  # The request came after the first step's end.
+    run_binary(train_meta, steps=3, **options)
+    whole, record = last_weights(tmp_path / "whole", 3)
+    parts, _ = last_weights(tmp_path / "run", 3)
+    for name, array in whole.items():
+        np.testing.assert_array_equal(parts[name], array, err_msg=name)
+    saved = run_flags.read(str(tmp_path / "run"))
+    assert saved["inputs"]["matching"] == record["matching"]["sha256"] and len(saved["inputs"]["crops"]) == 2
+    assert [start["step"] for start in (*saved["earlier"], saved)] == [0, 2]
+    with pytest.raises(SystemExit, match="train_meta: error: the run in .* began with other matching "):
+        run_binary(train_meta, steps=4, **{**options, "matching": write_matching(tmp_path, 2), "features": "images"})
 
 
 def test_cache_of_other_weights_is_refused(options, tmp_path, run_binary):

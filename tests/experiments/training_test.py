@@ -1,14 +1,15 @@
 """Tests of the training loop with a model of one number, and of what it leaves in its folder."""
 
+import errno
 import itertools
-import json
+import pathlib
 import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments import provenance, training
+from experiments import provenance, training, training_log
 from mlt_tf.errors import InputError
 
 
@@ -17,7 +18,7 @@ class Toy:
 
     def __init__(self, folder, losses=None, shape=(), clock=None, seconds=0.0, **trackables):
         self.total = tf.Variable(tf.zeros(shape))
-        self.run = training.Run(str(folder), {"rate": 0.5}, total=self.total, **trackables)
+        self.run = training.Run(str(folder), {"rate": 0.5}, {"crops": ["c0ffee"]}, total=self.total, **trackables)
         self.losses, self.clock, self.seconds = losses, clock or [0.0], seconds
         self.batches, self.exported = [], []
 
@@ -27,9 +28,9 @@ class Toy:
         self.total.assign_add(float(batch))
         return {"loss": tf.constant(self.losses[batch] if self.losses else float(batch)), "twice": 2.0 * batch}
 
-    def train(self, steps, max_minutes=0.0, **every):
+    def train(self, steps, max_minutes=0.0, **options):
         batches = itertools.count(int(self.run.step))
-        self.run.loop(batches, self.step, steps, max_minutes, self.exported.append, **every)
+        self.run.loop(batches, self.step, steps, max_minutes, self.exported.append, **options)
         return self
 
 
@@ -37,7 +38,8 @@ class Toy:
 def clock(monkeypatch):
     """Returns a clock, [seconds], that only a toy's steps move."""
     now = [1000.0]
-    monkeypatch.setattr(training, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    for module in (training, training_log):
+        monkeypatch.setattr(module, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 
@@ -49,26 +51,6 @@ def read_events(folder):
             for value in event.summary.value:
                 found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
     return found
-
-
-def test_constant_schedule_is_the_rate_itself():
-    rate = training.schedule("constant", 3e-4, 100, 0)
-    values = [float(rate(step)) if callable(rate) else rate for step in (0, 50, 100, 1000)]
-    np.testing.assert_allclose(values, 3e-4, rtol=1e-6)
-
-
-def test_cosine_falls_from_the_rate_to_zero():
-    rate = training.schedule("cosine", 0.2, 100, 0)
-    steps = np.array([0, 25, 50, 75, 100])
-    expected = 0.1 * (1 + np.cos(np.pi * steps / 100))
-    np.testing.assert_allclose([float(rate(step)) for step in steps], expected, atol=1e-7)
-
-
-def test_cosine_warms_up_linearly_first():
-    rate = training.schedule("cosine", 0.2, 120, 20)
-    values = np.array([float(rate(step)) for step in range(121)])
-    np.testing.assert_allclose(values[:21], np.linspace(0.2 / 50, 0.2, 21), rtol=1e-5)
-    np.testing.assert_allclose(values[20:], 0.1 * (1 + np.cos(np.pi * np.arange(101) / 100)), atol=1e-7)
 
 
 def test_run_goes_on_from_its_last_checkpoint(tmp_path):
@@ -91,7 +73,8 @@ def test_finished_run_does_nothing_more(tmp_path):
 def test_export_comes_at_the_step_it_is_named_after(tmp_path):
     toy = Toy(tmp_path)
     steps = []
-    toy.run.loop(itertools.count(), toy.step, 3, 0.0, lambda path: steps.append((int(toy.run.step), path[-10:])), 50, 1)
+    export = lambda path: steps.append((int(toy.run.step), path[-10:]))  # noqa: E731
+    toy.run.loop(itertools.count(), toy.step, 3, 0.0, export, save_every=1)
     assert steps == [(1, "000001.npz"), (2, "000002.npz"), (3, "000003.npz")]
 
 
@@ -122,6 +105,18 @@ def test_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(tmp_path, l
     assert int(resumed.run.step) == 2 and float(resumed.total) == 1
 
 
+def test_weights_that_a_file_cannot_hold_stop_before_their_checkpoint(tmp_path):
+    toy = Toy(tmp_path).train(2)
+
+    def export(path):
+        raise FloatingPointError("weights that float16 cannot hold: w5")
+
+    expected = "cannot hold: w5 at step 4: lower --learning_rate; the same command goes on from .*ckpt-2"
+    with pytest.raises(FloatingPointError, match=expected):
+        toy.run.loop(itertools.count(2), toy.step, 4, 0.0, export)
+    assert int(Toy(tmp_path).run.step) == 2
+
+
 def test_gradient_that_is_not_finite_stops_before_its_weights_are_saved(tmp_path):
     toy = Toy(tmp_path)
 
@@ -139,40 +134,6 @@ def test_scalars_are_means_between_two_log_lines(tmp_path, clock):
     assert events["loss"] == {2: 2.0, 4: 6.0, 5: 20.0}
     assert events["twice"] == {2: 1.0, 4: 5.0, 5: 8.0}
     assert events["steps_per_second"] == {2: 2.0, 4: 2.0, 5: 2.0}
-    assert training.loss_curve(str(tmp_path)) == [[2, 2.0], [4, 6.0], [5, 20.0]]
-
-
-def test_loss_curve_takes_repeated_steps_from_the_later_run(tmp_path):
-    broken = Toy(tmp_path, losses=[1.0, 2.0, 3.0, np.nan])
-    with pytest.raises(FloatingPointError):
-        broken.train(5, save_every=2, log_every=1)
-    Toy(tmp_path, losses=[0.0, 0.0, 30.0, 40.0]).train(4, log_every=1)
-    assert training.loss_curve(str(tmp_path)) == [[1, 1.0], [2, 2.0], [3, 30.0], [4, 40.0]]
-
-
-def test_loss_curve_survives_a_run_that_was_killed_while_writing(tmp_path):
-    Toy(tmp_path).train(3, log_every=1)
-    (events,) = (tmp_path / "tensorboard").iterdir()
-    events.write_bytes(events.read_bytes()[:-5])
-    kept = training.loss_curve(str(tmp_path))
-    assert kept and kept == [[1, 0.0], [2, 1.0], [3, 2.0]][: len(kept)]
-    Toy(tmp_path).train(4, log_every=1)
-    assert training.loss_curve(str(tmp_path)) == [*kept, [4, 3.0]]
-
-
-def test_loss_curve_is_thinned_evenly(tmp_path):
-    Toy(tmp_path).train(12, log_every=1)
-    whole = training.loss_curve(str(tmp_path), points=12)
-    assert whole == [[n, n - 1.0] for n in range(1, 13)]
-    assert training.loss_curve(str(tmp_path), points=4) == [whole[i] for i in (2, 5, 8, 11)]
-    for points in (5, 7, 11):
-        thinned = training.loss_curve(str(tmp_path), points)
-        assert 0 < len(thinned) <= points and all(entry in whole for entry in thinned)
-        assert len({b[0] - a[0] for a, b in itertools.pairwise(thinned)}) == 1
-
-
-def test_loss_curve_of_a_run_without_scalars_is_empty(tmp_path):
-    assert training.loss_curve(str(tmp_path)) == []
 
 
 def test_record_says_how_the_weights_came_about(tmp_path, clock, monkeypatch):
@@ -180,19 +141,12 @@ def test_record_says_how_the_weights_came_about(tmp_path, clock, monkeypatch):
     toy = Toy(tmp_path, clock=clock, seconds=45.0).train(2, log_every=1)
     assert toy.run.record(seed=7) == {
         "step": 2,
-        "minutes_since_start_or_resume": 1.5,
+        "minutes": 1.5,
         "seed": 7,
         "commit": provenance.commit(),
         "command": "python -m experiments.train_toy --rate=0.5",
         "loss_curve": [[1, 0.0], [2, 1.0]],
     }
-
-
-def test_flags_are_saved_with_command_and_commit(tmp_path, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["/far/away/train_toy.py"])
-    Toy(tmp_path / "made" / "for_it")
-    saved = json.loads((tmp_path / "made" / "for_it" / "flags.json").read_text())
-    assert saved == {"command": "python -m experiments.train_toy", "commit": provenance.commit(), "rate": 0.5}
 
 
 @pytest.mark.parametrize("below", ["", "/run"])
@@ -203,3 +157,118 @@ def test_folder_that_cannot_be_written_is_named(tmp_path, below):
         Toy(folder)
     assert folder in str(caught.value) and "None" not in str(caught.value)
     assert (tmp_path / "taken").read_text() == "a file"
+
+
+def test_minutes_add_up_over_all_starts(tmp_path, clock):
+    Toy(tmp_path, clock=clock, seconds=30.0).train(4)
+    clock[0] += 10_000
+    second = Toy(tmp_path, clock=clock, seconds=60.0).train(5)
+    assert second.run.record(seed=0)["minutes"] == 3.0
+    clock[0] += 600
+    assert Toy(tmp_path).run.minutes == pytest.approx(3.0, abs=0.1)
+
+
+def test_minutes_of_an_older_checkpoint_begin_at_nothing(tmp_path, clock):
+    total = tf.Variable(0.0)
+    older = training.Checkpoints(str(tmp_path / "checkpoints"), step=tf.Variable(3, dtype=tf.int64), total=total)
+    older.save(3)
+    toy = Toy(tmp_path, clock=clock)
+    assert (int(toy.run.step), toy.run.minutes) == (3, 0.0)
+
+
+def test_request_stops_after_the_step_with_a_checkpoint(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/far/away/train_toy.py", "--run_dir=/far/away/run"])
+    toy = Toy(tmp_path)
+    caplog.set_level("INFO", "absl")
+    toy.train(100, stop=lambda: "SIGTERM" if len(toy.batches) == 3 else None)
+    assert toy.exported == [str(tmp_path / "weights" / "step-000003.npz")]
+    command = "python -m experiments.train_toy --run_dir=/far/away/run"
+    assert f"stopped by SIGTERM at step 3; to go on: {command}" in caplog.text
+    assert Toy(tmp_path).train(5).batches == [3, 4]
+
+
+class Hook:
+    """Notes the steps that it is called at, and what is saved by then."""
+
+    def __init__(self, every, toy):
+        self.every, self.toy, self.calls = every, toy, []
+
+    def __call__(self, step):
+        self.calls.append((step, len(self.toy.exported)))
+        self.toy.clock[0] += 100.0
+        return {"hooked": 10.0 * step} if step != 4 else {}
+
+
+def test_hooks_come_at_their_steps_before_the_checkpoint(tmp_path, clock):
+    toy = Toy(tmp_path, clock=clock, seconds=0.5)
+    hook, other = Hook(2, toy), Hook(100, toy)
+    toy.train(5, hooks=[hook, other], log_every=1, save_every=2)
+    assert hook.calls == [(2, 0), (4, 1), (5, 2)] and other.calls == [(5, 2)]
+    events = read_events(tmp_path)
+    assert events["hooked"] == {2: 20.0, 5: 50.0}
+    assert events["steps_per_second"] == dict.fromkeys(range(1, 6), 2.0)  # A hook's time is no step's.
+
+
+def test_time_that_is_spent_waiting_for_input_is_logged(tmp_path, clock):
+    toy = Toy(tmp_path, clock=clock, seconds=3.0)
+
+    def batches():
+        for batch in itertools.count():
+            clock[0] += 1.0
+            yield batch
+
+    toy.run.loop(batches(), toy.step, 4, 0.0, toy.exported.append, log_every=2)
+    events = read_events(tmp_path)
+    assert events["input_wait"] == {2: 0.25, 4: 0.25} and events["steps_per_second"] == {2: 0.25, 4: 0.25}
+
+
+def write_weights(path):
+    """Writes what stands for a weight file and its record."""
+    for suffix in (".npz", ".json"):
+        file = pathlib.Path(path).with_suffix(suffix)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("")
+
+
+def test_newest_five_weight_files_are_kept(tmp_path):
+    toy = Toy(tmp_path / "[a run]")
+    later = tmp_path / "[a run]" / "weights" / "step-000099.npz"
+    write_weights(later)
+    (later.parent / "step-000001.npz.part").write_text("half")
+    (later.parent / "step-000002-mine.npz").write_text("the user's own")
+    toy.run.loop(itertools.count(), toy.step, 8, 0.0, write_weights, save_every=1)
+    kept = [f"step-{step:06d}{suffix}" for step in (4, 5, 6, 7, 8, 99) for suffix in (".json", ".npz")]
+    assert sorted(path.name for path in later.parent.iterdir()) == ["step-000002-mine.npz", *kept]
+
+
+def test_disk_that_is_full_keeps_the_last_checkpoint_and_says_so(tmp_path):
+    toy = Toy(tmp_path).train(2)
+
+    def export(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    expected = f"cannot write {tmp_path}: No space left on device; make room: the same command goes on from .*ckpt-2"
+    with pytest.raises(InputError, match=expected):
+        toy.run.loop(itertools.count(2), toy.step, 4, 0.0, export)
+    resumed = Toy(tmp_path)
+    assert int(resumed.run.step) == 2 and float(resumed.total) == 1
+
+
+def test_scalars_for_which_there_is_no_room_stop_the_run_too(tmp_path, monkeypatch):
+    toy = Toy(tmp_path).train(2)
+
+    def scalar(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "events.v2; No space left on device")
+
+    monkeypatch.setattr(tf.summary, "scalar", scalar)
+    expected = "tensorboard: No space left on device; make room: the same command goes on from .*ckpt-2"
+    with pytest.raises(InputError, match=expected):
+        toy.train(4)
+
+
+def test_other_flags_are_refused_and_leave_the_folder_as_it_was(tmp_path):
+    Toy(tmp_path).train(1)
+    before = (tmp_path / "flags.json").read_bytes()
+    with pytest.raises(InputError, match=f"the run in {tmp_path} began with --rate=0.5, not --rate=0.7"):
+        training.Run(str(tmp_path), {"rate": 0.7}, total=tf.Variable(0.0))
+    assert (tmp_path / "flags.json").read_bytes() == before

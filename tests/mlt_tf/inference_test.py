@@ -66,14 +66,24 @@ def test_bfloat16_is_near(network, patch):
     assert 1e-4 < error < 0.03  # It does compute in another precision.
 
 
-def test_later_changes_of_the_extractor_do_not_show(network, patch):
+def test_bfloat16_may_be_the_copys_alone(network, patch):
+    half = InferenceTrunk(network.extractor, bfloat16=True)
+    twin = InferenceTrunk(extractor_like(network.extractor, bfloat16=True))
+    np.testing.assert_array_equal(half(patch), twin(patch))
+
+
+def test_later_changes_of_the_extractor_show_once_they_are_folded(network, patch):
     own = extractor_like(network.extractor, bfloat16=False)
     trunk = InferenceTrunk(own)
-    before = trunk(patch[:1]).numpy()
+    compiled = tf.function(trunk)
+    before = compiled(patch[:1]).numpy()
     for variable in own.variables:
         variable.assign(2 * variable)
-    np.testing.assert_array_equal(trunk(patch[:1]), before)
+    np.testing.assert_array_equal(compiled(patch[:1]), before)
     assert np.abs(own(patch[:1]) - before).max() > 0.1 * before.max()
+    trunk.fold(own)
+    assert_same_features(compiled(patch[:1]), own(patch[:1]))
+    assert compiled.experimental_get_tracing_count() == 1
 
 
 def test_nothing_is_trained(trunk):

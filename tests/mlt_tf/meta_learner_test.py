@@ -100,6 +100,23 @@ def test_dropout_keeps_seven_tenths(rowwise):
     np.testing.assert_allclose(dropped[dropped > 0], 1 / 0.7, rtol=1e-5)
 
 
+def test_seed_decides_what_is_dropped(rowwise):
+    delta = tf.random.stateless_normal([2, 256, 6], [1, 2])
+    one, again, other = (rowwise(delta, training=True, seed=[3, step]).w_target for step in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other).max() > 1e-2
+    np.testing.assert_array_equal(rowwise(delta, seed=[3, 1]).w_target, rowwise(delta).w_target)
+
+
+def test_seed_drops_three_tenths_of_each_layer(rowwise):
+    ones = tf.ones([1, 200, 512])
+    dropped = [rowwise._drop(ones, True, seed).numpy() for seed in ([1, 2], [1, 3])]
+    for mask in dropped:
+        assert np.mean(mask > 0) == pytest.approx(0.7, abs=0.01)
+        np.testing.assert_allclose(mask[mask > 0], 1 / 0.7, rtol=1e-5)
+    assert np.mean((dropped[0] > 0) == (dropped[1] > 0)) == pytest.approx(0.58, abs=0.02)
+
+
 def test_rowwise_equals_numpy(rowwise):
     delta = np.random.default_rng(2).normal(size=[3, 256, 6]).astype(np.float32) * 0.01
     rms = np.sqrt(np.mean(delta**2, (1, 2)))

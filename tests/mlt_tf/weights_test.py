@@ -99,7 +99,7 @@ def test_failed_save_leaves_the_old_file(path, monkeypatch):
     monkeypatch.setattr(weights.json, "dump", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         weights.save(str(path), {"w5": np.zeros([2])})
-    assert path.read_bytes() == before
+    assert path.read_bytes() == before and len(list(path.parent.iterdir())) == 2
     assert weights.load(str(path)).keys() == weights.collect(Tiny()).keys()
 
 
@@ -194,6 +194,6 @@ def test_start_from_a_wider_network(tmp_path):
 
 
 def test_value_beyond_float16_is_noticed(tmp_path):
-    with pytest.raises(ValueError, match="norm/moving_variance"), np.errstate(over="ignore"):
+    with pytest.raises(FloatingPointError, match="norm/moving_variance$"), np.errstate(over="ignore"):
         weights.save(str(tmp_path / "large.npz"), {"norm/moving_variance": np.float32([1e5])})
     assert not list(tmp_path.iterdir())

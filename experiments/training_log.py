@@ -1,0 +1,62 @@
+"""What a training logs between two lines, and its losses as TensorBoard's files have them."""
+
+import contextlib
+import glob
+import os
+import time
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+
+class Meter:
+    """Means of what the steps since the last log line returned, and where their time went."""
+
+    def __init__(self):
+        """Starts the clock."""
+        self._restart()
+
+    def _restart(self):
+        self._since, self._waited, self._sums, self._count = time.monotonic(), 0.0, {}, 0
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Counts what is done inside as waiting for input."""
+        start = time.monotonic()
+        yield
+        self._waited += time.monotonic() - start
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leaves out the time of what is done inside."""
+        start = time.monotonic()
+        yield
+        self._since += time.monotonic() - start
+
+    def add(self, scalars: dict[str, float]) -> None:
+        """Adds a step."""
+        self._count += 1
+        self._sums = {name: self._sums.get(name, 0.0) + value for name, value in scalars.items()}
+
+    def take(self) -> dict[str, float]:
+        """Returns the means, `steps_per_second` and the share `input_wait` of the time, and starts anew."""
+        seconds = max(time.monotonic() - self._since, 1e-9)
+        means = {name: total / self._count for name, total in self._sums.items()}
+        means |= {"steps_per_second": self._count / seconds, "input_wait": self._waited / seconds}
+        self._restart()
+        return means
+
+
+def loss_curve(folder: str, points: int = 40) -> list:
+    """Reads a run's loss from its TensorBoard files: at most `points` pairs of [step, mean loss up to it]."""
+    losses = {}
+    for path in sorted(glob.glob(os.path.join(glob.escape(folder), "tensorboard", "events*"))):
+        records = tf.data.TFRecordDataset(path).ignore_errors()  # A killed run leaves half a record.
+        for record in records.as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                if value.tag == "loss":
+                    losses[event.step] = float(tf.make_ndarray(value.tensor))
+    steps = sorted(losses)
+    every = max(1, -(-len(steps) // points))
+    return [[steps[i], round(losses[steps[i]], 4)] for i in range((len(steps) - 1) % every, len(steps), every)]
