@@ -50,7 +50,7 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
         return tf.distribute.get_strategy()
     tf.get_logger().setLevel("WARNING")  # Else every collective that is traced has a line.
     if name == "multiworker":
-        check_cluster(os.environ.get("TF_CONFIG"))
+        logging.info("waiting for all workers: %s", ", ".join(read_cluster(os.environ.get("TF_CONFIG"))))
         strategy = guarded(tf.distribute.MultiWorkerMirroredStrategy)()
     else:
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
@@ -60,11 +60,11 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return strategy
 
 
-def check_cluster(text: str | None) -> None:
-    """Checks that TF_CONFIG is JSON that names the cluster's workers and this process among them.
+def read_cluster(text: str | None) -> list[str]:
+    """Reads the addresses of the cluster's workers from TF_CONFIG.
 
     Raises:
-      InputError: It does not.
+      InputError: It is no JSON that names the workers, and this process among them.
     """
     try:
         config = json.loads(text or "")
@@ -79,6 +79,7 @@ def check_cluster(text: str | None) -> None:
             f"--distribute=multiworker: TF_CONFIG {found}; set it to all workers and which of them this is, such as "
             + _EXAMPLE
         )
+    return [host for hosts in jobs.values() for host in hosts]
 
 
 def local_replicas(strategy: tf.distribute.Strategy) -> list[int]:
@@ -153,7 +154,7 @@ def guarded(function: Callable) -> Callable:
         try:
             return function(*arguments)
         except _LOST as error:
-            lines = str(error).splitlines()
+            lines = str(error).splitlines() or [type(error).__name__]
             reason = next((line for line in lines if "aborted by" in line), lines[0])
             raise InputError(
                 f"another worker is gone, or failed ({reason}); start all workers again with the same command: they go "
