@@ -22,6 +22,7 @@ from absl import app, flags
 from experiments import (
     benchmark_input,
     benchmark_track,
+    command_line,
     demo,
     provenance,
     results,
@@ -156,10 +157,7 @@ def main(argv: list[str]) -> None:
     runs = {"train": run_train, "input": run_input, "track": run_track, "memory": run_memory}
     if len(argv) != 2 or argv[1] not in runs:
         sys.exit(f"benchmark: error: name what to measure: python -m experiments.benchmark {' or '.join(runs)}")
-    try:
-        runs[argv[1]]()
-    except InputError as error:
-        sys.exit(f"benchmark: error: {error}")
+    command_line.end_in_one_line("benchmark", runs[argv[1]])
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def measure_parts(setup: Setup, batch: int) -> dict[str, float]:
         target.add(frames[0], start_boxes)
         for frame in frames[1:9] if batch == 1 else frames[1:3]:  # Contexts to learn from.
             target.update(frame)
-    steps = {name: TrackingSteps(setup.settings, networks[name]) for name in networks}
+    steps = {name: target.steps for name, target in targets.items()}
     images, sizes_wh = frames[0][None], np.float32([frames[0].shape[1::-1]])
     frame_of, box = tf.zeros([batch], tf.int32), tf.constant(boxes.xywh_to_cxcywh(start_boxes))
     states = {name: targets[name].state for name in targets}

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 from absl import flags, logging
 
-from experiments import provenance, training_input
+from experiments import command_line, provenance
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
@@ -131,4 +131,4 @@ def export_model(values: flags.FlagValues) -> None:
 
 if __name__ == "__main__":
     define_flags(flags.FLAGS)
-    training_input.run_main("export_model", lambda: export_model(flags.FLAGS))
+    command_line.run_main("export_model", lambda: export_model(flags.FLAGS))

@@ -18,7 +18,7 @@ import sys
 from absl import app, flags
 
 from data_pipelines.sequences import Sequence
-from experiments import comparison, curve_figures, figure_style, strip_figure
+from experiments import command_line, comparison, curve_figures, figure_style, strip_figure
 from mlt_tf.config import VARIANTS
 from mlt_tf.errors import InputError
 
@@ -116,10 +116,7 @@ def run(args: flags.FlagValues) -> list[pathlib.Path]:
 def main(argv: list[str]) -> None:
     """Exits with 1 after bad input."""
     del argv
-    try:
-        run(FLAGS)
-    except InputError as error:
-        sys.exit(f"make_figures: error: {error}")
+    command_line.end_in_one_line("make_figures", lambda: run(FLAGS))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import numpy as np
 from absl import app, flags
 from matplotlib import colors
 
-from experiments import comparison, drawing, figure_style, page, provenance, results, strip_figure
+from experiments import command_line, comparison, drawing, figure_style, page, provenance, results, strip_figure
 from experiments.comparison import Comparison
 from mlt_tf.errors import InputError
 
@@ -135,10 +135,7 @@ def run(args: flags.FlagValues) -> pathlib.Path:
 def main(argv: list[str]) -> None:
     """Exits with 1 after bad input."""
     del argv
-    try:
-        run(FLAGS)
-    except InputError as error:
-        sys.exit(f"make_page: error: {error}")
+    command_line.end_in_one_line("make_page", lambda: run(FLAGS))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import tensorflow as tf
 from absl import flags
 
 from data_pipelines import context_sets, pairs, sampling, streams
-from experiments import contact_sheet, training_input
+from experiments import command_line, contact_sheet, training_input
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
@@ -102,4 +102,4 @@ def show() -> None:
 
 if __name__ == "__main__":
     define_flags(FLAGS)
-    training_input.run_main("show_batches", show)
+    command_line.run_main("show_batches", show)

@@ -12,7 +12,17 @@ import tensorflow as tf
 from absl import flags, logging
 
 from data_pipelines import pairs, sampling, streams
-from experiments import distribution, inspection, run_flags, schedules, stopping, training, training_input, validation
+from experiments import (
+    command_line,
+    distribution,
+    inspection,
+    run_flags,
+    schedules,
+    stopping,
+    training,
+    training_input,
+    validation,
+)
 from mlt_tf import config, matching_loss, pretrained, replicas, weights
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
@@ -141,4 +151,4 @@ def train():
 
 if __name__ == "__main__":
     define_flags(FLAGS)
-    training_input.run_main("train_matching", train)
+    command_line.run_main("train_matching", train)

@@ -17,6 +17,7 @@ from absl import flags, logging
 from data_pipelines import sampling
 from data_pipelines.crop_store import CropStore
 from experiments import (
+    command_line,
     distribution,
     inspection,
     meta_sources,
@@ -189,4 +190,4 @@ def train():
 
 if __name__ == "__main__":
     define_flags(FLAGS)
-    training_input.run_main("train_meta", train)
+    command_line.run_main("train_meta", train)

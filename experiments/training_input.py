@@ -1,11 +1,10 @@
 """What the training binaries share on their way in: common flags, prepared crops, who does the input's work."""
 
 import functools
-import sys
 from collections.abc import Callable
 
 import tensorflow as tf
-from absl import app, flags, logging
+from absl import flags, logging
 
 from data_pipelines import streams
 from data_pipelines.crop_store import CropStore
@@ -101,16 +100,3 @@ def split_input(
         return elements, functools.partial(stream.finish, plain=plain)
     crops = distribution.place(strategy, streams.load_all(stream.store))
     return elements, lambda plan: stream.finish_resident(crops(), plan, plain)
-
-
-def run_main(name: str, work: Callable[[], None]) -> None:
-    """Reads the command line and does a binary's work."""
-    app.run(lambda _: end_in_one_line(name, work))
-
-
-def end_in_one_line(name: str, work: Callable[[], None]) -> None:
-    """Does a binary's work; bad input, or a loss that is not finite, ends it with one line and exit code 1."""
-    try:
-        work()
-    except (InputError, FloatingPointError) as error:
-        sys.exit(f"{name}: error: {error}")

@@ -59,6 +59,8 @@ class MultiTracker:
       config: Its settings.
       weights_checksum: Which weights it has.
       last_updates: What the last update did to each target; None where it has had none.
+      steps: The compiled functions.
+      state: All targets' state; None without targets.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class MultiTracker:
         """
         self.variant, self.config, self.weights_checksum = networks.variant, settings, networks.checksum
         self.last_updates: list[Update | None] = []
-        self._steps = TrackingSteps(settings, networks, trunk)
+        self.steps = TrackingSteps(settings, networks, trunk)
         self.state: TargetState | None = None
         self._frames = np.zeros(0, np.int64)  # What the state holds too, here without waiting for it.
         self._sizes_wh = np.zeros([0, 2], np.float32)
@@ -118,7 +120,7 @@ class MultiTracker:
             raise InputError("no box: give at least one target")
         box_cxcywh = boxes.xywh_to_cxcywh(np.stack(checked))
         images, sizes_wh = tracker_input.stack_frames([frame])
-        new = self._steps.start(images, sizes_wh, np.zeros(len(checked), np.int32), box_cxcywh)
+        new = self.steps.start(images, sizes_wh, np.zeros(len(checked), np.int32), box_cxcywh)
         self.state = new if not len(self) else _join(self.state, new)
         self._frames = np.append(self._frames, np.ones(len(checked), np.int64))
         self._sizes_wh = np.concatenate([self._sizes_wh, np.repeat(sizes_wh, len(checked), 0)])
@@ -129,10 +131,10 @@ class MultiTracker:
     def warm_up(self) -> None:
         """Compiles all that will run, updates too, so that no frame waits for it."""
         images, sizes_wh, frame_of = np.zeros([1, 64, 64, 3], np.uint8), np.float32([[64, 64]]), np.int32([0])
-        state = self._steps.start(images, sizes_wh, frame_of, np.float32([[32, 32, 20, 20]]))
-        state, _ = self._steps.track(state, images, sizes_wh, frame_of)
-        if self._steps.interval is not None:
-            self._steps.update_step(state)
+        state = self.steps.start(images, sizes_wh, frame_of, np.float32([[32, 32, 20, 20]]))
+        state, _ = self.steps.track(state, images, sizes_wh, frame_of)
+        if self.steps.interval is not None:
+            self.steps.update_step(state)
 
     def remove(self, indices: Sequence[int]) -> None:
         """Drops targets; those that stay move up.
@@ -165,7 +167,7 @@ class MultiTracker:
             raise InputError("no target to update: first give init() or add() the first frame and the target's box")
         start = time.perf_counter()
         images, sizes_wh, frame_of = self._checked_frames(frames)
-        self.state, found = self._steps.track(self.state, images, sizes_wh, frame_of)
+        self.state, found = self.steps.track(self.state, images, sizes_wh, frame_of)
         self._frames = self._frames + 1
         boxes_xywh = boxes.cxcywh_to_xywh(self.state.box_cxcywh.numpy())
         scores = found.score.numpy()
@@ -194,11 +196,11 @@ class MultiTracker:
     def _maybe_update_networks(self) -> list[bool]:
         """Updates the layers of the targets whose turn it is (Algorithm 1, second half); says of each if it did."""
         updated = [False] * len(self)
-        due = [] if self._steps.interval is None else np.flatnonzero(self._frames % self._steps.interval == 0)
+        due = [] if self.steps.interval is None else np.flatnonzero(self._frames % self.steps.interval == 0)
         if not len(due):
             return updated
         state = self.state if len(due) == len(self) else _take(self.state, due)
-        state, done = self._steps.update_step(state)
+        state, done = self.steps.update_step(state)
         self.state = self.state._replace(layer=_put(self.state.layer, due, state.layer))
         for index, *parts in zip(due, *(part.numpy() for part in done)):
             contexts, weights, before, after = parts

@@ -9,7 +9,7 @@ from tensorflow.python.framework import config as framework_config  # Only here 
 
 from data_pipelines import preparation, trajectories
 from data_pipelines.crop_jobs import CropSettings
-from experiments import comparison, training_input
+from experiments import command_line, comparison
 
 WIDTH, HEIGHT, SIDE = 160, 120, 24
 OBJECT = "<object><trackid>0</trackid><name>n01</name><bndbox>{}</bndbox></object>"
@@ -86,7 +86,7 @@ def run_binary(monkeypatch):
             if hasattr(binary, "main"):
                 binary.main(rest)
             else:
-                training_input.end_in_one_line(name, getattr(binary, "train", None) or binary.show)
+                command_line.end_in_one_line(name, getattr(binary, "train", None) or binary.show)
 
     return run
 

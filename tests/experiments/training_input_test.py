@@ -111,20 +111,3 @@ def test_auto_takes_the_host_where_there_is_no_gpu(store, monkeypatch, gpus, pix
     sampler = sampling.Sampler(store.videos, [], 0.0, sampling.STRONG, seed=1)
     elements, _ = training_input.split_input(streams.Stream(store, sampler, KINDS["pairs"]), "auto")
     assert tf.nest.flatten(elements(0).element_spec)[0].dtype == pixels
-
-
-@pytest.mark.parametrize("kind", [InputError, FloatingPointError])
-def test_bad_input_ends_in_one_line(kind):
-    def work():
-        raise kind("no crops")
-
-    with pytest.raises(SystemExit, match="^binary: error: no crops$"):
-        training_input.end_in_one_line("binary", work)
-
-
-def test_other_errors_pass():
-    def work():
-        raise ValueError("a bug")
-
-    with pytest.raises(ValueError, match="a bug"):
-        training_input.end_in_one_line("binary", work)

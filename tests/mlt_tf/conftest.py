@@ -122,7 +122,7 @@ def scripted(mlt, baseline):
             settings = {"update_interval": 4, "finetune_interval": 3, "samples": 3, "memory": 6, **overrides}
             networks = mlt if variant == "mlt" else baseline._replace(variant=variant)
             compiled[key] = Tracker(networks, TrackerConfig(**settings), _blind)
-            compiled[key]._targets._steps.track_step = search
+            compiled[key]._targets.steps.track_step = search
         return compiled[key]
 
     return make

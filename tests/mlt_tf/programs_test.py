@@ -17,7 +17,7 @@ def test_programs_of_mlt(mlt):
     assert {"box_cxcywh", "score", "frames"} <= set(step.results) and len(set(step.results)) == len(step.results)
     assert made["update_step"].results == ["kernel", "offset", "gates"]
     for program in made.values():
-        assert b"HloModule" in program.hlo or len(program.hlo) > 10_000
+        assert len(program.hlo) > 10_000
         sizes = sum(value.size for value in program.state)
         assert sizes > 2.6e6  # The trunk at least.
 

@@ -175,7 +175,7 @@ def real(mlt, cheap_trunk):
 
     def make(kind):
         made = kind(mlt, settings, cheap_trunk)
-        getattr(made, "_targets", made)._steps = steps
+        getattr(made, "_targets", made).steps = steps
         return made
 
     return make
@@ -185,7 +185,7 @@ def test_warming_up_compiles_all_and_starts_nothing(real):
     made = real(MultiTracker)
     made.warm_up()
     assert len(made) == 0 and made.last_updates == []
-    steps = made._steps
+    steps = made.steps
     assert [f.experimental_get_tracing_count() for f in (steps.start, steps.track, steps.update_step)] == [1, 1, 1]
 
 
