@@ -8,34 +8,52 @@ import tensorflow as tf
 from data_pipelines.sampling import Draw, Sampler
 from data_pipelines.streams import Kind
 from mlt_tf import config, labels
+from mlt_tf.errors import InputError
 
 
-def pairs(batch: int, label_radius: float = config.LABEL_RADIUS) -> Kind:
+def response_cells(context_size: int) -> int:
+    """Returns the side of the response map of contexts of `context_size` px: 17 for the paper's 255.
+
+    Raises:
+      InputError: The sizes that differ from 255 by multiples of twice the stride alone have a cell in their middle.
+    """
+    fewer, rest = divmod(config.CONTEXT_SIZE - context_size, config.STRIDE)
+    if rest or fewer % 2 or not 0 <= fewer < config.RESPONSE_CELLS - 1:
+        sizes = range(config.CONTEXT_SIZE, config.EXEMPLAR_SIZE, -2 * config.STRIDE)
+        raise InputError(f"a context of {context_size} px: give one of {', '.join(map(str, sizes))}")
+    return config.RESPONSE_CELLS - fewer
+
+
+def pairs(batch: int, label_radius: float = config.LABEL_RADIUS, context_size: int = config.CONTEXT_SIZE) -> Kind:
     """Plain pairs of one trajectory each: (x [B, 127, 127, 3], z [B, 255, 255, 3], y [B, 17, 17])."""
+    cells = response_cells(context_size)
 
     def draw(sampler: Sampler, step: int) -> list[Draw]:
         drawn = sampler.draw(step, batch, 2)
         return [centred(drawn[0::2]), drawn[1::2]]
 
     def assemble(x, _, z, shift):
-        return x, z, labels.response_label(shift, label_radius)
+        return x, z, labels.response_label(shift, label_radius, cells)
 
-    return Kind(draw, ((batch, config.EXEMPLAR_SIZE), (batch, config.CONTEXT_SIZE)), assemble, batch)
+    return Kind(draw, ((batch, config.EXEMPLAR_SIZE), (batch, context_size)), assemble, batch)
 
 
-def contexts(videos: int, each: int, label_radius: float = config.LABEL_RADIUS) -> Kind:
+def contexts(
+    videos: int, each: int, label_radius: float = config.LABEL_RADIUS, context_size: int = config.CONTEXT_SIZE
+) -> Kind:
     """Contexts of which each is an exemplar too, those of one target side by side.
 
     A batch is (z [videos * each, 255, 255, 3], shift [videos * each, 2] in cells, y [videos * each, 17, 17]).
     """
+    cells = response_cells(context_size)
 
     def draw(sampler: Sampler, step: int) -> list[Draw]:
         return [sampler.draw(step, videos, each)]
 
     def assemble(z, shift):
-        return z, shift, labels.response_label(shift, label_radius)
+        return z, shift, labels.response_label(shift, label_radius, cells)
 
-    return Kind(draw, ((videos * each, config.CONTEXT_SIZE),), assemble, videos)
+    return Kind(draw, ((videos * each, context_size),), assemble, videos)
 
 
 def centred(draw: Draw) -> Draw:

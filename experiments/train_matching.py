@@ -42,6 +42,9 @@ def define_flags(values: flags.FlagValues) -> None:
     define_integer("channels", config.MATCHING_CHANNELS, "Channels of w5: 192, or 224 for MLT-mt.", lower_bound=1)
     define_enum("batches", "pairs", ["pairs", "contexts"], "Plain pairs, or contexts as one another's exemplars.")
     define_integer("batch", 8, "Pairs in a batch; with --batches=contexts, contexts, two of each target.")
+    define_integer(
+        "context_size", config.CONTEXT_SIZE, "Side of z in pixels: 255, or less for cheaper steps with a smaller map."
+    )
     define_integer("steps", 95000, "Updates in all.")
     define_float("learning_rate", 1e-4, "Adam's learning rate.")
     define_float("response_rate", 20.0, "Learning rate of the response's scale and bias over the others'.")
@@ -62,11 +65,12 @@ def make_stream() -> streams.Stream:
     whole = FLAGS.batches == "contexts"
     if whole and (FLAGS.batch < 4 or FLAGS.batch % 2):
         raise InputError(f"--batch={FLAGS.batch}: --batches=contexts needs an even number of contexts, at least 4")
-    strength = vars(sampling.STRONG) if FLAGS.augmentation == "strong" else {}
+    strength = {**vars(sampling.STRONG)} if FLAGS.augmentation == "strong" else {}
+    strength["shift_cells"] = min(sampling.Augmentation.shift_cells, (pairs.response_cells(FLAGS.context_size) - 1) / 2)
     augmentation = sampling.Augmentation(**{**strength, "whole_cells": whole})
     sampler = sampling.Sampler(store.videos, store.stills, FLAGS.stills_share, augmentation, FLAGS.seed, FLAGS.max_gap)
-    radius = FLAGS.label_radius
-    kind = pairs.contexts(FLAGS.batch // 2, 2, radius) if whole else pairs.pairs(FLAGS.batch, radius)
+    look = (FLAGS.label_radius, FLAGS.context_size)
+    kind = pairs.contexts(FLAGS.batch // 2, 2, *look) if whole else pairs.pairs(FLAGS.batch, *look)
     return streams.Stream(store, sampler, kind)
 
 

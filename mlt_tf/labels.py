@@ -5,21 +5,23 @@ import tensorflow as tf
 from mlt_tf import config
 
 
-def response_label(shift_cells: tf.Tensor, radius: float = config.LABEL_RADIUS) -> tf.Tensor:
+def response_label(
+    shift_cells: tf.Tensor, radius: float = config.LABEL_RADIUS, cells: int = config.RESPONSE_CELLS
+) -> tf.Tensor:
     """Makes the label of contexts whose target lies off their centre.
 
     Args:
       shift_cells: [..., 2] float (dx, dy), the target's offset from the context's centre in cells of 8 px.
       radius: Cells at most this far from the target are positive; the nearest cell always is. 0: that cell alone.
+      cells: Side of the response map, 17 with contexts of 255 px.
 
     Returns:
-      y [..., 17, 17] float32 in {-1, +1}.
+      y [..., cells, cells] float32 in {-1, +1}.
     """
-    centre = (config.RESPONSE_CELLS - 1) / 2
-    axis = tf.range(config.RESPONSE_CELLS, dtype=tf.float32) - centre
-    dx = axis[None, :] - shift_cells[..., 0, None, None]  # [..., 1, 17]
-    dy = axis[:, None] - shift_cells[..., 1, None, None]  # [..., 17, 1]
-    squared = dx**2 + dy**2  # [..., 17, 17]
+    axis = tf.range(cells, dtype=tf.float32) - (cells - 1) / 2
+    dx = axis[None, :] - shift_cells[..., 0, None, None]  # [..., 1, cells]
+    dy = axis[:, None] - shift_cells[..., 1, None, None]  # [..., cells, 1]
+    squared = dx**2 + dy**2  # [..., cells, cells]
     nearest = tf.reduce_min(squared, [-2, -1], keepdims=True)
     return tf.where(squared <= tf.maximum(nearest, radius**2) + 1e-4, 1.0, -1.0)
 

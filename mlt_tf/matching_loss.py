@@ -18,13 +18,13 @@ def exemplar_slices(features: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
     """Takes the exemplar's features out of a context's: without padding they are exactly a slice.
 
     Args:
-      features: [N, 24, 24, C].
-      shift: [N, 2] whole cells (dx, dy) of the target from the centre, at most 8.
+      features: [N, s, s, C]; s is 24 with contexts of 255 px.
+      shift: [N, 2] whole cells (dx, dy) of the target from the centre, at most (s - 8) / 2.
 
     Returns:
       [N, 8, 8, C].
     """
-    first = (config.CONTEXT_CELLS - config.EXEMPLAR_CELLS) // 2 + tf.cast(tf.round(shift), tf.int32)  # [N, 2]
+    first = (features.shape[1] - config.EXEMPLAR_CELLS) // 2 + tf.cast(tf.round(shift), tf.int32)  # [N, 2]
     index = first[:, :, None] + tf.range(config.EXEMPLAR_CELLS)  # [N, 2, 8]
     rows = tf.gather(features, index[:, 1], axis=1, batch_dims=1)
     columns = tf.gather(tf.transpose(rows, [0, 2, 1, 3]), index[:, 0], axis=1, batch_dims=1)
@@ -39,7 +39,7 @@ def context_loss(network: MatchingNetwork, z: tf.Tensor, shift: tf.Tensor, y: tf
 
     Args:
       network: The matching network.
-      z: [n, 255, 255, 3], two contexts of each target side by side.
+      z: [n, 255, 255, 3], two contexts of each target side by side; smaller ones make smaller maps.
       shift: [n, 2], the targets' shifts in whole cells.
       y: [n, 17, 17], the contexts' labels.
 
