@@ -5,6 +5,7 @@
 Run it again to go on from the last checkpoint. The recipe of the shipped weights is in WORKSPACE.md.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -28,6 +29,7 @@ from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
 
 FLAGS = flags.FLAGS
+PARTS = ("zoom", "rotation", "flip", "colour", "grey", "blur", "noise")  # Of the strong augmentation.
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -53,6 +55,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float("clip_norm", 0.0, "Global norm that gradients are clipped to; 0 for none.")
     define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
     define_enum("augmentation", "shift", ["shift", "strong"], "Translation alone, or all of sampling.STRONG.")
+    flags.DEFINE_list("leave_out", [], f"Parts of --augmentation to leave out: {', '.join(PARTS)}.", flag_values=values)
     define_integer("max_gap", 100, "x and z are at most this many frames apart.")
     define_enum("input", "auto", training_input.INPUTS, "Who makes the batches; see training_input.split_input.")
     define_string("start_from", None, "Optional weight file (.npz) whose variables to start from; w5 may be wider.")
@@ -65,13 +68,21 @@ def make_stream() -> streams.Stream:
     whole = FLAGS.batches == "contexts"
     if whole and (FLAGS.batch < 4 or FLAGS.batch % 2):
         raise InputError(f"--batch={FLAGS.batch}: --batches=contexts needs an even number of contexts, at least 4")
-    strength = {**vars(sampling.STRONG)} if FLAGS.augmentation == "strong" else {}
-    strength["shift_cells"] = min(sampling.Augmentation.shift_cells, (pairs.response_cells(FLAGS.context_size) - 1) / 2)
-    augmentation = sampling.Augmentation(**{**strength, "whole_cells": whole})
+    augmentation = make_augmentation(FLAGS.augmentation, FLAGS.leave_out, FLAGS.context_size, whole)
     sampler = sampling.Sampler(store.videos, store.stills, FLAGS.stills_share, augmentation, FLAGS.seed, FLAGS.max_gap)
     look = (FLAGS.label_radius, FLAGS.context_size)
     kind = pairs.contexts(FLAGS.batch // 2, 2, *look) if whole else pairs.pairs(FLAGS.batch, *look)
     return streams.Stream(store, sampler, kind)
+
+
+def make_augmentation(name: str, leave_out: list[str], context_size: int, whole_cells: bool) -> sampling.Augmentation:
+    """Returns the augmentation of --augmentation without --leave_out; no target leaves the response map."""
+    if strangers := [part for part in leave_out if part not in PARTS]:
+        raise InputError(f"--leave_out: {', '.join(strangers)} unknown; give some of {', '.join(PARTS)}")
+    whole = sampling.STRONG if name == "strong" else sampling.Augmentation()
+    reach = min(whole.shift_cells, (pairs.response_cells(context_size) - 1) / 2)
+    changed = {"shift_cells": reach, "whole_cells": whole_cells, **dict.fromkeys(leave_out, 0.0)}
+    return dataclasses.replace(whole, **changed)
 
 
 def make_optimizers() -> tuple:

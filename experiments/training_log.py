@@ -49,14 +49,20 @@ class Meter:
 
 def loss_curve(folder: str, points: int = 40) -> list:
     """Reads a run's loss from its TensorBoard files: at most `points` pairs of [step, mean loss up to it]."""
-    losses = {}
+    losses = scalars(folder).get("loss", {})
+    steps = sorted(losses)
+    every = max(1, -(-len(steps) // points))
+    return [[steps[i], round(losses[steps[i]], 4)] for i in range((len(steps) - 1) % every, len(steps), every)]
+
+
+def scalars(folder: str) -> dict[str, dict[int, float]]:
+    """Reads what a run logged from its TensorBoard files: name to {step: value}."""
+    found = {}
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), "tensorboard", "events*"))):
         records = tf.data.TFRecordDataset(path).ignore_errors()  # A killed run leaves half a record.
         for record in records.as_numpy_iterator():
             event = tf.compat.v1.Event.FromString(record)
             for value in event.summary.value:
-                if value.tag == "loss":
-                    losses[event.step] = float(tf.make_ndarray(value.tensor))
-    steps = sorted(losses)
-    every = max(1, -(-len(steps) // points))
-    return [[steps[i], round(losses[steps[i]], 4)] for i in range((len(steps) - 1) % every, len(steps), every)]
+                if value.metadata.plugin_data.plugin_name == "scalars":
+                    found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
+    return found

@@ -9,6 +9,7 @@ from data_pipelines.crop_store import CropStore
 from data_pipelines.sampling import Augmentation, Sampler
 from data_pipelines.streams import Stream
 from mlt_tf import labels
+from mlt_tf.errors import InputError
 from tests.stores import Target, smooth_image, write_set
 
 
@@ -61,6 +62,24 @@ def test_contexts_of_a_target_lie_side_by_side_with_shift_and_label(store):
     np.testing.assert_array_equal(shift, draw.shift)
     np.testing.assert_array_equal(y, labels.response_label(tf.constant(draw.shift)))
     assert (draw.record.reshape(2, 3) // 3 == draw.record.reshape(2, 3)[:, :1] // 3).all()
+
+
+@pytest.mark.parametrize("kind", [pairs.pairs, pairs.contexts])
+def test_smaller_contexts_are_the_middle_of_the_papers(store, kind):
+    counts = (4,) if kind is pairs.pairs else (2, 2)
+    still = Augmentation(shift_cells=4.0, whole_cells=True)
+    whole, _ = first(store, kind(*counts), still)
+    small, _ = first(store, kind(*counts, context_size=191), still)
+    z_whole, z_small = (max(parts, key=lambda part: part.size) for parts in (whole, small))
+    assert z_small.shape == (4, 191, 191, 3) and small[-1].shape == (4, 9, 9)
+    np.testing.assert_allclose(z_small, z_whole[:, 32:-32, 32:-32], atol=0.01)
+    np.testing.assert_array_equal(small[-1], whole[-1][:, 4:-4, 4:-4])
+
+
+@pytest.mark.parametrize("size", [127, 190, 247, 271])
+def test_contexts_need_a_middle_cell(size):
+    with pytest.raises(InputError, match="255, 239, .*, 143"):
+        pairs.contexts(2, 2, context_size=size)
 
 
 def test_by_video_puts_a_targets_contexts_together():

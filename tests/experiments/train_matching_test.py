@@ -1,5 +1,6 @@
 """Tests of the matching network's training, by a few steps on the crops of a tiny ILSVRC."""
 
+import dataclasses
 import os
 import pathlib
 import shlex
@@ -13,8 +14,10 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
+from data_pipelines import sampling
 from experiments import provenance, train_matching
 from mlt_tf import config, weights
+from mlt_tf.errors import InputError
 
 ROOT = pathlib.Path(train_matching.__file__).resolve().parents[1]
 NORM_STATISTICS = ("moving_mean", "moving_variance")
@@ -52,9 +55,18 @@ def test_defaults_are_the_papers():
         "steps": 95000, "learning_rate": 1e-4, "schedule": "constant", "warmup": 0, "batch": 8, "batches": "pairs",
         "channels": 192, "max_gap": 100, "label_radius": 2.0, "response_rate": 20.0, "clip_norm": 0.0,
         "splits": ["train"], "stills_share": 0.0, "augmentation": "shift", "input": "auto", "start_from": None,
-        "start_step": 0, "bfloat16": False, "max_minutes": 0.0,
+        "start_step": 0, "bfloat16": False, "max_minutes": 0.0, "context_size": 255, "leave_out": [],
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
+
+
+def test_augmentation_is_what_is_not_left_out():
+    whole = train_matching.make_augmentation("strong", [], 255, True)
+    assert whole == dataclasses.replace(sampling.STRONG, whole_cells=True)
+    part = train_matching.make_augmentation("strong", ["colour", "blur"], 191, True)
+    assert part == dataclasses.replace(whole, colour=0.0, blur=0.0, shift_cells=4.0)
+    with pytest.raises(InputError, match="--leave_out: hue unknown; give some of zoom"):
+        train_matching.make_augmentation("strong", ["hue"], 255, True)
 
 
 @pytest.mark.parametrize("missing", ["data_dir", "run_dir"])
@@ -73,7 +85,14 @@ def test_folders_are_required(missing):
         (
             "contexts",
             4,
-            {"augmentation": "strong", "stills_share": 0.5, "clip_norm": 1.0, "bfloat16": True, "input": "device"},
+            {
+                "context_size": 175,
+                "augmentation": "strong",
+                "stills_share": 0.5,
+                "clip_norm": 1.0,
+                "bfloat16": True,
+                "input": "device",
+            },
         ),
     ],
 )
