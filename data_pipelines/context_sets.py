@@ -19,12 +19,14 @@ class CachedSets(NamedTuple):
       phi_z: [B, M', 24, 24, 256] float16.
       shift: [B, M', 2] float32, the targets' true offsets in cells.
       phi_delta: [B, M, 24, 24, 256] float16, the first M contexts with a tracker's errors of their own.
+      delta_shift: [B, M, 2] float32, those errors in cells.
     """
 
     phi_x: np.ndarray
     phi_z: np.ndarray
     shift: np.ndarray
     phi_delta: np.ndarray
+    delta_shift: np.ndarray
 
 
 def image_sets(videos: int, contexts: int) -> Kind:
@@ -99,4 +101,5 @@ class CachedSampler:
             np.stack([slice_cells(maps[row], s, config.CONTEXT_CELLS) for row, s in zip(rows, shift)]),
             shift.astype(np.float32),
             np.stack([slice_cells(maps[row], s, config.CONTEXT_CELLS) for row, s in zip(rows, jitter)]),
+            jitter.astype(np.float32),
         )

@@ -83,12 +83,12 @@ def meta_steps(bfloat16: bool, videos: int = 8, contexts: int = 16, samples: int
 
     def from_images():
         phi_z = tf.stack([embed(z) for _ in range(videos)])
-        return float(update(embed(x), phi_z, shift, phi_z[:, :samples])["loss"])
+        return float(update(embed(x), phi_z, shift, phi_z[:, :samples], shift[:, :samples])["loss"])
 
     phi_x, phi_z = embed(x), tf.stack([embed(z)] * videos)
 
     def from_cache():
-        return float(update(phi_x, phi_z, shift, phi_z[:, :samples])["loss"])
+        return float(update(phi_x, phi_z, shift, phi_z[:, :samples], shift[:, :samples])["loss"])
 
     return {"contexts through the trunk": from_images, "cached features": from_cache}
 

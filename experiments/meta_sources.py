@@ -14,6 +14,7 @@ from mlt_tf.pretrained import Networks
 
 HELD_OUT_EVERY = 8  # Every eighth target is held out of a cached source.
 HELD_OUT_BATCHES = 24
+DELTA_LABELS = ("centred", "shifted")
 
 
 class Sizes(NamedTuple):
@@ -37,23 +38,23 @@ class ImageSource:
         return self._stream.shard(replica, replicas).batches(start_step)
 
     def finish(self, x, z, shift):
-        """Makes (phi_x, phi_z, shift, phi_delta), a video at a time; the first M contexts make delta."""
+        """Makes what `stream` yields, a video at a time; the first M contexts make delta."""
         trunk = self._network.extractor
         phi_z = tf.map_fn(trunk, z, parallel_iterations=1)  # [B, M', 24, 24, 256]
-        return trunk(x), phi_z, shift, phi_z[:, : self._sizes.samples]
+        return trunk(x), phi_z, shift, phi_z[:, : self._sizes.samples], shift[:, : self._sizes.samples]
 
     def stream(self, start_step: int):
-        """Yields (phi_x, phi_z, shift, phi_delta) from a step on."""
+        """Yields (phi_x, phi_z, shift, phi_delta, delta_shift) from a step on; see `context_sets.CachedSets`."""
         finish = tf.function(self.finish)
         for images in self.elements(start_step):
             yield finish(*images)
 
     def trunk_features(self):
         """Yields trunk features [n, 256] of training contexts."""
-        for _, phi_z, _, _ in _take(self.stream(0), 4):
+        for _, phi_z, *_ in _take(self.stream(0), 4):
             yield phi_z.numpy().reshape(-1, phi_z.shape[-1])
 
-    def held_out_losses(self, networks: Networks, radius: float) -> dict:
+    def held_out_losses(self, networks: Networks, radius: float, delta_label: str = "centred") -> dict:
         """Returns nothing: with this source no target is held out."""
         return {}
 
@@ -75,7 +76,7 @@ class CachedSource:
         self._held_out = context_sets.CachedSampler(cache, index[out], stills_share, jitter, seed=12345)
 
     def elements(self, start_step: int, replica: int = 0, replicas: int = 1):
-        """Streams, from a step on, a replica's part of (phi_x, phi_z, shift, phi_delta)."""
+        """Streams, from a step on, a replica's part of what `stream` yields."""
         return self._tensors(self._sampler, start_step, streams.share(self._sizes.batch, replica, replicas))
 
     def finish(self, *features):
@@ -83,19 +84,19 @@ class CachedSource:
         return features
 
     def stream(self, start_step: int):
-        """Yields (phi_x, phi_z, shift, phi_delta) from a step on."""
+        """Yields (phi_x, phi_z, shift, phi_delta, delta_shift) from a step on; see `context_sets.CachedSets`."""
         return self.elements(start_step)
 
     def _tensors(self, sampler, start_step, part=slice(None)):
         def draw(step):
             return [*sampler.draw(int(step), *self._sizes, part)]
 
-        types = [tf.float16, tf.float16, tf.float32, tf.float16]
+        types = [tf.float16, tf.float16, tf.float32, tf.float16, tf.float32]
         steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
         stream = steps.map(lambda step: tf.numpy_function(draw, [step], types)).prefetch(2)
         _, m_reg, m = self._sizes
         b = len(range(self._sizes.batch)[part])
-        shapes = [[b, 8, 8, 256], [b, m_reg, 24, 24, 256], [b, m_reg, 2], [b, m, 24, 24, 256]]
+        shapes = [[b, 8, 8, 256], [b, m_reg, 24, 24, 256], [b, m_reg, 2], [b, m, 24, 24, 256], [b, m, 2]]
         return stream.map(lambda *arrays: [tf.cast(tf.ensure_shape(a, s), tf.float32) for a, s in zip(arrays, shapes)])
 
     def trunk_features(self):
@@ -104,16 +105,25 @@ class CachedSource:
             features = self._cache.features[self._cache.first[target]].astype(np.float32)
             yield features[8:24, 8:24].reshape(-1, features.shape[-1])
 
-    def held_out_losses(self, networks: Networks, radius: float) -> dict:
+    def held_out_losses(self, networks: Networks, radius: float, delta_label: str = "centred") -> dict:
         """Computes Eq. 7 on the held-out targets, in four ways.
+
+        Args:
+          networks: The networks.
+          radius: Of the labels, in cells.
+          delta_label: One of DELTA_LABELS.
 
         Returns:
           Mean loss without adaptation, with the target's own delta, with another target's, and with the mean delta.
         """
         mean_delta = tf.reduce_mean(
-            tf.concat([_delta(networks.matching, b, radius) for b in _take(self._tensors(self._sampler, 0), 8)], 0), 0
+            tf.concat(
+                [_delta(networks.matching, b, radius, delta_label) for b in _take(self._tensors(self._sampler, 0), 8)],
+                0,
+            ),
+            0,
         )
-        sums = [_four_losses(networks, batch, mean_delta, radius) for batch in self._held_out_batches()]
+        sums = [_four_losses(networks, batch, mean_delta, radius, delta_label) for batch in self._held_out_batches()]
         names = ("unadapted", "own_delta", "anothers_delta", "mean_delta")
         return {name: round(float(value), 4) for name, value in zip(names, np.mean(sums, 0))}
 
@@ -138,19 +148,34 @@ def _take(iterable, count):
         yield item
 
 
+def sample_label(delta_shift: tf.Tensor, radius: float, delta_label: str) -> tf.Tensor:
+    """Makes the label of Eq. 2 for contexts whose targets lie `delta_shift` [B, M, 2] cells off their centres.
+
+    Args:
+      delta_shift: The samples' true shifts.
+      radius: Of the label, in cells.
+      delta_label: "centred", as the paper assumes and as a tracker must; "shifted", as it is.
+
+    Returns:
+      y, [17, 17] or [B, M, 17, 17].
+    """
+    return labels.centred_label(radius) if delta_label == "centred" else labels.response_label(delta_shift, radius)
+
+
 @tf.function(reduce_retracing=True)
 def _compiled_delta(network, phi_x, phi_delta, y):
     return gradients.loss_gradient(network, phi_x, phi_delta, y)
 
 
-def _delta(network, batch, radius):
-    return _compiled_delta(network, batch[0], batch[3], labels.centred_label(radius))
+def _delta(network, batch, radius, delta_label):
+    phi_x, _, _, phi_delta, delta_shift = batch
+    return _compiled_delta(network, phi_x, phi_delta, sample_label(delta_shift, radius, delta_label))
 
 
-def _four_losses(networks, batch, mean_delta, radius):
-    phi_x, phi_z, shift, _ = batch
+def _four_losses(networks, batch, mean_delta, radius, delta_label):
+    phi_x, phi_z, shift, *_ = batch
     y = labels.response_label(shift, radius)
-    delta = _delta(networks.matching, batch, radius)
+    delta = _delta(networks.matching, batch, radius, delta_label)
     layers = [last_layer.unadapted(networks.matching, len(phi_x))]
     for choice in (delta, tf.roll(delta, 1, 0), tf.broadcast_to(mean_delta, delta.shape)):
         layers.append(meta_loss.adapted_layer(networks.matching, networks.meta_learner, networks.adaptation, choice))

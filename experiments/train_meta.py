@@ -28,7 +28,7 @@ from experiments import (
     training_input,
     validation,
 )
-from mlt_tf import config, gradients, labels, meta_loss, pretrained, replicas, weights
+from mlt_tf import config, gradients, labels, losses, meta_loss, pretrained, replicas, weights
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
@@ -57,6 +57,11 @@ def define_flags(values: flags.FlagValues) -> None:
     define_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
     define_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
     define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
+    define_enum("delta_label", "centred", meta_sources.DELTA_LABELS, "Where Eq. 2 has a shifted sample's target.")
+    flags.DEFINE_bool("attention", True, "Train the gates; else they stay open.", flag_values=values)
+    define_float(
+        "background", 0.0, "Weight of the loss on each context's most similar other place; the paper has none."
+    )
     define_float("distractors", 0.0, "Weight of the loss on other targets' contexts; the paper has none.")
     define_enum("features", "images", ["images", "cached"], "Pass images through the trunk, or cache its features.")
     define_string("cache_dir", None, "Folder of the cached features (--features=cached).")
@@ -74,24 +79,30 @@ def make_train_step(
     finish: Callable = lambda *features: features,
     compiled: Callable = tf.function,
     seed: int = 0,
+    background: float = 0.0,
+    delta_label: str = "centred",
 ) -> Callable:
     """Returns the update of theta, gain and offset (Eq. 7), compiled; it returns scalars.
 
-    It takes what `finish` makes (phi_x, phi_z, shift, phi_delta) of. Where several replicas share a batch, each has the
-    loss of its part, and all apply the mean of their gradients.
+    It takes what `finish` makes (phi_x, phi_z, shift, phi_delta, delta_shift) of. Where several replicas share a batch,
+    each has the loss of its part, and all apply the mean of their gradients.
     """
     variables = meta_learner.trainable_variables + adaptation.trainable_variables
     optimizer.build(variables)
 
     def train_step(*element):
-        phi_x, phi_z, shift, phi_delta = finish(*element)
+        phi_x, phi_z, shift, phi_delta, delta_shift = finish(*element)
         dropped = tf.stack([tf.constant(seed, tf.int64), optimizer.iterations])  # A function of (seed, step).
         y = labels.response_label(shift, label_radius)  # [B, M', 17, 17]
-        delta = gradients.loss_gradient(network, phi_x, phi_delta, labels.centred_label(label_radius))
+        sampled = meta_sources.sample_label(delta_shift, label_radius, delta_label)
+        delta = gradients.loss_gradient(network, phi_x, phi_delta, sampled)
         with tf.GradientTape() as tape:
             layer = meta_loss.adapted_layer(network, meta_learner, adaptation, delta, True, dropped)
-            fit = tf.reduce_mean(meta_loss.context_set_loss(network, layer, phi_x, phi_z, y))
+            response = meta_loss.responses(network, layer, phi_x, phi_z)
+            fit = tf.reduce_mean(losses.balanced_logistic(y, response))
             loss = fit
+            if background:
+                loss += background * tf.reduce_mean(losses.background(y, response))
             if distractors:
                 loss += distractors * meta_loss.distractor_loss(network, layer, phi_x, phi_z[:, :4])
         means = replicas.mean([loss, fit, tf.reduce_mean(layer.gates), *tape.gradient(loss, variables)])
@@ -140,7 +151,7 @@ def make_export(run: training.Run, source, networks: pretrained.Networks) -> Cal
     """Returns what writes the weights of the moment to a path, with their record and what more is to stand in it."""
 
     def export(path, **more):
-        held_out = source.held_out_losses(networks, FLAGS.label_radius)
+        held_out = source.held_out_losses(networks, FLAGS.label_radius, FLAGS.delta_label)
         logging.info("step %d  held-out loss of Eq. 7: %s", int(run.step), held_out)
         record = {**run.record(FLAGS.seed), "held_out_loss": held_out, "matching": weights.load_record(FLAGS.matching)}
         pretrained.save(path, networks, {**record, **more})
@@ -161,12 +172,14 @@ def train():
     source.elements(0, 0, strategy.num_replicas_in_sync)  # Refuses a batch that they cannot share.
     with strategy.scope():
         meta_learner, adaptation = MetaLearner(FLAGS.layout), Adaptation()
+        if not FLAGS.attention:
+            meta_learner.open_gates()
         schedule = schedules.make(FLAGS.schedule, FLAGS.learning_rate, FLAGS.steps, FLAGS.warmup)
         optimizer = training_input.OPTIMIZERS[FLAGS.optimizer](schedule)
         compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
         train_step = make_train_step(
             network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors,
-            source.finish, compiled, FLAGS.seed,
+            source.finish, compiled, FLAGS.seed, FLAGS.background, FLAGS.delta_label,
         )  # fmt: skip
     logging.info("flags: %s", run_flags.unusual(FLAGS))
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+CLEARANCE = 2  # [ours] Cells around the positives that are no background.
+
 
 def balanced_logistic(y: tf.Tensor, response: tf.Tensor) -> tf.Tensor:
     """Computes the logistic loss with positives and negatives weighing half each (Eq. 6).
@@ -31,3 +33,19 @@ def distractor(response: tf.Tensor) -> tf.Tensor:
       (mean, maximum), two scalars: the mean softplus over all cells, and over each map's highest cell.
     """
     return tf.reduce_mean(tf.nn.softplus(response)), tf.reduce_mean(tf.nn.softplus(tf.reduce_max(response, [-2, -1])))
+
+
+def background(y: tf.Tensor, response: tf.Tensor) -> tf.Tensor:
+    """Computes the loss of the background's most similar place [ours]: what looks like the target, beside it.
+
+    Args:
+      y: [..., H, W] in {-1, +1}.
+      response: [..., H, W] logits.
+
+    Returns:
+      [...], the softplus of the highest response more than CLEARANCE cells, along an axis, from every positive.
+    """
+    shape = tf.shape(response)
+    maps = tf.reshape(tf.cast(y > 0, response.dtype), [-1, *response.shape[-2:], 1])
+    near = tf.reshape(tf.nn.max_pool2d(maps, 2 * CLEARANCE + 1, 1, "SAME"), shape)
+    return tf.nn.softplus(tf.reduce_max(tf.where(near > 0, response.dtype.min, response), [-2, -1]))

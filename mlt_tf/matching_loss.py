@@ -9,9 +9,17 @@ from mlt_tf.matching import MatchingNetwork
 DISTRACTOR_MEAN, DISTRACTOR_MAX = 0.25, 0.05  # [ours] Weights of other videos' exemplars in `context_loss`.
 
 
-def pair_loss(network: MatchingNetwork, x: tf.Tensor, z: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Computes Eq. 6 over pairs, the paper's recipe: x [B, 127, 127, 3], z [B, 255, 255, 3], y [B, 17, 17]."""
-    return tf.reduce_mean(losses.balanced_logistic(y, network((x, z), training=True)))
+def pair_loss(network: MatchingNetwork, x: tf.Tensor, z: tf.Tensor, y: tf.Tensor, background: float = 0.0) -> tf.Tensor:
+    """Computes Eq. 6 over pairs, the paper's recipe: x [B, 127, 127, 3], z [B, 255, 255, 3], y [B, 17, 17].
+
+    `background` is the weight of `losses.background`, which the paper has not.
+    """
+    return _matched(y, network((x, z), training=True), background)
+
+
+def _matched(y, response, background):
+    loss = tf.reduce_mean(losses.balanced_logistic(y, response))
+    return loss + background * tf.reduce_mean(losses.background(y, response)) if background else loss
 
 
 def exemplar_slices(features: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
@@ -31,7 +39,9 @@ def exemplar_slices(features: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
     return tf.transpose(columns, [0, 2, 1, 3])
 
 
-def context_loss(network: MatchingNetwork, z: tf.Tensor, shift: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+def context_loss(
+    network: MatchingNetwork, z: tf.Tensor, shift: tf.Tensor, y: tf.Tensor, background: float = 0.0
+) -> tf.Tensor:
     """Computes Eq. 6 where contexts serve as one another's exemplars [ours].
 
     Every context's middle is the exemplar of the other context of its target (a positive pair), and should find
@@ -42,6 +52,7 @@ def context_loss(network: MatchingNetwork, z: tf.Tensor, shift: tf.Tensor, y: tf
       z: [n, 255, 255, 3], two contexts of each target side by side; smaller ones make smaller maps.
       shift: [n, 2], the targets' shifts in whole cells.
       y: [n, 17, 17], the contexts' labels.
+      background: Weight of `losses.background`.
 
     Returns:
       The loss, a scalar.
@@ -53,5 +64,4 @@ def context_loss(network: MatchingNetwork, z: tf.Tensor, shift: tf.Tensor, y: tf
     positive = tf.gather_nd(response, np.stack([context ^ 1, context], 1))  # [n, 17, 17]
     others = np.argwhere(exemplar[:, None] // 2 != context[None, :] // 2)
     mean, maximum = losses.distractor(tf.gather_nd(response, others))
-    matched = tf.reduce_mean(losses.balanced_logistic(y, positive))
-    return matched + DISTRACTOR_MEAN * mean + DISTRACTOR_MAX * maximum
+    return _matched(y, positive, background) + DISTRACTOR_MEAN * mean + DISTRACTOR_MAX * maximum

@@ -9,6 +9,7 @@ from mlt_tf.errors import InputError
 
 HIDDEN_UNITS = 512
 KEEP_PROBABILITY = 0.7
+GATE_OPEN = 30.0  # Logit of a gate that is 1 in single precision.
 GATE_START = 3.0  # [ours] Bias of the attention's logits: gates start nearly open.
 LAYOUTS = ("rowwise", "flat")
 
@@ -79,6 +80,12 @@ class MetaLearner(tf.keras.Model):
         w_target = tf.reshape(self.output_layer(hidden), [-1, config.TRUNK_CHANNELS, config.TARGET_CHANNELS])
         attention = tf.sigmoid(self.gate_layer(tf.reduce_mean(hidden, 1)))  # [B, C + 32]
         return AdaptiveWeights(w_target, attention)
+
+    def open_gates(self) -> None:
+        """Fixes the attention at 1, which no training changes from then on."""
+        self.gate_layer.kernel.assign(tf.zeros_like(self.gate_layer.kernel))
+        self.gate_layer.bias.assign(tf.fill(self.gate_layer.bias.shape, GATE_OPEN))
+        self.gate_layer.trainable = False
 
     def _drop(self, hidden, training, seed):
         if not training or seed is None:

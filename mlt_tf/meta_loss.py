@@ -20,6 +20,11 @@ def adapted_layer(
     return adaptation(network, meta_learner(delta, training=training, seed=seed))
 
 
+def responses(network: MatchingNetwork, layer: last_layer.LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tf.Tensor:
+    """Makes each target's responses [B, M', 17, 17] on its contexts; see `context_set_loss`."""
+    return network.respond(last_layer.similarity(layer, phi_x, phi_z))
+
+
 def context_set_loss(
     network: MatchingNetwork, layer: last_layer.LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor, y: tf.Tensor
 ) -> tf.Tensor:
@@ -35,8 +40,7 @@ def context_set_loss(
     Returns:
       [B], one loss per target.
     """
-    response = network.respond(last_layer.similarity(layer, phi_x, phi_z))  # [B, M', 17, 17]
-    return tf.reduce_mean(losses.balanced_logistic(y, response), 1)
+    return tf.reduce_mean(losses.balanced_logistic(y, responses(network, layer, phi_x, phi_z)), 1)
 
 
 def distractor_loss(
@@ -44,6 +48,6 @@ def distractor_loss(
 ) -> tf.Tensor:
     """Computes the mean softplus of each target's response on the previous target's contexts [ours]: a scalar."""
     others = tf.roll(replicas.gather(phi_z, own_first=True), 1, 0)[: phi_z.shape[0]]
-    response = network.respond(last_layer.similarity(layer, phi_x, others))
+    response = responses(network, layer, phi_x, others)
     mean, maximum = losses.distractor(tf.reshape(response, tf.concat([[-1], tf.shape(response)[2:]], 0)))
     return mean + maximum / 5

@@ -104,7 +104,7 @@ def test_cached_sets_have_their_shapes_and_types(cache):
     sets = make_sampler(cache).draw(0, batch=3, contexts=4, samples=2)
     assert sets.phi_x.shape == (3, 8, 8, 3) and sets.phi_z.shape == (3, 4, 24, 24, 3)
     assert sets.shift.shape == (3, 4, 2) and sets.phi_delta.shape == (3, 2, 24, 24, 3)
-    assert [array.dtype for array in sets] == [np.float16, np.float16, np.float32, np.float16]
+    assert [array.dtype for array in sets] == [np.float16, np.float16, np.float32, np.float16, np.float32]
 
 
 def test_cached_sets_depend_on_seed_and_step_alone(cache):
@@ -131,6 +131,7 @@ def test_shift_is_what_the_slices_show(cache):
     for sets in drawn:
         np.testing.assert_array_equal(shift_of(sets.phi_z), sets.shift)
         np.testing.assert_array_equal(shift_of(sets.phi_x), 0)
+        np.testing.assert_array_equal(shift_of(sets.phi_delta), sets.delta_shift)
     shifts = np.concatenate([sets.shift.reshape(-1, 2) for sets in drawn])
     for axis in range(2):  # Every translation up to 4 cells, each about as often.
         values, counts = np.unique(shifts[:, axis], return_counts=True)

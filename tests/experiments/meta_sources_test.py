@@ -9,7 +9,7 @@ import tensorflow as tf
 from data_pipelines import context_sets, sampling, streams
 from data_pipelines.crop_store import CropStore
 from experiments import meta_sources
-from mlt_tf import pretrained
+from mlt_tf import labels, pretrained
 from tests.stores import Target, smooth_image, write_set
 
 TARGETS, GROUPS = 12, 10  # Groups 0 and 1 hold two targets each.
@@ -73,9 +73,10 @@ def source(networks, store, tmp_path_factory):
 
 def test_training_draws_every_target_but_the_held_out(source):
     seen = set()
-    for phi_x, phi_z, shift, phi_delta in itertools.islice(source.stream(0), 60):
+    for phi_x, phi_z, shift, phi_delta, delta_shift in itertools.islice(source.stream(0), 60):
         assert phi_x.shape == (2, 8, 8, 256) and phi_z.shape == (2, 3, 24, 24, 256)
         assert shift.shape == (2, 3, 2) and phi_delta.shape == (2, 2, 24, 24, 256)
+        assert delta_shift.shape == (2, 2, 2)
         assert all(array.dtype == tf.float32 for array in (phi_x, phi_z, shift, phi_delta))
         drawn = targets_of(phi_x)
         for contexts in (phi_z, phi_delta):
@@ -134,6 +135,17 @@ def test_held_out_losses_are_four_figures(source, networks, few_batches):
     assert losses == source.held_out_losses(networks, 2.0)
     assert len({losses[name] for name in FIGURES}) == 4
     assert losses["unadapted"] != source.held_out_losses(networks, 0.0)["unadapted"]
+    assert source.held_out_losses(networks, 2.0, "shifted")["unadapted"] == losses["unadapted"]
+
+
+def test_delta_is_made_with_the_label_asked_for(source, networks):
+    batch = next(iter(source.stream(0)))
+    shift = batch[-1]
+    assert np.any(shift)
+    np.testing.assert_array_equal(meta_sources.sample_label(shift, 1.0, "centred"), labels.centred_label(1.0))
+    np.testing.assert_array_equal(meta_sources.sample_label(shift, 1.0, "shifted"), labels.response_label(shift, 1.0))
+    centred, shifted = (meta_sources._delta(networks.matching, batch, 2.0, kind) for kind in meta_sources.DELTA_LABELS)
+    assert np.abs(shifted - centred).max() > 1e-3 * np.abs(centred).max()
 
 
 def test_held_out_losses_agree_where_nothing_is_adapted(source, networks, few_batches):
@@ -156,13 +168,16 @@ def image_source(networks, store):
 
 def test_images_pass_through_the_trunk(image_source, networks):
     source, images = image_source
-    for (phi_x, phi_z, shift, phi_delta), (x, z, expected_shift) in zip(source.stream(0), images.batches().take(2)):
+    for (phi_x, phi_z, shift, phi_delta, delta_shift), (x, z, expected_shift) in zip(
+        source.stream(0), images.batches().take(2)
+    ):
         trunk = networks.matching.extractor
         np.testing.assert_allclose(phi_x, trunk(x), atol=1e-3)
         for b in range(SIZES.batch):
             np.testing.assert_allclose(phi_z[b], trunk(z[b]), atol=1e-3)
         np.testing.assert_array_equal(shift, expected_shift)
         np.testing.assert_array_equal(phi_delta, phi_z[:, : SIZES.samples])
+        np.testing.assert_array_equal(delta_shift, shift[:, : SIZES.samples])
 
 
 def test_image_stream_goes_on_from_a_step(image_source):

@@ -57,6 +57,7 @@ def test_defaults_are_the_papers():
         "steps": 11000, "learning_rate": 1e-4, "schedule": "constant", "warmup": 0, "batch": 8, "contexts": 16,
         "samples": 8, "splits": ["validation"], "label_radius": 2.0, "distractors": 0.0, "layout": "rowwise",
         "features": "images", "stills_share": 0.0, "bfloat16": False, "max_minutes": 0.0,
+        "attention": True, "background": 0.0, "delta_label": "centred",
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
 
@@ -144,13 +145,15 @@ def test_cache_of_other_weights_is_refused(options, tmp_path, run_binary):
 
 def test_images_pass_through_the_trunk_in_the_papers_way(options, matching, tmp_path, run_binary):
     images = {name: value for name, value in options.items() if name not in ("cache_dir", "views", "stills_share")}
-    run_binary(train_meta, steps=1, **{**images, "features": "images", "distractors": 0.5})
+    more = {"distractors": 0.5, "background": 0.2, "attention": False, "delta_label": "shifted"}
+    run_binary(train_meta, steps=1, **{**images, "features": "images", **more})
     arrays, record = last_weights(tmp_path / "run", 1)
     assert record["held_out_loss"] == {} and record["step"] == 1
     assert np.abs(arrays["adaptation/gain"] - 0.3).max() > 5e-3
     networks = pretrained.load("mlt", str(tmp_path / "run" / "weights" / "step-000001.npz"))
     np.testing.assert_array_equal(networks.adaptation.gain, arrays["adaptation/gain"])
     np.testing.assert_array_equal(networks.matching.w5, weights.load(str(matching))["w5"])
+    np.testing.assert_array_equal(networks.meta_learner(tf.ones([1, 256, 192])).attention, 1)
 
 
 def test_cached_features_need_a_folder(options, run_binary):

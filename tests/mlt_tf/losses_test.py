@@ -66,3 +66,14 @@ def test_distractor_is_the_mean_and_the_highest_cell():
     mean, maximum = losses.distractor(tf.constant(response, tf.float32))
     assert float(mean) == pytest.approx(np.log1p(np.exp(response)).mean(), rel=1e-5)
     assert float(maximum) == pytest.approx(np.log1p(np.exp(response.max((1, 2)))).mean(), rel=1e-5)
+
+
+def test_background_is_the_highest_place_clear_of_the_target():
+    y = labels.response_label(tf.constant([[0.0, 0.0], [-3.0, 2.0]]))
+    response = np.full([2, 17, 17], -9.0, np.float32)
+    response[0, 8, 8] = response[0, 8 + 4, 8] = 50.0  # The target, and what lies 2 cells beyond the positives.
+    response[0, 8 + 5, 8] = 1.5
+    response[1, 0, 16] = -2.0
+    expected = np.log1p(np.exp([1.5, -2.0]))
+    np.testing.assert_allclose(losses.background(y, tf.constant(response)), expected, rtol=1e-5)
+    np.testing.assert_allclose(losses.background(y[None], tf.constant(response)[None]), expected[None], rtol=1e-5)

@@ -155,3 +155,10 @@ def test_works_in_a_graph_of_unknown_batch(rowwise):
 def test_unknown_layout(layout):
     with pytest.raises(InputError, match="layout.*give one of rowwise, flat"):
         MetaLearner(layout)
+
+
+def test_open_gates_are_1_and_stay_so():
+    learner = MetaLearner("rowwise", channels=6)
+    learner.open_gates()
+    np.testing.assert_array_equal(learner(tf.random.stateless_normal([2, 256, 6], [0, 1])).attention, 1)
+    assert len(learner.trainable_variables) == 6

@@ -1,0 +1,200 @@
+r"""Trains variations of a recipe, one after the other, and tables what each gave on videos that none trained on.
+
+    python -m experiments.attempts --kind=matching --data_dir=crops --validation_dir=videos --out=attempts/matching
+    python -m experiments.attempts --kind=meta --data_dir=crops --validation_dir=videos --out=attempts/meta -- \\
+        --matching=runs/matching/weights/step-014000.npz
+
+Every attempt is a run of train_matching or train_meta in a folder of its own: what is finished is not trained again,
+and what was interrupted goes on. Flags after `--` go to every training. `--list` shows the attempts.
+"""
+
+import functools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import NamedTuple
+
+from absl import app, flags, logging
+
+from experiments import command_line
+from mlt_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+
+
+class Kind(NamedTuple):
+    """Attempts at one network: its binary, steps and flags, and for each attempt those that differ.
+
+    In the flags, {config}, {steps} and {out} stand for CONFIG, the number of steps and --out.
+    """
+
+    binary: str
+    steps: int
+    recipe: str
+    attempts: dict[str, str]
+
+
+MATCHING = Kind(
+    "train_matching",
+    1500,
+    "--batches=contexts --context_size=191 --augmentation=strong --stills_share=0.4 --learning_rate=1e-3 "
+    "--schedule=cosine --warmup=50 --clip_norm=5 --bfloat16 --validate_every={steps}",
+    {
+        "recipe": "",
+        "plain pairs": "--batches=pairs",
+        "contexts of 255 px": "--context_size=255",
+        "no stills": "--stills_share=0",
+        "stills .7": "--stills_share=0.7",
+        "rate 3e-4": "--learning_rate=3e-4",
+        "rate 3e-3": "--learning_rate=3e-3",
+        "constant rate": "--schedule=constant --warmup=0",
+        "translation alone": "--augmentation=shift",
+        "no colour": "--leave_out=colour,grey",
+        "no blur": "--leave_out=blur",
+        "radius 1": "--label_radius=1",
+        "radius 3": "--label_radius=3",
+        "background .1": "--background=0.1",
+    },
+)
+META = Kind(
+    "train_meta",
+    600,
+    "--features=cached --cache_dir={out}/cache --views=16,5 --stills_share=0.5 --distractors=0.25 --learning_rate=1e-3 "
+    "--schedule=cosine --warmup=20 --bfloat16 --validate_every=0",
+    {
+        "recipe": "",
+        "flat": "--layout=flat --learning_rate=1e-4",
+        "no stills": "--stills_share=0 --cache_dir={out}/cache-videos",
+        "stills .8": "--stills_share=0.8",
+        "no attention": "--noattention",
+        "M' = M": "--contexts=8",
+        "delta's label shifted": "--delta_label=shifted",
+        "M = 4": "--samples=4 --validation_config={config},samples=4",
+        "M = 16": "--samples=16 --validation_config={config},samples=16",
+        "first context not kept": "--validation_config={config},keep_first=False",
+        "no distractors": "--distractors=0",
+        "background .1": "--background=0.1",
+        "background .3": "--background=0.3",
+        "larger errors": "--jitter=2",
+    },
+)
+KINDS = {"matching": MATCHING, "meta": META}
+CONFIG = "pyramid=exemplars,bfloat16=True"  # The fastest.
+COLUMNS = ("attempt", "changed", "steps", "minutes", "held-out loss", "AUC")
+NOTE = (
+    "Held-out loss: of matching networks Eq. 6; of meta-learners Eq. 7 un-adapted / own delta / another's / mean "
+    "delta. AUC: success on whole clips that no network trained on; of meta-learners, after the slash un-adapted."
+)
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the binary's flags in `values`."""
+    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
+    flags.DEFINE_enum("kind", "matching", list(KINDS), "Which network to try on.", flag_values=values)
+    define_string("data_dir", None, "Folder of prepared crops (experiments.prepare_crops).")
+    define_string("validation_dir", None, "Videos to track, which no network was trained on and no test set has.")
+    define_string("out", None, "Folder of the runs and of table.md.")
+    flags.DEFINE_integer("steps", 0, "Steps of each; 0: those of the kind.", 0, flag_values=values)
+    flags.DEFINE_list("only", [], "Names of the attempts; all when empty.", flag_values=values)
+    flags.DEFINE_bool("list", False, "Show the attempts and train nothing.", flag_values=values)
+
+
+def choose(kind: Kind, only: list[str]) -> list[str]:
+    """Returns the names of the attempts that --only names, or all.
+
+    Raises:
+      InputError: There is none of that name.
+    """
+    if strangers := [name for name in only if name not in kind.attempts]:
+        raise InputError(f"--only: {', '.join(strangers)} unknown; the attempts are: {', '.join(kind.attempts)}")
+    return only or list(kind.attempts)
+
+
+def folder_of(out: str, name: str) -> pathlib.Path:
+    """Returns an attempt's run folder."""
+    return pathlib.Path(out) / "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in name)
+
+
+def command(kind: Kind, name: str, args: flags.FlagValues, steps: int, more: list[str]) -> list[str]:
+    """Returns the words that start an attempt; of a flag that comes twice the last counts."""
+    given = [f"--data_dir={args.data_dir}", f"--run_dir={folder_of(args.out, name)}", f"--steps={steps}"]
+    given += [f"--validation_dir={args.validation_dir}", f"--track_every={steps}", "--validation_frames=1000000"]
+    words = ["--validation_config={config}", *kind.recipe.split(), *more, *kind.attempts[name].split()]
+    filled = [word.format(config=CONFIG, steps=steps, out=args.out) for word in words]
+    return [sys.executable, "-m", f"experiments.{kind.binary}", *given, *filled]
+
+
+def train(words: list[str], run_dir: pathlib.Path, steps: int) -> None:
+    """Runs an attempt to its end, with its output in train.log.
+
+    Raises:
+      InputError: It failed.
+    """
+    if _record_path(run_dir, steps).exists():
+        return
+    run_dir.mkdir(parents=True, exist_ok=True)
+    logging.info("%s", run_dir)
+    with open(run_dir / "train.log", "a") as log:
+        subprocess.run(words, stdout=log, stderr=subprocess.STDOUT, check=False)
+    if not _record_path(run_dir, steps).exists():
+        raise InputError(f"{run_dir} did not finish: see its train.log; the same command goes on from its checkpoint")
+
+
+def _record_path(run_dir, steps):
+    return run_dir / "weights" / f"step-{steps:06d}.json"
+
+
+def row(kind: Kind, name: str, run_dir: pathlib.Path, steps: int) -> list[str]:
+    """Returns an attempt's row of the table; it may not be finished."""
+    from experiments import training_log  # Here, so that bad input is said before TensorFlow starts.
+
+    changed = kind.attempts[name].format(config=CONFIG, steps=steps, out="").replace("--", "") or "-"
+    path = _record_path(run_dir, steps)
+    if not path.exists():
+        return [name, changed, "-", "-", "-", "not run"]
+    record, scalars = json.loads(path.read_text()), training_log.scalars(str(run_dir))
+    losses = list(record.get("held_out_loss", {}).values()) or [_last(scalars, "validation/loss")]
+    aucs = [_last(scalars, tag) for tag in ("tracking/auc", "tracking/auc_unadapted")]
+    return [name, changed, str(steps), f"{record['minutes']:.0f}", _figures(losses), _figures(aucs)]
+
+
+def _last(scalars, tag):
+    values = scalars.get(tag)
+    return values[max(values)] if values else None
+
+
+def _figures(values):
+    return " / ".join(f"{value:.4f}".lstrip("0") for value in values if value is not None) or "-"
+
+
+def markdown(rows: list[list[str]]) -> str:
+    """Makes the table; its note says what stands in it."""
+    lines = ["| " + " | ".join(cells) + " |" for cells in [COLUMNS, ["---"] * len(COLUMNS), *rows]]
+    return "\n".join([*lines, "", NOTE, ""])
+
+
+def run(arguments: list[str]) -> None:
+    """Trains what is not finished, and writes the table after each attempt; `arguments` are the words after `--`."""
+    kind = KINDS[FLAGS.kind]
+    chosen = choose(kind, FLAGS.only)
+    if FLAGS.list:
+        print("\n".join([f"{kind.binary} {kind.recipe}", *(f"  {n:24s} {kind.attempts[n]}" for n in chosen)]))
+        return
+    if missing := [f"--{name}" for name in ("data_dir", "validation_dir", "out") if not FLAGS[name].value]:
+        raise InputError(f"{', '.join(missing)} missing")
+    steps = FLAGS.steps or kind.steps
+    folders = {name: folder_of(FLAGS.out, name) for name in kind.attempts}
+    path = pathlib.Path(FLAGS.out) / "table.md"
+    for name in chosen:
+        train(command(kind, name, FLAGS, steps, arguments), folders[name], steps)
+        table = markdown([row(kind, other, folder, steps) for other, folder in folders.items()])
+        path.with_suffix(".part").write_text(table)
+        os.replace(path.with_suffix(".part"), path)
+    print(path.read_text())
+
+
+if __name__ == "__main__":
+    define_flags(FLAGS)
+    app.run(lambda words: command_line.end_in_one_line("attempts", functools.partial(run, words[1:])))

@@ -1,0 +1,102 @@
+"""Tests of the attempts at a recipe, with trainings that only leave what a run leaves."""
+
+import json
+import pathlib
+
+import pytest
+import tensorflow as tf
+from absl import flags
+
+from experiments import attempts, train_matching, train_meta
+from mlt_tf.errors import InputError
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Makes a training leave its record and scalars; returns the words of those that were started."""
+    started = []
+
+    def leave(words, stdout, stderr, check):
+        started.append(words)
+        run_dir = pathlib.Path(next(word for word in words if word.startswith("--run_dir=")).removeprefix("--run_dir="))
+        if "--learning_rate=3e-3" in words:
+            stdout.write("diverged")
+            return
+        (run_dir / "weights").mkdir()
+        meta = {"held_out_loss": {"unadapted": 0.31, "own_delta": 0.27}} if "train_meta" in words[2] else {}
+        (run_dir / "weights" / "step-000007.json").write_text(json.dumps({"minutes": 2.6, **meta}))
+        with tf.summary.create_file_writer(str(run_dir / "tensorboard")).as_default(7):
+            for tag, value in {"tracking/auc": 0.5, "tracking/auc_unadapted": 0.49, "validation/loss": 0.25}.items():
+                tf.summary.scalar(tag, value)
+
+    monkeypatch.setattr(attempts.subprocess, "run", leave)
+    return started
+
+
+def start(monkeypatch, *words, **options):
+    """Runs the binary with flags of its own."""
+    values = flags.FlagValues()
+    attempts.define_flags(values)
+    rest = values(["attempts", *(f"--{name}={value}" for name, value in options.items()), *words])
+    monkeypatch.setattr(attempts, "FLAGS", values)
+    attempts.run(rest[1:])
+
+
+@pytest.fixture
+def options(tmp_path):
+    """Returns the flags of seven steps."""
+    return {"data_dir": "crops", "validation_dir": "videos", "out": tmp_path / "out", "steps": 7}
+
+
+@pytest.mark.parametrize(("name", "binary"), [("matching", train_matching), ("meta", train_meta)])
+def test_every_attempt_is_a_command_line_of_its_binary(name, binary, tmp_path):
+    values = flags.FlagValues()
+    attempts.define_flags(values)
+    values(["attempts", "--data_dir=d", "--validation_dir=v", f"--out={tmp_path}"])
+    kind = attempts.KINDS[name]
+    assert binary.__name__ == f"experiments.{kind.binary}"
+    seen = set()
+    for attempt in kind.attempts:
+        words = attempts.command(kind, attempt, values, 7, ["--matching=m.npz"] if name == "meta" else [])
+        parsed = flags.FlagValues()
+        binary.define_flags(parsed)
+        assert parsed(words[2:])[1:] == []
+        assert (parsed["steps"].value, parsed["track_every"].value) == (7, 7)
+        own = {flag: str(parsed[flag].value) for flag in parsed if flag != "run_dir"}
+        seen.add(str(sorted(own.items())))
+    assert len(seen) == len(kind.attempts)  # Each changes something.
+
+
+def test_attempts_are_trained_once_and_tabled(trained, options, tmp_path, monkeypatch, capsys):
+    start(monkeypatch, only="recipe,no blur", **options)
+    assert len(trained) == 2 and "--leave_out=blur" in trained[1]
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert capsys.readouterr().out.strip() == table.strip()
+    assert "| recipe | - | 7 | 3 | .2500 | .5000 / .4900 |" in table
+    assert "| no blur | leave_out=blur | 7 | 3 | .2500 |" in table and "| radius 1 | label_radius=1 |" in table
+    assert table.count("not run") == len(attempts.MATCHING.attempts) - 2
+    start(monkeypatch, only="recipe", **options)
+    assert len(trained) == 2
+
+
+def test_words_after_the_flags_go_to_every_training(trained, options, tmp_path, monkeypatch):
+    start(monkeypatch, "--", "--matching=m.npz", kind="meta", only="recipe", **options)
+    assert "--matching=m.npz" in trained[0] and f"--cache_dir={tmp_path / 'out'}/cache" in trained[0]
+    assert "| .3100 / .2700 | .5000 / .4900 |" in (tmp_path / "out" / "table.md").read_text()
+
+
+def test_what_failed_is_named(trained, options, monkeypatch):
+    with pytest.raises(InputError, match="rate-3e-3 did not finish: see its train.log"):
+        start(monkeypatch, only="rate 3e-3", **options)
+
+
+def test_bad_input(options, monkeypatch):
+    with pytest.raises(InputError, match="--only: recipes unknown; the attempts are: recipe, "):
+        start(monkeypatch, only="recipes", **options)
+    with pytest.raises(InputError, match="--data_dir, --validation_dir, --out missing"):
+        start(monkeypatch)
+
+
+def test_list_trains_nothing(trained, monkeypatch, capsys):
+    start(monkeypatch, list=True, kind="meta")
+    assert "train_meta --features=cached" in capsys.readouterr().out and not trained
