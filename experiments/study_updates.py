@@ -1,0 +1,245 @@
+"""Studies on video with ground truth whether, when and why the meta-learner's updates help.
+
+    python -m experiments.study_updates --data_dir VIDEOS --out study.json
+    python -m experiments.study_updates --dataset otb2015 --data_dir OTB --probe --out study.json
+
+Runs MLT, and measures after each update the loss (Eq. 6) and the margin over distractors, on contexts of the frames up
+to the next one, with five layers: un-adapted; as before this update; of the update's own delta; of another target's, of
+the sequence before; of the mean delta of all updates. Prints tables and writes every update to --out. With --probe it
+also tries to tell targets apart from their deltas by a linear classifier.
+"""
+
+import dataclasses
+import functools
+import itertools
+import json
+import pathlib
+import sys
+
+import numpy as np
+import tqdm
+from absl import flags
+
+from data_pipelines import sequences
+from experiments import command_line, evaluate, provenance, results, scoring, update_study
+from experiments.update_study import Followed, UpdateStudy
+from mlt_tf import pretrained
+from mlt_tf.config import TrackerConfig
+from mlt_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+LAYERS = ("unadapted", "previous", "own", "another", "mean")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the binary's flags in `values`."""
+    define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
+    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
+    define_string("data_dir", None, "Folder of the benchmark, or of sequences of one's own.", required=True)
+    define_enum("dataset", None, list(scoring.DATASETS), "The benchmark; none: own sequences.")
+    define_enum("layout", "otb", tuple(sequences.LAYOUTS), "Layout of own sequences.")
+    flags.DEFINE_list("sequences", [], "Names of the sequences; all when empty.", flag_values=values)
+    define_string("weights", None, "Weights of MLT; those of the package when not given.")
+    define_string("config", "", 'Settings of the tracker that differ from the defaults: "tau=0.6,bfloat16=True".')
+    flags.DEFINE_integer("every", 5, "Every so many frames after an update judge it.", 1, flag_values=values)
+    flags.DEFINE_float(
+        "jitter", 1.0, "Standard deviation, in cells, of their contexts' shifts.", 0.0, flag_values=values
+    )
+    flags.DEFINE_bool("probe", False, "Try to tell targets apart from delta.", flag_values=values)
+    define_string("out", None, "The JSON file.", required=True)
+
+
+def split_by_length(
+    chosen: list[sequences.Sequence], interval: int
+) -> tuple[list[sequences.Sequence], list[sequences.Sequence]]:
+    """Returns the sequences of at least two updates, and the shorter ones.
+
+    Raises:
+      InputError: One has no ground truth to study updates with, or fewer than two are long enough.
+    """
+    longer = [sequence for sequence in chosen if len(sequence.frame_paths) >= 2 * interval]
+    for sequence in longer:
+        visible = update_study.visible_frames(sequence)
+        if not (visible[0] and visible[interval:].any()):
+            raise InputError(f"{sequence.name}: no ground truth at its start or after an update; leave it out")
+    if len(longer) < 2:
+        raise InputError(
+            f"{len(longer)} sequences of {2 * interval} frames or more, which is two updates: give two or more"
+        )
+    return longer, [sequence for sequence in chosen if len(sequence.frame_paths) < 2 * interval]
+
+
+def judge_all(study: UpdateStudy, followed: list[Followed], every: int, jitter: float) -> list[dict]:
+    """Judges the updates of all sequences; see `UpdateStudy.judge`.
+
+    Returns:
+      A record of each update that a visible frame comes after.
+    """
+    mean = np.mean([update.delta for one in followed for update in one.updates], 0)
+    records = []
+    for position, one in enumerate(tqdm.tqdm(followed, "judging", unit="sequence", disable=None)):
+        others, previous = followed[position - 1].updates, None
+        for number, update in enumerate(one.updates):
+            another = others[number % len(others)].delta
+            deltas = dict(zip(LAYERS[1:], (previous, update.delta, another, mean)))
+            measured = study.judge(one, update.frame, deltas, every, jitter)
+            if measured:
+                made_of = {
+                    "sample_frames": update.sample_frames.tolist(),
+                    "sample_overlaps": update.overlaps.tolist(),
+                    "sample_entropies": [float(value) if np.isfinite(value) else None for value in update.entropies],
+                }
+                records.append({"sequence": one.sequence.name, "frame": update.frame, **made_of, **measured})
+            previous = update.delta
+    return records
+
+
+def probe(study: UpdateStudy, followed: list[Followed]) -> dict[str, float]:
+    """Returns how often targets are told apart from deltas, from the trunk's mean features, and by chance."""
+    halves = [study.probe_halves(one) for one in tqdm.tqdm(followed, "probing", unit="sequence", disable=None)]
+    first, second = zip(*halves)
+    accuracy = {
+        field: update_study.ridge_accuracy(*([getattr(part, field) for part in half] for half in (first, second)))
+        for field in update_study.ProbeSamples._fields
+    }
+    return {**accuracy, "chance": 1 / len(followed), "targets": len(followed)}
+
+
+def summarise(records: list[dict]) -> dict[str, float | None]:
+    """Returns the means over some updates, and the share of harmful ones: worse than no adaptation."""
+    harmful = [record["loss"]["own"] > record["loss"]["unadapted"] for record in records]
+    of_layers = {
+        f"{part}_{name}": _mean([record[part][name] for record in records])
+        for part in ("loss", "margin")
+        for name in LAYERS
+    }
+    overlap, entropy = _mean(map(_overlap, records)), _mean(map(_entropy, records))
+    return {"updates": len(records), "harmful": _mean(harmful), **of_layers, "overlap": overlap, "entropy": entropy}
+
+
+def correlate(records: list[dict]) -> dict[str, float | None]:
+    """Correlates what updates change of the loss, own minus un-adapted, with what may be behind it (Spearman)."""
+    change = [record["loss"]["own"] - record["loss"]["unadapted"] for record in records]
+    causes = {"overlap": _overlap, "entropy": _entropy, "frame": lambda record: record["frame"]}
+    found = {}
+    for name, value_of in causes.items():
+        known = [(value, by) for value, record in zip(change, records) if (by := value_of(record)) is not None]
+        found[name] = spearman(*np.transpose(known)) if known else None
+    return found
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
+    """Returns Spearman's rank correlation of [N] and [N], equal values sharing their mean rank; None if undefined."""
+    ranks = []
+    for values in (a, b):
+        _, position, counts = np.unique(values, return_inverse=True, return_counts=True)
+        if len(counts) < 2:
+            return None
+        ranks.append((np.cumsum(counts) - (counts - 1) / 2)[position])
+    return float(np.corrcoef(ranks)[0, 1])
+
+
+def _overlap(record):
+    return _mean(record["sample_overlaps"])
+
+
+def _entropy(record):
+    return _mean(record["sample_entropies"])
+
+
+def _mean(values):
+    """Returns the mean of those that are not None; None if all are."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+_COLUMNS = {  # Of the table: what `summarise` calls them, and their decimals. Losses have their layer's name.
+    "updates": ("updates", 0),
+    "harmful": ("harmful", 2),
+    "unadapted": ("loss_unadapted", 4),
+    "previous": ("loss_previous", 4),
+    "own": ("loss_own", 4),
+    "another": ("loss_another", 4),
+    "mean": ("loss_mean", 4),
+    "margin": ("margin_unadapted", 3),
+    "own margin": ("margin_own", 3),
+    "overlap": ("overlap", 3),
+    "entropy": ("entropy", 3),
+}
+
+
+def format_table(summaries: dict[str, dict]) -> str:
+    """Lays out what `summarise` returned, a row each."""
+    width = max(map(len, summaries))
+    lines = [f"{'':{width}}" + "".join(f"{name:>11}" for name in _COLUMNS)]
+    for name, summary in summaries.items():
+        values = [(summary[key], decimals) for key, decimals in _COLUMNS.values()]
+        lines.append(f"{name:{width}}" + "".join(f"{_number(*value):>11}" for value in values))
+    return "\n".join(lines)
+
+
+def _number(value, decimals):
+    return "-" if value is None else f"{value:.{decimals}f}"
+
+
+def show(found: dict) -> None:
+    """Prints the tables of what `study_all` found."""
+    print("means over updates: loss of Eq. 6 by layer, margin without and with the update, and what it was made of\n")
+    print(format_table({**found["sequences"], "all": found["all"]}))
+    correlations = ", ".join(f"{name} {_number(value, 3)}" for name, value in found["correlations"].items())
+    print(f"\nrank correlation of (own - unadapted) over {found['all']['updates']} updates with: {correlations}")
+    if found["probe"]:
+        told = ", ".join(f"{name} {value:.3f}" for name, value in found["probe"].items() if name != "targets")
+        print(f"share of {found['probe']['targets']} targets' samples that a linear probe tells apart: {told}")
+
+
+def study_all(study: UpdateStudy, chosen: list[sequences.Sequence], args: flags.FlagValues) -> dict:
+    """Tracks the sequences, judges all updates, and probes delta where --probe asks for it."""
+    followed = [study.follow(sequence) for sequence in tqdm.tqdm(chosen, "tracking", unit="sequence", disable=None)]
+    followed = [one for one in followed if one.updates]
+    records = judge_all(study, followed, args.every, args.jitter)
+    by_sequence = itertools.groupby(records, lambda record: record["sequence"])
+    return {
+        "sequences": {name: summarise(list(group)) for name, group in by_sequence},
+        "all": summarise(records),
+        "correlations": correlate(records),
+        "probe": probe(study, followed) if args.probe else None,
+        "updates": records,
+    }
+
+
+def run(args: flags.FlagValues) -> dict:
+    """Does what the flags say and returns what is written to --out.
+
+    Raises:
+      InputError: Flags, weights or sequences are not usable, or --out cannot be written.
+    """
+    out = _writable(args.out)
+    settings = TrackerConfig().replace(**evaluate.parse_config(args.config))
+    chosen, shorter = split_by_length(evaluate.read_runs(args)[0], settings.update_interval)
+    if skipped := [sequence.name for sequence in shorter]:
+        print(f"study_updates: note: skipped, shorter than two updates: {', '.join(skipped)}", file=sys.stderr)
+    networks = pretrained.load("mlt", args.weights, settings.bfloat16)
+    found = study_all(UpdateStudy(networks, settings), chosen, args)
+    show(found)
+    made_with = {"weights_checksum": networks.checksum, "settings": dataclasses.asdict(settings), "skipped": skipped}
+    record = {**provenance.made_by(), **made_with, **found}
+    results.write_text(out, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    return record
+
+
+def _writable(path):
+    """Makes the folder of a file that is to be written after all the work."""
+    out = pathlib.Path(path)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out={out}: cannot be written ({error.strerror}); give another file") from error
+    if out.is_dir():
+        raise InputError(f"--out={out}: is a folder; give a file")
+    return out
+
+
+if __name__ == "__main__":
+    define_flags(FLAGS)
+    command_line.run_main("study_updates", lambda: run(FLAGS))
