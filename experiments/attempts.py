@@ -78,6 +78,8 @@ META = Kind(
         "background .1": "--background=0.1",
         "background .3": "--background=0.3",
         "larger errors": "--jitter=2",
+        "strong views": "--view_augmentation=strong --cache_dir={out}/cache-strong",
+        "both splits": "--splits=train,validation --views=16,3 --cache_dir={out}/cache-both",
     },
 )
 KINDS = {"matching": MATCHING, "meta": META}

@@ -62,18 +62,21 @@ class ImageSource:
 class CachedSource:
     """Features of a 319-px crop of each view, sliced at every step."""
 
-    def __init__(self, network, store: CropStore, folder, key, views, sizes: Sizes, stills_share, jitter, seed):
+    def __init__(
+        self, network, store: CropStore, folder, key, views, sizes: Sizes, stills_share, jitter, seed,
+        augmentation: sampling.Augmentation = sampling.META,
+    ):  # fmt: skip
         """Builds or opens the cache and holds every eighth target out."""
         embed = tf.function(network.extractor, reduce_retracing=True)
         targets = store.videos + store.stills
-        sampler = sampling.Sampler(targets, [], 0.0, sampling.META, seed=0)
+        sampler = sampling.Sampler(targets, [], 0.0, augmentation, seed=0)
         cache = feature_cache.build(folder, key, store, targets, sampler, views, lambda images: embed(images).numpy())
         index = np.arange(len(targets))
         groups = {name: i for i, name in enumerate(sorted({target.group for target in targets}))}
         out = np.array([groups[target.group] % HELD_OUT_EVERY == 0 for target in targets])
         self._cache, self._train, self._sizes = cache, index[~out], sizes
         self._sampler = context_sets.CachedSampler(cache, index[~out], stills_share, jitter, seed)
-        self._held_out = context_sets.CachedSampler(cache, index[out], stills_share, jitter, seed=12345)
+        self._held_out = context_sets.CachedSampler(cache, index[out], 0.0, jitter, seed=12345)
 
     def elements(self, start_step: int, replica: int = 0, replicas: int = 1):
         """Streams, from a step on, a replica's part of what `stream` yields."""
@@ -106,7 +109,7 @@ class CachedSource:
             yield features[8:24, 8:24].reshape(-1, features.shape[-1])
 
     def held_out_losses(self, networks: Networks, radius: float, delta_label: str = "centred") -> dict:
-        """Computes Eq. 7 on the held-out targets, in four ways.
+        """Computes Eq. 7 on the held-out targets, in four ways; on videos alone, where there are any, as in tracking.
 
         Args:
           networks: The networks.

@@ -35,6 +35,7 @@ from mlt_tf.matching import MatchingNetwork
 from mlt_tf.meta_learner import LAYOUTS, MetaLearner
 
 FLAGS = flags.FLAGS
+VIEWS = {"meta": sampling.META, "strong": sampling.STRONG}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -66,6 +67,9 @@ def define_flags(values: flags.FlagValues) -> None:
     define_enum("features", "images", ["images", "cached"], "Pass images through the trunk, or cache its features.")
     define_string("cache_dir", None, "Folder of the cached features (--features=cached).")
     define_list("views", ["24", "6"], "Cached views of a video and of a still.")
+    define_enum(
+        "view_augmentation", "meta", list(VIEWS), "How cached views are changed: see data_pipelines/sampling.py."
+    )
     define_float("jitter", 1.0, "Standard deviation, in cells, of the shifts behind delta (--features=cached).")
 
 
@@ -141,10 +145,11 @@ def make_source(network: MatchingNetwork, store: CropStore):
         raise InputError(f"--views={','.join(FLAGS.views)}: give two counts, of a video and of a still, such as 24,6")
     views = tuple(int(v) for v in FLAGS.views)
     key = {"matching": weights.checksum(FLAGS.matching), "crops": store.fingerprint, "views": views}
-    key |= {"bfloat16": FLAGS.bfloat16}
+    key |= {"bfloat16": FLAGS.bfloat16, "augmentation": FLAGS.view_augmentation}
     return meta_sources.CachedSource(
-        network, store, FLAGS.cache_dir, key, views, sizes, FLAGS.stills_share, FLAGS.jitter, FLAGS.seed
-    )
+        network, store, FLAGS.cache_dir, key, views, sizes, FLAGS.stills_share, FLAGS.jitter, FLAGS.seed,
+        VIEWS[FLAGS.view_augmentation],
+    )  # fmt: skip
 
 
 def make_export(run: training.Run, source, networks: pretrained.Networks) -> Callable:

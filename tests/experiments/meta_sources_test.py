@@ -85,6 +85,13 @@ def test_training_draws_every_target_but_the_held_out(source):
     assert seen == set(range(TARGETS)) - HELD_OUT
 
 
+def test_views_are_changed_as_asked_for(networks, store, tmp_path):
+    grey = sampling.Augmentation(grey=1.0)
+    made = meta_sources.CachedSource(networks.matching, store, str(tmp_path), {}, (1, 1), SIZES, 0.0, 0.0, 4, grey)
+    phi_x, *_ = next(iter(made.stream(0)))
+    np.testing.assert_allclose(phi_x[..., 0], phi_x[..., 2], atol=0.5)
+
+
 def test_held_out_batches_show_the_held_out_alone(source):
     seen = {int(target) for batch in source._held_out_batches() for target in targets_of(batch[0])}
     assert seen == HELD_OUT
