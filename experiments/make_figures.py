@@ -8,21 +8,34 @@ A results folder has a folder for each tracker, with a text file for each target
 Figure 4: success plots, of all targets and by attribute. Figure 5: frames with boxes; by default of the paper's
 trackers that are there, and of the paper's sequences, others taking the place of those that are not. Figure 6: contexts
 and responses before and after adaptation; runs the tracker. Without --sequences it takes those whose responses the
-updates moved most. `--layout=otb` instead of --dataset is for a folder of your own in OTB's layout.
+updates moved most or, with `--choose=gain --results_dir A`, those on which the variant's results gain most success AUC
+over mlt_mt's, then those on which they lose most. `--layout=otb` instead of --dataset is for a folder of your own in
+OTB's layout.
 """
 
 import functools
 import pathlib
 import sys
+from collections.abc import Iterable, Mapping
 
 from absl import app, flags
 
 from data_pipelines.sequences import Sequence
-from experiments import command_line, comparison, curve_figures, figure_style, strip_figure
+from experiments import (
+    command_line,
+    compare_variants,
+    comparison,
+    curve_figures,
+    differences,
+    figure_style,
+    strip_figure,
+)
 from mlt_tf.config import VARIANTS
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
+UNADAPTED = "mlt_mt"  # What gains are over.
+_EXAMPLES = {"moved": 12, "gain": 3}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -33,9 +46,10 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out", "figures", "Folder for the files.", flag_values=values)
     flags.DEFINE_list("sequences", [], "Figures 5 and 6: these; else chosen by rule.", flag_values=values)
     define_integer("frames", 5, "Figure 5: frames of a sequence.", 1)
-    define_integer("examples", 12, "Figure 6: how many sequences, when they are chosen by rule.", 1)
+    flags.DEFINE_enum("choose", "moved", list(_EXAMPLES), "Figure 6: the rule, see above.", flag_values=values)
+    define_integer("examples", None, "Figure 6: how many by rule: 12, or 3 that gain and 3 that lose by default.", 1)
     define_integer("max_frames", 0, "Figure 6: run on the first so many frames; 0: on all.", 0)
-    updated = [name for name in VARIANTS if name != "mlt_mt"]  # Which is never updated.
+    updated = [name for name in VARIANTS if name != UNADAPTED]  # Which is never updated.
     flags.DEFINE_enum("variant", "mlt", updated, "Figure 6: the tracker.", flag_values=values)
     flags.DEFINE_string("weights", None, "Figure 6: its weights; the bundled ones if not given.", flag_values=values)
 
@@ -63,7 +77,9 @@ def figure_5(args: flags.FlagValues) -> list[pathlib.Path]:
 
 def figure_6(args: flags.FlagValues) -> list[pathlib.Path]:
     """Runs the tracker and draws contexts with their responses before and after adaptation."""
-    chosen = _to_run_on(args)
+    gains = _choose_by_gain(args) if args.choose == "gain" else {}
+    named = args.sequences or list(gains)
+    chosen = _to_run_on(args, named)
     from experiments import response_figure  # Here, so that bad input is said before TensorFlow starts.
     from mlt_tf.tracker import Tracker
 
@@ -72,22 +88,48 @@ def figure_6(args: flags.FlagValues) -> list[pathlib.Path]:
     moved = {name: response_figure.mean_movement(found) for name, found in updates.items() if found}
     for name, movement in moved.items():
         print(f"{name}: {len(updates[name])} updates moved the response by {movement:.4f} in the mean")
+    for name in named:
+        if name not in moved:
+            print(f"make_figures: note: {name}: left out, {args.variant} was not updated once in it", file=sys.stderr)
     if not moved:
         raise InputError(f"{args.variant} was not updated once in {', '.join(updates)}; give longer sequences")
-    names = list(moved) if args.sequences else sorted(moved, key=moved.get, reverse=True)[: args.examples]
-    examples = [response_figure.pick_example(name, updates[name]) for name in names]
+    ranked = sorted(moved, key=moved.get, reverse=True)[: args.examples or _EXAMPLES["moved"]]
+    shown = moved if named else ranked
+    examples = [response_figure.pick_example(name, updates[name], gains.get(name)) for name in shown]
     return figure_style.save(response_figure.draw_responses(examples), pathlib.Path(args.out), "figure6")
 
 
-def _to_run_on(args: flags.FlagValues) -> list[Sequence]:
+def _choose_by_gain(args: flags.FlagValues) -> dict[str, float]:
+    """Returns how much AUC the variant gains over UNADAPTED on sequences with frames: the best ones, then the worst."""
+    if args.sequences:
+        raise InputError("--sequences and --choose=gain: give one of the two")
+    folders = comparison.tracker_folders(args.results_dir, [])
+    if missing := [name for name in (args.variant, UNADAPTED) if name not in folders]:
+        raise InputError(f"--choose=gain: no {' and no '.join(missing)} in --results_dir; it has {', '.join(folders)}")
+    compared = _compare(compare_variants.naming(args, args.results_dir, [args.variant, UNADAPTED]))
+    ours, theirs = (compared.scores[name].sequences for name in (args.variant, UNADAPTED))
+    names = [sequence.name for sequence in _with_frames(args, compared.sequences)]
+    gains, losses = differences.extremes(
+        {name: ours[name].auc - theirs[name].auc for name in names}, args.examples or _EXAMPLES["gain"]
+    )
+    if not gains and not losses:
+        raise InputError(f"--choose=gain: {args.variant} and {UNADAPTED} score alike on {', '.join(names)}")
+    return gains | losses
+
+
+def _to_run_on(args: flags.FlagValues, named: Iterable[str]) -> list[Sequence]:
     """Returns the sequences named, else all whose first frame is there."""
     comparison.check_flags(args)
     targets = comparison.target_names(args)
-    if unknown := [name for name in args.sequences if name not in targets]:
+    if unknown := [name for name in named if name not in targets]:
         raise InputError(f"--sequences: {args.dataset or args.data_dir} has no {', '.join(unknown)}")
-    found = comparison.read_sequences(args, args.sequences or targets)
-    if missing := [name for name in args.sequences if name not in found]:
+    found = comparison.read_sequences(args, named or targets)
+    if missing := [name for name in named if name not in found]:
         raise InputError(f"--sequences: {', '.join(missing)} not in {args.data_dir}; unpack it there")
+    return _with_frames(args, found)
+
+
+def _with_frames(args: flags.FlagValues, found: Mapping[str, Sequence]) -> list[Sequence]:
     chosen = [sequence for sequence in found.values() if pathlib.Path(sequence.frame_paths[0]).is_file()]
     if not chosen:
         raise InputError(f"{args.data_dir}: no frames of {', '.join(found)}; give the data set, not its annotations")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from data_pipelines import sequences
 from data_pipelines.sequences import Sequence
-from experiments import update_figure
+from experiments import differences, update_figure
 from mlt_tf.tracker import Update
 
 ROWS = ("context z", "before", "after")
@@ -18,7 +18,17 @@ _SIDE = 1.45  # Inches of a cell.
 
 
 class Example(NamedTuple):
-    """A context of the update after a frame: z [255, 255, 3], its responses [17, 17], and how far they moved."""
+    """A context of the update after a frame.
+
+    Attributes:
+      name: The sequence.
+      frame: The update's.
+      z: [255, 255, 3].
+      before: [17, 17], its response before adaptation.
+      after: [17, 17], its response after it.
+      moved: How far the response moved.
+      gain: The sequence's gain in AUC, where it was chosen by that.
+    """
 
     name: str
     frame: int
@@ -26,6 +36,14 @@ class Example(NamedTuple):
     before: np.ndarray
     after: np.ndarray
     moved: float
+    gain: float | None = None
+
+    @property
+    def title(self) -> str:
+        """What is written above it."""
+        if self.gain is None:
+            return f"{self.name}, after {self.frame}"
+        return f"{self.name} {differences.signed(self.gain)}\nafter frame {self.frame}"
 
 
 def follow(tracker: Any, sequence: Sequence, max_frames: int = 0) -> list[Update]:
@@ -47,13 +65,13 @@ def mean_movement(updates: Iterable[Update]) -> float:
     return float(np.mean(moved)) if moved else 0.0
 
 
-def pick_example(name: str, updates: list[Update]) -> Example:
+def pick_example(name: str, updates: list[Update], gain: float | None = None) -> Example:
     """Picks the update of a sequence that moved the responses most, and of its contexts the one that moved most."""
     update = max(updates, key=update_figure.movement)
     moved = np.abs(update.after - update.before).mean((1, 2))
     index = int(moved.argmax())
     images = (update.contexts[index], update.before[index], update.after[index])
-    return Example(name, update.frame, *images, float(moved[index]))
+    return Example(name, update.frame, *images, float(moved[index]), gain)
 
 
 def draw_responses(examples: list[Example], columns: int = 6) -> Figure:
@@ -77,7 +95,7 @@ def draw_responses(examples: list[Example], columns: int = 6) -> Figure:
             "vmax": max(example.before.max(), example.after.max()),
         }
         cells[0].imshow(example.z)
-        cells[0].set_title(f"{example.name}, after {example.frame}", fontsize=9)
+        cells[0].set_title(example.title, fontsize=9)
         for cell, response in zip(cells[1:], (example.before, example.after)):
             cell.imshow(response, cmap="jet", interpolation="bicubic", **limits)
     for row, axes in enumerate(grid[:, 0]):

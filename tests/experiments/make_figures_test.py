@@ -90,15 +90,15 @@ def test_figure_5_is_of_the_papers_trackers(draw, tmp_path):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Returns a list that gets the names of the examples that are drawn."""
-    names, draw_responses = [], response_figure.draw_responses
+    """Returns a list that gets the titles of the examples that are drawn, split into words."""
+    titles, draw_responses = [], response_figure.draw_responses
 
     def record(examples):
-        names.extend(example.name for example in examples)
+        titles.extend(example.title.split() for example in examples)
         return draw_responses(examples)
 
     monkeypatch.setattr(response_figure, "draw_responses", record)
-    return names
+    return titles
 
 
 def test_figure_6_runs_the_tracker(draw, drawn, stub_tracker, tmp_path):
@@ -110,16 +110,83 @@ def test_figure_6_runs_the_tracker(draw, drawn, stub_tracker, tmp_path):
         "Jogging-2: 1 updates moved the response by 0.3000 in the mean",
     ]
     assert files(tmp_path) == ["figure6.pdf", "figure6.png"]
-    assert drawn == ["Jogging-2", "Deer"]  # By falling movement.
+    assert drawn == [["Jogging-2,", "after", "3"], ["Deer,", "after", "3"]]  # By falling movement.
     two = cv2.imread(str(tmp_path / "out" / "figure6.png")).shape
     assert two[0] > 1.3 * two[1]  # Three rows of two.
 
 
 def test_figure_6_takes_sequences_named(draw, drawn, stub_tracker):
     error, _ = draw(6, sequences="Basketball,Jogging-1,Deer", examples=1)
-    assert error is None and drawn == ["Jogging-1", "Deer"]  # In the order given; Basketball has no update.
+    assert error is None and [title[0] for title in drawn] == [
+        "Jogging-1,",
+        "Deer,",
+    ]  # In the order given; Basketball has no update.
     error, _ = draw(6, sequences="Deer", max_frames=2)
     assert error == "make_figures: error: mlt was not updated once in Deer; give longer sequences"
+
+
+def hits(total):
+    """Returns result rows on a target of `otb_runs` of which the first `total` are right."""
+    return np.array([[5 + 2 * n, 8, 20, 16] if n < total else [40, 30, 10, 10] for n in range(12)])
+
+
+@pytest.fixture
+def adapted(tmp_path):
+    """Returns a folder with results of `mlt` and `mlt_mt`; a frame is 1/12 of 20/21 of AUC, .079."""
+    frames = {"Basketball": (9, 6), "Deer": (6, 8), "Jogging-1": (7, 6), "Jogging-2": (6, 12)}
+    for target, pair in frames.items():
+        for tracker_name, right in zip(("mlt", "mlt_mt"), pair):
+            folder = tmp_path / "adapted" / tracker_name
+            folder.mkdir(parents=True, exist_ok=True)
+            np.savetxt(folder / f"{target}.txt", hits(right), "%d", ",")
+    return tmp_path / "adapted"
+
+
+@pytest.fixture
+def always_updated(monkeypatch, stub_tracker):
+    """Has the stub update in all sequences; returns it."""
+    monkeypatch.setattr(stub_tracker, "started", 1)
+    return stub_tracker
+
+
+def test_figure_6_takes_what_gains_and_loses_most(draw, drawn, always_updated, adapted, tmp_path):
+    error, printed = draw(6, choose="gain", results_dir=adapted)
+    assert error is None and printed.err == ""
+    assert printed.out.splitlines()[0] == "OTB-2015, PARTIAL: 4 of 100 targets, 2 trackers"
+    gains = [["Basketball", "+.238"], ["Jogging-1", "+.079"], ["Jogging-2", "-.476"], ["Deer", "-.159"]]
+    assert drawn == [[*gain, "after", "frame", "3"] for gain in gains]
+    assert files(tmp_path) == ["figure6.pdf", "figure6.png"]
+
+
+def test_figure_6_runs_only_what_it_shows(draw, drawn, always_updated, adapted):
+    error, printed = draw(6, choose="gain", results_dir=adapted, examples=1)
+    assert error is None and [title[0] for title in drawn] == ["Basketball", "Jogging-2"]
+    run_on = [line.split(":")[0] for line in printed.out.splitlines() if "moved the response" in line]
+    assert run_on == ["Basketball", "Jogging-2"]
+
+
+def test_figure_6_says_what_was_not_updated(draw, drawn, stub_tracker, adapted):
+    error, printed = draw(6, choose="gain", results_dir=adapted, examples=1)  # The stub leaves the first one alone.
+    assert error is None and [title[0] for title in drawn] == ["Jogging-2"]
+    assert printed.err == "make_figures: note: Basketball: left out, mlt was not updated once in it\n"
+
+
+def test_gains_need_both_results_and_a_difference(draw, stub_tracker, adapted):
+    for options, message in (
+        ({}, "--results_dir is needed"),
+        ({"results_dir": adapted, "variant": "mlt_mt_ft"}, "no mlt_mt_ft in --results_dir; it has mlt, mlt_mt"),
+        ({"results_dir": adapted, "sequences": "Deer"}, "--sequences and --choose=gain: give one of the two"),
+        ({"results_dir": adapted / "mlt"}, "no tracker's folder in it"),
+    ):
+        error, _ = draw(6, choose="gain", **options)
+        assert error.startswith("make_figures: error: ") and message in error and "\n" not in error
+    shutil.rmtree(adapted / "mlt_mt")
+    error, _ = draw(6, choose="gain", results_dir=adapted)
+    assert error == "make_figures: error: --choose=gain: no mlt_mt in --results_dir; it has mlt"
+    shutil.copytree(adapted / "mlt", adapted / "mlt_mt")
+    error, _ = draw(6, choose="gain", results_dir=adapted)
+    assert "mlt and mlt_mt score alike on Basketball, Deer, Jogging-1, Jogging-2" in error
+    assert stub_tracker.loads == []
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,12 @@ def test_example_is_what_moved_most():
     np.testing.assert_array_equal(example.after, updates[1].after[2])
 
 
+def test_title_names_the_gain_there_is():
+    updates = [make_update(30, 0.1)]
+    assert response_figure.pick_example("Deer", updates).title == "Deer, after 30"
+    assert response_figure.pick_example("Deer", updates, -0.0447).title == "Deer -.045\nafter frame 30"
+
+
 def test_figure_6():
     examples = [response_figure.pick_example(f"S{n}", [make_update(30, 0.1 * (n + 1))]) for n in range(5)]
     figure = response_figure.draw_responses(examples, columns=3)
