@@ -84,10 +84,11 @@ META = Kind(
 )
 KINDS = {"matching": MATCHING, "meta": META}
 CONFIG = "pyramid=exemplars,bfloat16=True"  # The fastest.
-COLUMNS = ("attempt", "changed", "steps", "minutes", "held-out loss", "AUC")
+COLUMNS = ("attempt", "changed", "steps", "minutes", "held-out loss", "margin", "AUC")
 NOTE = (
     "Held-out loss: of matching networks Eq. 6; of meta-learners Eq. 7 un-adapted / own delta / another's / mean "
-    "delta. AUC: success on whole clips that no network trained on; of meta-learners, after the slash un-adapted."
+    "delta. Margin: of the same four, how far the similarity at the target exceeds that of the rest. "
+    "AUC: success on whole clips that no network trained on; of meta-learners, after the slash un-adapted."
 )
 
 
@@ -155,11 +156,13 @@ def row(kind: Kind, name: str, run_dir: pathlib.Path, steps: int) -> list[str]:
     changed = kind.attempts[name].format(config=CONFIG, steps=steps, out="").replace("--", "") or "-"
     path = _record_path(run_dir, steps)
     if not path.exists():
-        return [name, changed, "-", "-", "-", "not run"]
+        return [name, changed, "-", "-", "-", "-", "not run"]
     record, scalars = json.loads(path.read_text()), training_log.scalars(str(run_dir))
     losses = list(record.get("held_out_loss", {}).values()) or [_last(scalars, "validation/loss")]
     aucs = [_last(scalars, tag) for tag in ("tracking/auc", "tracking/auc_unadapted")]
-    return [name, changed, str(steps), f"{record['minutes']:.0f}", _figures(losses), _figures(aucs)]
+    margins = record.get("held_out_margin", {}).values()
+    figures = [_figures(values) for values in (losses, margins, aucs)]
+    return [name, changed, str(steps), f"{record['minutes']:.0f}", *figures]
 
 
 def _last(scalars, tag):

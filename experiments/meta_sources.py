@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from data_pipelines import context_sets, feature_cache, sampling, streams
 from data_pipelines.crop_store import CropStore
-from mlt_tf import gradients, labels, last_layer, meta_loss
+from experiments import probes
+from mlt_tf import gradients, labels, last_layer, losses, meta_loss
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.pretrained import Networks
@@ -54,7 +55,7 @@ class ImageSource:
         for _, phi_z, *_ in _take(self.stream(0), 4):
             yield phi_z.numpy().reshape(-1, phi_z.shape[-1])
 
-    def held_out_losses(self, networks: Networks, radius: float, delta_label: str = "centred") -> dict:
+    def held_out(self, networks: Networks, radius: float, delta_label: str = "centred") -> dict:
         """Returns nothing: with this source no target is held out."""
         return {}
 
@@ -108,8 +109,8 @@ class CachedSource:
             features = self._cache.features[self._cache.first[target]].astype(np.float32)
             yield features[8:24, 8:24].reshape(-1, features.shape[-1])
 
-    def held_out_losses(self, networks: Networks, radius: float, delta_label: str = "centred") -> dict:
-        """Computes Eq. 7 on the held-out targets, in four ways; on videos alone, where there are any, as in tracking.
+    def held_out(self, networks: Networks, radius: float, delta_label: str = "centred") -> dict:
+        """Measures four layers on the held-out targets; on videos alone, where there are any, as in tracking.
 
         Args:
           networks: The networks.
@@ -117,7 +118,8 @@ class CachedSource:
           delta_label: One of DELTA_LABELS.
 
         Returns:
-          Mean loss without adaptation, with the target's own delta, with another target's, and with the mean delta.
+          {"held_out_loss": Eq. 7, "held_out_margin": `probes.margin`}, means: un-adapted, with the target's own delta,
+          with another target's, and with the mean delta.
         """
         mean_delta = tf.reduce_mean(
             tf.concat(
@@ -126,9 +128,12 @@ class CachedSource:
             ),
             0,
         )
-        sums = [_four_losses(networks, batch, mean_delta, radius, delta_label) for batch in self._held_out_batches()]
+        sums = [_measure(networks, batch, mean_delta, radius, delta_label) for batch in self._held_out_batches()]
         names = ("unadapted", "own_delta", "anothers_delta", "mean_delta")
-        return {name: round(float(value), 4) for name, value in zip(names, np.mean(sums, 0))}
+        return {
+            part: {name: round(float(value), 4) for name, value in zip(names, means)}
+            for part, means in zip(("held_out_loss", "held_out_margin"), np.mean(sums, 0).T)
+        }
 
     def _held_out_batches(self):
         return _take(self._tensors(self._held_out, 0), HELD_OUT_BATCHES)
@@ -175,13 +180,17 @@ def _delta(network, batch, radius, delta_label):
     return _compiled_delta(network, phi_x, phi_delta, sample_label(delta_shift, radius, delta_label))
 
 
-def _four_losses(networks, batch, mean_delta, radius, delta_label):
+def _measure(networks, batch, mean_delta, radius, delta_label):
+    """Returns loss and margin of the four layers: [4, 2]."""
     phi_x, phi_z, shift, *_ = batch
     y = labels.response_label(shift, radius)
     delta = _delta(networks.matching, batch, radius, delta_label)
     layers = [last_layer.unadapted(networks.matching, len(phi_x))]
     for choice in (delta, tf.roll(delta, 1, 0), tf.broadcast_to(mean_delta, delta.shape)):
         layers.append(meta_loss.adapted_layer(networks.matching, networks.meta_learner, networks.adaptation, choice))
-    return [
-        float(tf.reduce_mean(meta_loss.context_set_loss(networks.matching, layer, phi_x, phi_z, y))) for layer in layers
-    ]
+    found = []
+    for layer in layers:
+        similarity = last_layer.similarity(layer, phi_x, phi_z)
+        loss = losses.balanced_logistic(y, networks.matching.respond(similarity))
+        found.append([float(tf.reduce_mean(loss)), float(tf.reduce_mean(probes.margin(similarity, shift)))])
+    return found

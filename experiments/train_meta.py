@@ -156,9 +156,10 @@ def make_export(run: training.Run, source, networks: pretrained.Networks) -> Cal
     """Returns what writes the weights of the moment to a path, with their record and what more is to stand in it."""
 
     def export(path, **more):
-        held_out = source.held_out_losses(networks, FLAGS.label_radius, FLAGS.delta_label)
-        logging.info("step %d  held-out loss of Eq. 7: %s", int(run.step), held_out)
-        record = {**run.record(FLAGS.seed), "held_out_loss": held_out, "matching": weights.load_record(FLAGS.matching)}
+        held_out = source.held_out(networks, FLAGS.label_radius, FLAGS.delta_label)
+        for name, figures in held_out.items():
+            logging.info("step %d  %s: %s", int(run.step), name, figures)
+        record = {**run.record(FLAGS.seed), **held_out, "matching": weights.load_record(FLAGS.matching)}
         pretrained.save(path, networks, {**record, **more})
 
     return export

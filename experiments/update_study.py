@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from data_pipelines import sequences
 from data_pipelines.sequences import Sequence
-from experiments import metrics
+from experiments import metrics, probes
 from mlt_tf import boxes, config, crops, gradients, labels, last_layer, losses, meta_loss, tracker_input
 from mlt_tf.config import TrackerConfig
 from mlt_tf.crops import Frames
@@ -22,7 +22,6 @@ from mlt_tf.pretrained import Networks
 from mlt_tf.tracker import MultiTracker
 from mlt_tf.tracking import CHANNELS
 
-FAR = 3.0  # Cells from the target beyond which what resembles it is a distractor.
 MAX_SHIFT = 4.0  # Cells.
 GROUPS = 4  # Of M contexts, from each half of a sequence, whose deltas the probe sees.
 RIDGE = 0.1  # Of the kernel's mean diagonal.
@@ -128,8 +127,8 @@ class UpdateStudy:
           jitter: Standard deviation of the shifts, cells.
 
         Returns:
-          {"contexts": their number, "loss": {name: mean of Eq. 6}, "margin": {name: mean of `margin`}}, by the names of
-          `deltas` and "unadapted"; an empty dict where no such frame is left.
+          {"contexts": their number, "loss": {name: mean of Eq. 6}, "margin": {name: mean of `probes.margin`}}, by the
+          names of `deltas` and "unadapted"; an empty dict where no such frame is left.
         """
         visible = visible_frames(followed.sequence)[frame : frame + self.interval]
         indices = frame + np.flatnonzero(visible)[::every]
@@ -203,29 +202,13 @@ class UpdateStudy:
         phi_x, phi_z = tf.repeat(phi_x, count, 0), tf.repeat(phi_z, count, 0)
         similarity = last_layer.similarity(layer, phi_x, phi_z)  # [1 + D, n, 17, 17]
         loss = losses.balanced_logistic(labels.response_label(shift), network.respond(similarity))
-        return tf.reduce_mean(loss, 1), tf.reduce_mean(margin(similarity, shift), 1)
+        return tf.reduce_mean(loss, 1), tf.reduce_mean(probes.margin(similarity, shift), 1)
 
 
 def visible_frames(sequence: Sequence) -> np.ndarray:
     """Tells which frames [N] have a ground-truth box."""
     absent = np.zeros(len(sequence.boxes_xywh), bool) if sequence.absent is None else sequence.absent
     return metrics.valid_ground_truth(sequence.boxes_xywh, "sized") & ~absent
-
-
-def margin(similarity: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-    """Computes how far the similarity at the target's cell exceeds the highest one more than 3 cells from it.
-
-    Args:
-      similarity: [..., 17, 17].
-      shift: [..., 2], the targets' offsets from the centre in cells.
-
-    Returns:
-      [...].
-    """
-    cell = tf.round(shift)
-    at_target = tf.reduce_max(tf.where(labels.response_label(cell, 0.0) > 0, similarity, -1.0), [-2, -1])
-    elsewhere = tf.reduce_max(tf.where(labels.response_label(cell, FAR) > 0, -1.0, similarity), [-2, -1])
-    return at_target - elsewhere
 
 
 def ridge_accuracy(train: list[np.ndarray], test: list[np.ndarray]) -> float:

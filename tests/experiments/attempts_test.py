@@ -72,7 +72,7 @@ def test_attempts_are_trained_once_and_tabled(trained, options, tmp_path, monkey
     assert len(trained) == 2 and "--leave_out=blur" in trained[1]
     table = (tmp_path / "out" / "table.md").read_text()
     assert capsys.readouterr().out.strip() == table.strip()
-    assert "| recipe | - | 7 | 3 | .2500 | .5000 / .4900 |" in table
+    assert "| recipe | - | 7 | 3 | .2500 | - | .5000 / .4900 |" in table
     assert "| no blur | leave_out=blur | 7 | 3 | .2500 |" in table and "| radius 1 | label_radius=1 |" in table
     assert table.count("not run") == len(attempts.MATCHING.attempts) - 2
     start(monkeypatch, only="recipe", **options)
@@ -82,7 +82,7 @@ def test_attempts_are_trained_once_and_tabled(trained, options, tmp_path, monkey
 def test_words_after_the_flags_go_to_every_training(trained, options, tmp_path, monkeypatch):
     start(monkeypatch, "--", "--matching=m.npz", kind="meta", only="recipe", **options)
     assert "--matching=m.npz" in trained[0] and f"--cache_dir={tmp_path / 'out'}/cache" in trained[0]
-    assert "| .3100 / .2700 | .5000 / .4900 |" in (tmp_path / "out" / "table.md").read_text()
+    assert "| .3100 / .2700 | - | .5000 / .4900 |" in (tmp_path / "out" / "table.md").read_text()
 
 
 def test_what_failed_is_named(trained, options, monkeypatch):

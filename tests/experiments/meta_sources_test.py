@@ -135,14 +135,16 @@ def few_batches(monkeypatch):
     monkeypatch.setattr(meta_sources, "HELD_OUT_BATCHES", 3)
 
 
-def test_held_out_losses_are_four_figures(source, networks, few_batches):
-    losses = source.held_out_losses(networks, 2.0)
-    assert list(losses) == FIGURES
+def test_held_out_figures_are_of_four_layers(source, networks, few_batches):
+    found = source.held_out(networks, 2.0)
+    losses, margins = found["held_out_loss"], found["held_out_margin"]
+    assert list(found) == ["held_out_loss", "held_out_margin"] and list(losses) == list(margins) == FIGURES
     assert all(np.isfinite(value) and 0 < value < 20 for value in losses.values())
-    assert losses == source.held_out_losses(networks, 2.0)
+    assert all(-2 <= value <= 2 for value in margins.values())
+    assert found == source.held_out(networks, 2.0)
     assert len({losses[name] for name in FIGURES}) == 4
-    assert losses["unadapted"] != source.held_out_losses(networks, 0.0)["unadapted"]
-    assert source.held_out_losses(networks, 2.0, "shifted")["unadapted"] == losses["unadapted"]
+    assert losses["unadapted"] != source.held_out(networks, 0.0)["held_out_loss"]["unadapted"]
+    assert source.held_out(networks, 2.0, "shifted")["held_out_loss"]["unadapted"] == losses["unadapted"]
 
 
 def test_delta_is_made_with_the_label_asked_for(source, networks):
@@ -155,14 +157,14 @@ def test_delta_is_made_with_the_label_asked_for(source, networks):
     assert np.abs(shifted - centred).max() > 1e-3 * np.abs(centred).max()
 
 
-def test_held_out_losses_agree_where_nothing_is_adapted(source, networks, few_batches):
+def test_held_out_figures_agree_where_nothing_is_adapted(source, networks, few_batches):
     neutral = pretrained.build("mlt")
     neutral.adaptation.gain.assign(np.zeros(32))
     neutral.meta_learner.gate_layer.kernel.assign(np.zeros([512, 224]))
     neutral.meta_learner.gate_layer.bias.assign(np.full(224, 30.0))
-    losses = source.held_out_losses(neutral._replace(matching=networks.matching), 2.0)
-    for name in FIGURES[1:]:
-        assert losses[name] == pytest.approx(losses["unadapted"], abs=2e-4)
+    for figures in source.held_out(neutral._replace(matching=networks.matching), 2.0).values():
+        for name in FIGURES[1:]:
+            assert figures[name] == pytest.approx(figures["unadapted"], abs=2e-4)
 
 
 @pytest.fixture(scope="module")
@@ -198,4 +200,4 @@ def test_image_source_has_statistics_and_no_held_out_loss(image_source, networks
     source, _ = image_source
     blocks = list(source.trunk_features())
     assert [block.shape for block in blocks] == [(2 * 3 * 24 * 24, 256)] * 4
-    assert source.held_out_losses(networks, 2.0) == {}
+    assert source.held_out(networks, 2.0) == {}

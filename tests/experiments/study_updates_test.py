@@ -15,7 +15,7 @@ from mlt_tf import boxes, labels, meta_loss, pretrained
 from mlt_tf.config import TrackerConfig
 from mlt_tf.crops import Frames
 from mlt_tf.errors import InputError
-from tests.scenes import moving_square, peak
+from tests.scenes import moving_square
 
 FRAMES, GREY, HIDDEN = 8, 5, 7  # The 5th frame shows nothing; in "left" the 7th has no ground truth.
 SETTINGS = {"pyramid": "exemplars", "update_interval": 3, "memory": 2, "samples": 3, "tau": 0.92}
@@ -133,14 +133,6 @@ def test_hidden_frames_do_not_judge_and_jitter_is_fixed(study, videos, followed)
     first, again, centred = (study.judge(one, 6, deltas, 1, jitter) for jitter in (1.0, 1.0, 0.0))
     assert first == again and first["contexts"] == 1 and first["loss"] != centred["loss"]
     assert study.judge(one, FRAMES, deltas, 1, 1.0) == {}
-
-
-def test_margin_is_over_what_lies_far_from_the_target():
-    target, beside = peak(2, -1, 0.8, sigma=0.5), peak(4, -1, 0.7, sigma=0.5)
-    distractor = peak(-5, 3, 0.3, sigma=0.5)
-    maps = tf.constant(np.stack([target + beside, target + beside + distractor, distractor]), tf.float32)
-    found = update_study.margin(maps, tf.constant([[2.3, -1.2]] * 3))
-    np.testing.assert_allclose(found, [0.8, 0.5, -0.3], atol=0.02)
 
 
 def test_ridge_regression_tells_targets_apart_only_where_they_differ():

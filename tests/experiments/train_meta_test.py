@@ -76,6 +76,7 @@ def test_cached_training_exports_a_tracker_and_reuses_its_cache(options, matchin
     first, record = last_weights(tmp_path / "run", 1)
     assert list(record["held_out_loss"]) == ["unadapted", "own_delta", "anothers_delta", "mean_delta"]
     assert all(0 < loss < 20 for loss in record["held_out_loss"].values())
+    assert record["held_out_margin"].keys() == record["held_out_loss"].keys()
     assert (record["step"], record["seed"], record["layout"]) == (1, 3, "rowwise")
     assert record["matching"] == weights.load_record(str(matching))
     assert f"train_meta --steps=1 --data_dir={options['data_dir'].name} --matching=" in record["command"]
@@ -120,7 +121,7 @@ def test_interrupted_run_ends_as_an_uninterrupted_one(options, tmp_path, run_bin
         return {}
 
     with monkeypatch.context() as patch:
-        patch.setattr(meta_sources.CachedSource, "held_out_losses", interrupt)  # In the midst of the first saving.
+        patch.setattr(meta_sources.CachedSource, "held_out", interrupt)  # In the midst of the first saving.
         run_binary(train_meta, steps=3, save_every=1, **options)
     last_weights(tmp_path / "run", 2)  # The request came after the first step's end.
     run_binary(train_meta, steps=3, **options)
@@ -148,7 +149,7 @@ def test_images_pass_through_the_trunk_in_the_papers_way(options, matching, tmp_
     more = {"distractors": 0.5, "background": 0.2, "attention": False, "delta_label": "shifted"}
     run_binary(train_meta, steps=1, **{**images, "features": "images", **more})
     arrays, record = last_weights(tmp_path / "run", 1)
-    assert record["held_out_loss"] == {} and record["step"] == 1
+    assert "held_out_loss" not in record and record["step"] == 1
     assert np.abs(arrays["adaptation/gain"] - 0.3).max() > 5e-3
     networks = pretrained.load("mlt", str(tmp_path / "run" / "weights" / "step-000001.npz"))
     np.testing.assert_array_equal(networks.adaptation.gain, arrays["adaptation/gain"])
