@@ -141,6 +141,11 @@ def test_build_makes_the_papers_sizes(mlt, baseline):
     assert flat.layout == "flat" and flat.hidden1.kernel.shape == [256 * 192 + 1, 512]
 
 
+def test_shipped_weights_stay_small():
+    files = [pathlib.Path(weights.FOLDER) / name for name in set(pretrained.FILES.values())]
+    assert sum(file.stat().st_size for file in files) < 25e6
+
+
 def test_shipped_weights_track_two_videos_at_once_as_one_by_one():
     settings = {"update_interval": 6, "samples": 3, "memory": 6}
     single, both = Tracker.load("mlt", **settings), MultiTracker.load("mlt", **settings)
