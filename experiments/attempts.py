@@ -10,7 +10,6 @@ and what was interrupted goes on. Flags after `--` go to every training. `--list
 
 import functools
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from typing import NamedTuple
 
 from absl import app, flags, logging
 
-from experiments import command_line
+from experiments import command_line, plain_table, results
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -84,7 +83,7 @@ META = Kind(
 )
 KINDS = {"matching": MATCHING, "meta": META}
 CONFIG = "pyramid=exemplars,bfloat16=True"  # The fastest.
-COLUMNS = ("attempt", "changed", "steps", "minutes", "held-out loss", "margin", "AUC")
+COLUMNS = ["attempt", "changed", "steps", "minutes", "held-out loss", "margin", "AUC"]
 NOTE = (
     "Held-out loss: of matching networks Eq. 6; of meta-learners Eq. 7 un-adapted / own delta / another's / mean "
     "delta. Margin: of the same four, how far the similarity at the target exceeds that of the rest. "
@@ -153,7 +152,7 @@ def row(kind: Kind, name: str, run_dir: pathlib.Path, steps: int) -> list[str]:
     """Returns an attempt's row of the table; it may not be finished."""
     from experiments import training_log  # Here, so that bad input is said before TensorFlow starts.
 
-    changed = kind.attempts[name].format(config=CONFIG, steps=steps, out="").replace("--", "") or "-"
+    changed = kind.attempts[name].format(config=CONFIG, steps=steps, out="out").replace("--", "") or "-"
     path = _record_path(run_dir, steps)
     if not path.exists():
         return [name, changed, "-", "-", "-", "-", "not run"]
@@ -174,12 +173,6 @@ def _figures(values):
     return " / ".join(f"{value:.4f}".lstrip("0") for value in values if value is not None) or "-"
 
 
-def markdown(rows: list[list[str]]) -> str:
-    """Makes the table; its note says what stands in it."""
-    lines = ["| " + " | ".join(cells) + " |" for cells in [COLUMNS, ["---"] * len(COLUMNS), *rows]]
-    return "\n".join([*lines, "", NOTE, ""])
-
-
 def run(arguments: list[str]) -> None:
     """Trains what is not finished, and writes the table after each attempt; `arguments` are the words after `--`."""
     kind = KINDS[FLAGS.kind]
@@ -194,9 +187,8 @@ def run(arguments: list[str]) -> None:
     path = pathlib.Path(FLAGS.out) / "table.md"
     for name in chosen:
         train(command(kind, name, FLAGS, steps, arguments), folders[name], steps)
-        table = markdown([row(kind, other, folder, steps) for other, folder in folders.items()])
-        path.with_suffix(".part").write_text(table)
-        os.replace(path.with_suffix(".part"), path)
+        rows = [row(kind, other, folder, steps) for other, folder in folders.items()]
+        results.write_text(path, "\n".join([*plain_table.markdown([COLUMNS, *rows]), "", NOTE, ""]))
     print(path.read_text())
 
 

@@ -15,14 +15,15 @@ import itertools
 import json
 import pathlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from absl import flags
 
-from experiments import command_line, comparison, differences, results
+from experiments import command_line, comparison, differences, plain_table, results
 from experiments.differences import Pair, Standing, decimals, signed
+from experiments.plain_table import Table
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -32,8 +33,6 @@ _LEGEND = (
     "ahead: share of the resamples in which the first has more",
     f"won, lost: targets on which the difference is beyond {decimals(differences.CHANGED)}",
 )
-
-Table = list[list[str]]  # Rows of cells, the head first.
 
 
 class Aucs(NamedTuple):
@@ -195,18 +194,6 @@ def heading(report: Report, args: flags.FlagValues) -> str:
     return f"{aucs.title}: success AUC by the rules of {aucs.protocol}; {args.resamples:,} resamples, seed {args.seed}"
 
 
-def terminal(table: Table) -> Iterator[str]:
-    """Yields a table's lines, its columns flush left."""
-    widths = [max(map(len, column)) for column in zip(*table)]
-    yield from ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table)
-
-
-def markdown(table: Table) -> Iterator[str]:
-    """Yields a table's lines as Markdown."""
-    head, *rows = [[cell.replace("|", r"\|") for cell in row] for row in table]
-    yield from (f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
-
-
 def as_json(report: Report, args: flags.FlagValues) -> dict[str, Any]:
     """Returns all figures as JSON has them; of each tracker also the AUC of each target, the mean over its seeds."""
     aucs, trackers = report.aucs, {}
@@ -229,10 +216,15 @@ def show() -> None:
     for note in aucs.notes:
         print(f"compare_variants: note: {note}", file=sys.stderr)
     report = compare(aucs, FLAGS.resamples, FLAGS.seed)
-    print(heading(report, FLAGS), *("\n".join(["", *terminal(table)]) for table in tables(report)), "", sep="\n")
+    print(
+        heading(report, FLAGS),
+        *("\n".join(["", *plain_table.terminal(table)]) for table in tables(report)),
+        "",
+        sep="\n",
+    )
     print(*_LEGEND, sep="\n")
     if FLAGS.out:
-        laid_out = [line for table in tables(report) for line in (*markdown(table), "")]
+        laid_out = [line for table in tables(report) for line in (*plain_table.markdown(table), "")]
         lines = [f"**{heading(report, FLAGS)}**", "", *laid_out, *(f"- {note}" for note in (*_LEGEND, *aucs.notes))]
         _write("out", "\n".join(lines) + "\n")
     if FLAGS.json:

@@ -139,10 +139,6 @@ def test_markdown(show, folder):
     assert [name.name for name in path.parent.iterdir()] == ["differences.md"]
 
 
-def test_bars_in_names_stay_in_their_cells():
-    assert list(compare_variants.markdown([["a|b", "c"]])) == [r"| a\|b | c |", "| --- | --- |"]
-
-
 def test_only_common_targets_are_compared_and_the_others_named(show, folder):
     (folder / "results" / "mlt_mt" / "Biker.txt").unlink()
     (folder / "seed1" / "mlt" / "Deer.txt").unlink()
