@@ -8,7 +8,7 @@ import tensorflow as tf
 from data_pipelines import context_sets, feature_cache, sampling, streams
 from data_pipelines.crop_store import CropStore
 from experiments import probes
-from mlt_tf import gradients, labels, last_layer, losses, meta_loss
+from mlt_tf import gradients, labels, last_layer, meta_loss
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.pretrained import Networks
@@ -191,6 +191,6 @@ def _measure(networks, batch, mean_delta, radius, delta_label):
     found = []
     for layer in layers:
         similarity = last_layer.similarity(layer, phi_x, phi_z)
-        loss = losses.balanced_logistic(y, networks.matching.respond(similarity))
+        loss = meta_loss.context_set_loss(y, networks.matching.respond(similarity))
         found.append([float(tf.reduce_mean(loss)), float(tf.reduce_mean(probes.margin(similarity, shift)))])
     return found

@@ -103,7 +103,7 @@ def make_train_step(
         with tf.GradientTape() as tape:
             layer = meta_loss.adapted_layer(network, meta_learner, adaptation, delta, True, dropped)
             response = meta_loss.responses(network, layer, phi_x, phi_z)
-            fit = tf.reduce_mean(losses.balanced_logistic(y, response))
+            fit = tf.reduce_mean(meta_loss.context_set_loss(y, response))
             loss = fit
             if background:
                 loss += background * tf.reduce_mean(losses.background(y, response))

@@ -21,26 +21,31 @@ def adapted_layer(
 
 
 def responses(network: MatchingNetwork, layer: last_layer.LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tf.Tensor:
-    """Makes each target's responses [B, M', 17, 17] on its contexts; see `context_set_loss`."""
-    return network.respond(last_layer.similarity(layer, phi_x, phi_z))
-
-
-def context_set_loss(
-    network: MatchingNetwork, layer: last_layer.LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor, y: tf.Tensor
-) -> tf.Tensor:
-    """Computes Eq. 7's inner sum as a mean: Eq. 6 over all M' contexts of each target.
+    """Makes each target's responses on its contexts.
 
     Args:
       network: The matching network, for its response's scale and bias.
       layer: Each target's last layer.
       phi_x: [B, 8, 8, 256] trunk features of the anchors.
       phi_z: [B, M', 24, 24, 256] trunk features of z_reg.
+
+    Returns:
+      [B, M', 17, 17].
+    """
+    return network.respond(last_layer.similarity(layer, phi_x, phi_z))
+
+
+def context_set_loss(y: tf.Tensor, response: tf.Tensor) -> tf.Tensor:
+    """Computes Eq. 7's inner sum as a mean: Eq. 6 over all M' contexts of each target.
+
+    Args:
       y: [B, M', 17, 17] labels that follow the targets' true positions.
+      response: [B, M', 17, 17].
 
     Returns:
       [B], one loss per target.
     """
-    return tf.reduce_mean(losses.balanced_logistic(y, responses(network, layer, phi_x, phi_z)), 1)
+    return tf.reduce_mean(losses.balanced_logistic(y, response), 1)
 
 
 def distractor_loss(

@@ -130,9 +130,8 @@ def test_sets_are_measured_by_eq_7_with_and_without_adaptation(mlt, set_probe):
         y = probes.labels.response_label(shift)
         delta = probes.gradients.loss_gradient(network, phi_x, phi_z[:, :2])
         layers = last_layer.unadapted(network, 2), meta_loss.adapted_layer(network, *mlt[2:4], delta)
-        expected.append(
-            [tf.reduce_mean(meta_loss.context_set_loss(network, layer, phi_x, phi_z, y)) for layer in layers]
-        )
+        responses = [meta_loss.responses(network, layer, phi_x, phi_z) for layer in layers]
+        expected.append([tf.reduce_mean(meta_loss.context_set_loss(y, response)) for response in responses])
     np.testing.assert_allclose([found["loss_unadapted"], found["loss"]], np.mean(expected, 0), rtol=2e-3)
     assert set_probe.measured_on.startswith("4 sets of 3 contexts of vid_validation")
 

@@ -114,7 +114,7 @@ def test_layers_are_the_trackers_own(study, right, followed):
     phi_z = steps.trunk(steps.cut_contexts(frames, tf.range(2), boxes.xywh_to_cxcywh(right.boxes_xywh[6:])))[None]
     y = labels.centred_label()[None, None]
     for name, number in (("unadapted", 1), ("previous", 5), ("own", 6)):
-        loss = meta_loss.context_set_loss(network, layers[number], followed.phi_x, phi_z, y)
+        loss = meta_loss.context_set_loss(y, meta_loss.responses(network, layers[number], followed.phi_x, phi_z))
         assert measured["loss"][name] == pytest.approx(float(loss[0]), rel=1e-4)
     assert len(set(measured["loss"].values())) == 3
 

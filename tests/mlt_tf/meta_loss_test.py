@@ -9,6 +9,11 @@ from mlt_tf import labels, last_layer, meta_loss
 B, M = 3, 2
 
 
+def equation_7(network, layer, phi_x, phi_z, y):
+    """Returns the loss of each target as training computes it."""
+    return meta_loss.context_set_loss(y, meta_loss.responses(network, layer, phi_x, phi_z))
+
+
 @pytest.fixture(scope="module")
 def sets(trunk_features):
     """Returns phi_x, phi_z of three targets with two contexts each, shift, and y."""
@@ -52,7 +57,7 @@ def softplus(value):
 
 def test_context_set_loss_equals_numpy(network, layer, sets):
     phi_x, phi_z, y = sets
-    ours = meta_loss.context_set_loss(network, layer, phi_x, phi_z, y).numpy()
+    ours = equation_7(network, layer, phi_x, phi_z, y).numpy()
     assert ours.shape == (B,)
     for b in range(B):
         expected = []
@@ -64,16 +69,15 @@ def test_context_set_loss_equals_numpy(network, layer, sets):
 
 
 def test_context_set_loss_compiled_equals_eager(network, layer, sets):
-    compiled = tf.function(lambda *arrays: meta_loss.context_set_loss(network, layer, *arrays))
-    np.testing.assert_allclose(compiled(*sets), meta_loss.context_set_loss(network, layer, *sets), rtol=1e-4)
+    compiled = tf.function(lambda *arrays: equation_7(network, layer, *arrays))
+    np.testing.assert_allclose(compiled(*sets), equation_7(network, layer, *sets), rtol=1e-4)
 
 
 def test_context_set_loss_follows_the_label(network, layer, trunk_features):
     phi_x, phi_z = trunk_features(np.random.default_rng(8), B, M)  # Centred contexts.
     right, wrong = labels.centred_label(), labels.response_label(tf.constant([6.0, -6.0]))
     losses = [
-        meta_loss.context_set_loss(network, layer, phi_x, phi_z, tf.tile(y[None, None], [B, M, 1, 1])).numpy()
-        for y in (right, wrong)
+        equation_7(network, layer, phi_x, phi_z, tf.tile(y[None, None], [B, M, 1, 1])).numpy() for y in (right, wrong)
     ]
     assert (losses[0] < losses[1] - 0.05).all()
 
@@ -121,6 +125,6 @@ def test_loss_teaches_theta_gain_and_offset(mlt, sets, deltas):
     variables = mlt.meta_learner.trainable_variables + mlt.adaptation.trainable_variables
     with tf.GradientTape() as tape:
         layer = meta_loss.adapted_layer(mlt.matching, mlt.meta_learner, mlt.adaptation, deltas)
-        loss = tf.reduce_mean(meta_loss.context_set_loss(mlt.matching, layer, *sets))
+        loss = tf.reduce_mean(equation_7(mlt.matching, layer, *sets))
     for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
         assert gradient is not None and np.abs(gradient).max() > 1e-9, variable.name
