@@ -17,7 +17,7 @@ from data_pipelines.sampling import Draw
 from mlt_tf import config
 
 BLUR_SIGMAS = (0.8, 1.4, 2.2)  # Pixels.
-_ROOM = 1.28  # Side of a window over that of its context: a zoom of 1.12 and a rotation of 0.15 fit.
+_ROOM = 1.45  # Side of a window over that of its context: a zoom of 1.2 and a rotation of 0.2 fit.
 _NOISE_SIDE = 511
 
 
@@ -32,6 +32,7 @@ class View(NamedTuple):
       blur: [N] int32, see `Draw`.
       noise: [N] float32, see `Draw`.
       noise_corner: [N, 2] int32, where each context's noise lies in the common sheet of it.
+      record: [N] int32, the crop that the window is of.
     """
 
     corner: np.ndarray
@@ -41,6 +42,7 @@ class View(NamedTuple):
     blur: np.ndarray
     noise: np.ndarray
     noise_corner: np.ndarray
+    record: np.ndarray
 
 
 def window_size(size: int, crop_size: int) -> int:
@@ -79,6 +81,7 @@ def make_view(draw: Draw, size: int, crop_size: int) -> View:
         blur=draw.blur,
         noise=draw.noise,
         noise_corner=(draw.seed % room).astype(np.int32),
+        record=draw.record.astype(np.int32),
     )
 
 

@@ -40,8 +40,8 @@ def image_sets(videos: int, contexts: int) -> Kind:
         anchor = np.arange(videos * (contexts + 1)) % (contexts + 1) == 0
         return [pairs.centred(drawn[anchor]), drawn[~anchor]]
 
-    def assemble(x, _, z, shift):
-        return x, pairs.by_video(z, contexts), pairs.by_video(shift, contexts)
+    def assemble(x, _, z, view):
+        return x, pairs.by_video(z, contexts), pairs.by_video(view.shift, contexts)
 
     sizes = ((videos, config.EXEMPLAR_SIZE), (videos * contexts, config.CONTEXT_SIZE))
     return Kind(draw, sizes, assemble, videos)

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines import patches
 from data_pipelines.sampling import Draw, Sampler
 from data_pipelines.streams import Kind
 from mlt_tf import config, labels
@@ -32,26 +33,32 @@ def pairs(batch: int, label_radius: float = config.LABEL_RADIUS, context_size: i
         drawn = sampler.draw(step, batch, 2)
         return [centred(drawn[0::2]), drawn[1::2]]
 
-    def assemble(x, _, z, shift):
-        return x, z, labels.response_label(shift, label_radius, cells)
+    def assemble(x, _, z, view):
+        return x, z, labels.response_label(view.shift, label_radius, cells)
 
     return Kind(draw, ((batch, config.EXEMPLAR_SIZE), (batch, context_size)), assemble, batch)
 
 
 def contexts(
-    videos: int, each: int, label_radius: float = config.LABEL_RADIUS, context_size: int = config.CONTEXT_SIZE
+    videos: int,
+    each: int,
+    label_radius: float = config.LABEL_RADIUS,
+    context_size: int = config.CONTEXT_SIZE,
+    patch_count: int = 0,
 ) -> Kind:
     """Contexts of which each is an exemplar too, those of one target side by side.
 
-    A batch is (z [videos * each, 255, 255, 3], shift [videos * each, 2] in cells, y [videos * each, 17, 17]).
+    A batch is (z [videos * each, 255, 255, 3], shift [videos * each, 2] in cells, y [videos * each, 17, 17]), and with
+    a `patch_count`, for which `each` must be 2, `patches.Patches` beside these.
     """
     cells = response_cells(context_size)
 
     def draw(sampler: Sampler, step: int) -> list[Draw]:
         return [sampler.draw(step, videos, each)]
 
-    def assemble(z, shift):
-        return z, shift, labels.response_label(shift, label_radius, cells)
+    def assemble(z, view):
+        batch = z, view.shift, labels.response_label(view.shift, label_radius, cells)
+        return (*batch, patches.choose(z, view, patch_count, label_radius)) if patch_count else batch
 
     return Kind(draw, ((videos * each, context_size),), assemble, videos)
 

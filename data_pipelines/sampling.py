@@ -44,7 +44,8 @@ class Augmentation:
 
     shift_cells: float = 6.0  # Largest translation along an axis, in cells.
     whole_cells: bool = False  # Translations by whole cells only.
-    zoom: float = 0.0  # Zoom is exp(uniform(-zoom, zoom)).
+    zoom: float = 0.0  # Zoom of a video's frames is exp(uniform(-zoom, zoom)).
+    still_zoom: float = 0.0  # The same of still images.
     rotation: float = 0.0  # Largest rotation of still images, radians.
     flip: float = 0.0  # Chance that all contexts of a video are mirrored.
     colour: float = 0.0  # Standard deviation of the log of the channels' gains; 100 times that of the offset.
@@ -53,8 +54,11 @@ class Augmentation:
     noise: float = 0.0  # Largest standard deviation of the noise, grey levels.
 
 
-STRONG = Augmentation(zoom=0.06, rotation=0.15, flip=0.5, colour=0.08, grey=0.15, blur=0.25, noise=8.0)
-META = Augmentation(shift_cells=1.5, zoom=0.03, flip=0.5, blur=0.25, noise=8.0)  # As a tracker's errors would be.
+STRONG = Augmentation(zoom=0.06, still_zoom=0.12, rotation=0.15, flip=0.5, colour=0.08, grey=0.15, blur=0.25, noise=8.0)
+STRONGER = dataclasses.replace(STRONG, still_zoom=0.2, rotation=0.3, colour=0.12, blur=0.35)
+META = Augmentation(
+    shift_cells=1.5, zoom=0.03, still_zoom=0.06, flip=0.5, blur=0.25, noise=8.0
+)  # As a tracker's errors would be.
 BLUR_CHOICES = 3
 
 
@@ -117,7 +121,7 @@ class Sampler:
         shift = rng.uniform(-a.shift_cells, a.shift_cells, [n, 2])
         gains = np.exp(rng.normal(0, a.colour, [n, 1]) + rng.normal(0, a.colour / 2, [n, 3]))
         grey = np.full([n, 1], rng.random() < a.grey)
-        zoom = a.zoom * (2 if still else 1)
+        zoom = a.still_zoom if still else a.zoom
         return Draw(
             record=trajectory.first + frames.astype(np.int64),
             shift=(np.round(shift) if a.whole_cells else shift).astype(np.float32),

@@ -26,6 +26,7 @@ _VIEW_SPECS = {
     "blur": ([], tf.int32),
     "noise": ([], tf.float32),
     "noise_corner": ([2], tf.int32),
+    "record": ([], tf.int32),
 }
 
 
@@ -35,8 +36,8 @@ class Kind(NamedTuple):
     Attributes:
       draw: Maps (sampler, step) to the draws of each part of the batch.
       sizes: Number of contexts of each part, and their side in pixels.
-      assemble: Maps the parts' images [n, size, size, 3] and shifts [n, 2], alternating, to the batch's tensors. It
-        works on the contexts of some of the targets too.
+      assemble: Maps the parts' images [n, size, size, 3] and Views, alternating, to the batch's tensors. It works on
+        the contexts of some of the targets too.
       targets: Number of targets; the contexts of each lie side by side in every part.
     """
 
@@ -108,7 +109,7 @@ class Stream:
         made = []
         for (windows, view), (_, size) in zip(parts, self._kind.sizes):
             images = augment.finish(windows, view, size, plain)
-            made += [tf.ensure_shape(images, [windows.shape[0], size, size, 3]), view.shift]
+            made += [tf.ensure_shape(images, [windows.shape[0], size, size, 3]), view]
         return self._kind.assemble(*made)
 
     def finish_resident(self, crops: tf.Tensor, parts: tuple, plain: bool = False):

@@ -85,7 +85,7 @@ class PairProbe:
         """Draws the pairs of which `batches` are measured; `crops` is the store's name."""
         self.measured_on = f"{batches * PAIRS} pairs of {crops}"
         self._radius = radius
-        kind = pairs.pairs(PAIRS)._replace(assemble=lambda x, _, z, shift: (x, z, shift))
+        kind = pairs.pairs(PAIRS)._replace(assemble=lambda x, _, z, view: (x, z, view.shift))
         self._stream = _stream(store, kind, sampling.Augmentation())
         self._batches = self._stream.batches().take(batches)
         self._respond = tf.function(lambda x, z: networks.matching((x, z)))

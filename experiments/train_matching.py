@@ -29,6 +29,7 @@ from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
 
 FLAGS = flags.FLAGS
+AUGMENTATIONS = {"shift": sampling.Augmentation(), "strong": sampling.STRONG, "stronger": sampling.STRONGER}
 PARTS = ("zoom", "rotation", "flip", "colour", "grey", "blur", "noise")  # Of the strong augmentation.
 
 
@@ -57,8 +58,11 @@ def define_flags(values: flags.FlagValues) -> None:
         "background", 0.0, "Weight of the loss on each context's most similar other place; the paper has none."
     )
     define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
-    define_enum("augmentation", "shift", ["shift", "strong"], "Translation alone, or all of sampling.STRONG.")
+    define_enum("augmentation", "shift", list(AUGMENTATIONS), "Translation alone, or as in sampling.py.")
     flags.DEFINE_list("leave_out", [], f"Parts of --augmentation to leave out: {', '.join(PARTS)}.", flag_values=values)
+    define_integer(
+        "patches", 0, "Patches of each still's contexts that are exemplars too; for --batches=contexts.", lower_bound=0
+    )
     define_integer("max_gap", 100, "x and z are at most this many frames apart.")
     define_enum("input", "auto", training_input.INPUTS, "Who makes the batches; see training_input.split_input.")
     define_string("start_from", None, "Optional weight file (.npz) whose variables to start from; w5 may be wider.")
@@ -74,7 +78,7 @@ def make_stream() -> streams.Stream:
     augmentation = make_augmentation(FLAGS.augmentation, FLAGS.leave_out, FLAGS.context_size, whole)
     sampler = sampling.Sampler(store.videos, store.stills, FLAGS.stills_share, augmentation, FLAGS.seed, FLAGS.max_gap)
     look = (FLAGS.label_radius, FLAGS.context_size)
-    kind = pairs.contexts(FLAGS.batch // 2, 2, *look) if whole else pairs.pairs(FLAGS.batch, *look)
+    kind = pairs.contexts(FLAGS.batch // 2, 2, *look, FLAGS.patches) if whole else pairs.pairs(FLAGS.batch, *look)
     return streams.Stream(store, sampler, kind)
 
 
@@ -82,7 +86,7 @@ def make_augmentation(name: str, leave_out: list[str], context_size: int, whole_
     """Returns the augmentation of --augmentation without --leave_out; no target leaves the response map."""
     if strangers := [part for part in leave_out if part not in PARTS]:
         raise InputError(f"--leave_out: {', '.join(strangers)} unknown; give some of {', '.join(PARTS)}")
-    whole = sampling.STRONG if name == "strong" else sampling.Augmentation()
+    whole = AUGMENTATIONS[name]
     reach = min(whole.shift_cells, (pairs.response_cells(context_size) - 1) / 2)
     changed = {"shift_cells": reach, "whole_cells": whole_cells, **dict.fromkeys(leave_out, 0.0)}
     return dataclasses.replace(whole, **changed)
@@ -118,7 +122,7 @@ def make_train_step(
     def train_step(element):
         batch = finish(element)
         with tf.GradientTape() as tape:
-            loss = loss_of(network, *batch, background)
+            loss = loss_of(network, *batch, background=background)
         loss, *gradients = replicas.mean([loss, *tape.gradient(loss, others + response)])
         norm = tf.linalg.global_norm(gradients)
         if clip_norm:

@@ -73,15 +73,17 @@ def make_module(networks: Networks, settings: config.TrackerConfig) -> tuple[tf.
         centre, size = new.box_cxcywh[:, :2], new.box_cxcywh[:, 2:]
         return flatten_state(new), tf.concat([centre - size / 2, size], 1), found.score
 
+    def project(images):
+        return last_layer.project(base, steps.trunk(images)[None])[0]
+
     @tf.function(input_signature=[image_spec])
     def embed(images):
-        return last_layer.embed(base, steps.trunk(images)[None])[0]
+        return ops.l2_normalise(project(images))
 
     @tf.function(input_signature=pair_spec)
     def match(x, z):
-        x, z = embed(x), embed(z)
-        cells = [None, config.EXEMPLAR_CELLS, config.EXEMPLAR_CELLS, None]
-        x = tf.ensure_shape(x, cells)
+        x, z = ops.normalise_exemplar(project(x)), embed(z)
+        x = tf.ensure_shape(x, [None, config.EXEMPLAR_CELLS, config.EXEMPLAR_CELLS, None])
         z = tf.ensure_shape(z, [None, config.CONTEXT_CELLS, config.CONTEXT_CELLS, None])
         return network.respond(ops.correlate(x, z[:, None])[:, 0])
 

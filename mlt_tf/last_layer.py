@@ -52,14 +52,13 @@ def w5_of(network: MatchingNetwork, layer: LastLayer) -> tf.Tensor:
     return tf.math.divide_no_nan(layer.kernel, norm_scale(network))
 
 
-def embed(layer: LastLayer, trunk_features: tf.Tensor) -> tf.Tensor:
-    """Applies kernels, attention and l2 normalisation: [B, M, h, w, 256] to [B, M, h, w, C]."""
+def project(layer: LastLayer, trunk_features: tf.Tensor) -> tf.Tensor:
+    """Applies kernels and attention: [B, M, h, w, 256] to [B, M, h, w, C], not yet normalised."""
     shape = tf.shape(trunk_features)
     cells = tf.reshape(trunk_features, [shape[0], -1, trunk_features.shape[-1]])  # [B, M h w, 256]
     channels = (tf.matmul(cells, layer.kernel) + layer.offset[:, None]) * layer.gates[:, None]
     out_shape = tf.concat([shape[:-1], [tf.shape(layer.kernel)[-1]]], 0)
-    features = tf.reshape(ops.l2_normalise(channels), out_shape)
-    return tf.ensure_shape(features, [*trunk_features.shape[:-1], layer.kernel.shape[-1]])
+    return tf.ensure_shape(tf.reshape(channels, out_shape), [*trunk_features.shape[:-1], layer.kernel.shape[-1]])
 
 
 def similarity(layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tf.Tensor:
@@ -73,12 +72,14 @@ def similarity(layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tf.Tenso
     Returns:
       [B, M, 17, 17] in [-1, 1].
     """
-    return ops.correlate(embed(layer, phi_x[:, None])[:, 0], embed(layer, phi_z))
+    x, z = project(layer, phi_x[:, None])[:, 0], project(layer, phi_z)
+    return ops.correlate(ops.normalise_exemplar(x), ops.l2_normalise(z))
 
 
 def similarity_of_many(layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tf.Tensor:
     """Matches X exemplars [B, X, 8, 8, 256] of each target with its one context [B, 24, 24, 256]: [B, X, 17, 17]."""
-    x, z = embed(layer, phi_x), embed(layer, phi_z[:, None])[:, 0]
+    x = ops.normalise_exemplar(project(layer, phi_x))
+    z = ops.l2_normalise(project(layer, phi_z[:, None])[:, 0])
     count, batch = phi_x.shape[1], tf.shape(phi_x)[0]
     x = tf.reshape(x, [-1, *phi_x.shape[2:4], layer.kernel.shape[-1]])
     maps = ops.correlate(x, tf.repeat(z, count, axis=0)[:, None])  # [B X, 1, 17, 17]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import config, last_layer
+from mlt_tf import config, last_layer, ops
 from mlt_tf.errors import InputError
 from mlt_tf.inference import InferenceTrunk
 from mlt_tf.pretrained import Networks
@@ -43,8 +43,8 @@ def convert_network(networks: Networks, contexts: Iterable[np.ndarray] | None = 
     layer = last_layer.unadapted(network)
 
     def match(x, z):
-        x, z = (last_layer.embed(layer, trunk(images)[None])[0, 0] for images in (x, z))
-        return network.respond(_correlate_one(x, z))[None]
+        x, z = (last_layer.project(layer, trunk(images)[None])[0, 0] for images in (x, z))
+        return network.respond(_correlate_one(ops.normalise_exemplar(x), ops.l2_normalise(z)))[None]
 
     function = tf.function(match, [tf.TensorSpec(_X, name="x"), tf.TensorSpec(_Z, name="z")])
     edge = (config.CONTEXT_SIZE - config.EXEMPLAR_SIZE) // 2

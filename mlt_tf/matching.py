@@ -33,9 +33,9 @@ class MatchingNetwork(tf.keras.Model):
             self.norm5.build([None, None, None, channels])
         self.built = True
 
-    def embed(self, trunk_features, training=False):
-        """Maps trunk features [N, h, w, 256] to unit-length features [N, h, w, channels]."""
-        return ops.l2_normalise(self.norm5(tf.matmul(trunk_features, self.w5), training=training))
+    def project(self, trunk_features, training=False):
+        """Maps trunk features [N, h, w, 256] to features [N, h, w, channels], not yet normalised."""
+        return self.norm5(tf.matmul(trunk_features, self.w5), training=training)
 
     def respond(self, similarity):
         """Makes the logit that Eq. 6 is about from the mean cosine."""
@@ -52,9 +52,9 @@ class MatchingNetwork(tf.keras.Model):
           response [B, 17, 17], a logit.
         """
         x, z = inputs
-        x_features = self.embed(self.extractor(x, training=training), training)  # [B, 8, 8, C]
-        z_features = self.embed(self.extractor(z, training=training), training)  # [B, 24, 24, C]
-        return self.respond(ops.correlate(x_features, z_features[:, None])[:, 0])  # [B, 17, 17]
+        x_features, z_features = (self.project(self.extractor(image, training=training), training) for image in (x, z))
+        similarity = ops.correlate(ops.normalise_exemplar(x_features), ops.l2_normalise(z_features)[:, None])
+        return self.respond(similarity[:, 0])  # [B, 17, 17]
 
 
 def _constant(value):

@@ -7,6 +7,7 @@ from mlt_tf import config, losses, ops, replicas
 from mlt_tf.matching import MatchingNetwork
 
 DISTRACTOR_MEAN, DISTRACTOR_MAX = 0.25, 0.05  # [ours] Weights of other videos' exemplars in `context_loss`.
+PATCHES = 2.0  # [ours] Weight of the patches' loss.
 
 
 def pair_loss(network: MatchingNetwork, x: tf.Tensor, z: tf.Tensor, y: tf.Tensor, background: float = 0.0) -> tf.Tensor:
@@ -40,7 +41,12 @@ def exemplar_slices(features: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
 
 
 def context_loss(
-    network: MatchingNetwork, z: tf.Tensor, shift: tf.Tensor, y: tf.Tensor, background: float = 0.0
+    network: MatchingNetwork,
+    z: tf.Tensor,
+    shift: tf.Tensor,
+    y: tf.Tensor,
+    patches: tuple | None = None,
+    background: float = 0.0,
 ) -> tf.Tensor:
     """Computes Eq. 6 where contexts serve as one another's exemplars [ours].
 
@@ -52,16 +58,47 @@ def context_loss(
       z: [n, 255, 255, 3], two contexts of each target side by side; smaller ones make smaller maps.
       shift: [n, 2], the targets' shifts in whole cells.
       y: [n, 17, 17], the contexts' labels.
+      patches: K further exemplars of each context, if any: their places [n, K, 2] in whole cells from the centre, their
+        labels [n, K, 17, 17] in the other context of the target, and weights [n, K], 0 for one that does not count.
       background: Weight of `losses.background`.
 
     Returns:
       The loss, a scalar.
     """
-    features = network.embed(network.extractor(z, training=True), training=True)  # [n, 24, 24, C]
-    x_features = replicas.gather(exemplar_slices(features, shift), own_first=True)  # [N, 8, 8, C]
-    response = network.respond(ops.correlate_all(x_features, features))  # [N, n, 17, 17]
-    exemplar, context = np.arange(x_features.shape[0]), np.arange(z.shape[0])
+    features = network.project(network.extractor(z, training=True), training=True)  # [n, 24, 24, C]
+    unit = ops.l2_normalise(features)
+    response = _response_of_all(network, features, unit, shift)  # [N, n, 17, 17]
+    context = np.arange(z.shape[0])
     positive = tf.gather_nd(response, np.stack([context ^ 1, context], 1))  # [n, 17, 17]
-    others = np.argwhere(exemplar[:, None] // 2 != context[None, :] // 2)
-    mean, maximum = losses.distractor(tf.gather_nd(response, others))
-    return _matched(y, positive, background) + DISTRACTOR_MEAN * mean + DISTRACTOR_MAX * maximum
+    mean, maximum = losses.distractor(tf.gather_nd(response, _others(response)))
+    loss = _matched(y, positive, background) + DISTRACTOR_MEAN * mean + DISTRACTOR_MAX * maximum
+    return loss if patches is None else loss + PATCHES * _patch_loss(network, features, unit, *patches)
+
+
+def _patch_loss(network, features, unit, place, y, weight):
+    """Averages the loss of patches over those that could count; each is what `context_loss` has of an exemplar."""
+    context, loss = np.arange(features.shape[0]), 0.0
+    for k in range(place.shape[1]):
+        response = _response_of_all(network, features, unit, place[:, k])  # [N, n, 17, 17]
+        own = tf.gather_nd(
+            response, np.stack([context, context ^ 1], 1)
+        )  # [n, 17, 17], each patch in the other context.
+        others = _others(response)
+        stranger = tf.reduce_mean(tf.nn.softplus(tf.gather_nd(response, others)), [-2, -1])
+        weights = tf.gather(replicas.gather(weight[:, k], own_first=True), others[:, 0])
+        loss += tf.reduce_mean(weight[:, k] * losses.balanced_logistic(y[:, k], own))
+        loss += DISTRACTOR_MEAN * tf.reduce_mean(weights * stranger)
+    return loss / place.shape[1]
+
+
+def _response_of_all(network, features, unit, place):
+    """Matches the exemplars at `place` [n, 2] in features [n, 24, 24, C], of all replicas, with all unit features."""
+    x_features = ops.normalise_exemplar(exemplar_slices(features, place))  # [n, 8, 8, C]
+    x_features = replicas.gather(x_features, own_first=True)  # [N, 8, 8, C]
+    return network.respond(ops.correlate_all(x_features, unit))  # [N, n, 17, 17]
+
+
+def _others(response):
+    """Lists exemplars and contexts [.., 2] of different targets."""
+    exemplar, context = (np.arange(n) // 2 for n in response.shape[:2])
+    return np.argwhere(exemplar[:, None] != context[None, :])

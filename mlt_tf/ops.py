@@ -8,6 +8,19 @@ def l2_normalise(features: tf.Tensor) -> tf.Tensor:
     return tf.math.l2_normalize(features, axis=-1, epsilon=1e-12)
 
 
+def normalise_exemplar(features: tf.Tensor) -> tf.Tensor:
+    """Scales the channels of an exemplar as a whole, so that its cells are of unit length in the mean.
+
+    In Eq. 1 each cell of x then counts as its length says, which the network learns: more for what tells the target
+    apart, less for plain ground beside it.
+
+    Args:
+      features: [..., h, w, C].
+    """
+    lengths = tf.sqrt(tf.reduce_sum(features**2, -1, keepdims=True) + 1e-12)
+    return features / tf.reduce_mean(lengths, [-3, -2], keepdims=True)
+
+
 def _align(gram: tf.Tensor, axis: int, kernel: int, size: int) -> tf.Tensor:
     """Shifts `gram` so that entry [u, i] becomes [u, i + u] and sums over u.
 
@@ -43,11 +56,11 @@ def correlate(x_features: tf.Tensor, z_features: tf.Tensor) -> tf.Tensor:
     """Cross-correlates exemplars with their contexts, averaged over the exemplar's cells (Eq. 1).
 
     Args:
-      x_features: [B, hx, wx, C], channels of unit length.
+      x_features: [B, hx, wx, C], as `normalise_exemplar` makes them.
       z_features: [B, M, hz, wz, C], channels of unit length; M contexts of each exemplar.
 
     Returns:
-      similarity [B, M, hz - hx + 1, wz - wx + 1] in [-1, 1], the mean cosine.
+      similarity [B, M, hz - hx + 1, wz - wx + 1] in [-1, 1], the mean cosine weighted by the lengths of x's cells.
     """
     return _mean_over_exemplar(tf.einsum("buvc,bmijc->bmuivj", x_features, z_features))
 

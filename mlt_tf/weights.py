@@ -34,8 +34,8 @@ def assign(model: tf.keras.Model, arrays: dict, prefix: str = "") -> None:
 
 
 def start_from(model: tf.keras.Model, path: str) -> None:
-    """Sets a model's variables from a file; channels that the file's w5 does not have keep their start."""
-    arrays = load(path, verify=False)
+    """Sets a network's variables from its own or a variant's file; channels that the file's w5 lacks keep theirs."""
+    arrays = {name.removeprefix("matching/"): array for name, array in load(path, verify=False).items()}
     for name, variable in _named(model).items():
         start = np.array(variable)  # numpy() of a scalar is no array.
         if name not in arrays or arrays[name].ndim != start.ndim or np.any(np.less(start.shape, arrays[name].shape)):

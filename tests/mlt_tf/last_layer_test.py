@@ -14,16 +14,15 @@ def phi(trunk_features):
     return trunk_features(np.random.default_rng(0), 2, 3)
 
 
-def embed_reference(layer, phi, target):
+def project_reference(layer, phi, target):
     """Applies one target's layer to features [..., 256] in float64."""
     kernel, offset, gates = (np.asarray(part[target], float) for part in layer)
-    channels = (np.asarray(phi, float) @ kernel + offset) * gates
-    return channels / np.linalg.norm(channels, axis=-1, keepdims=True)
+    return (np.asarray(phi, float) @ kernel + offset) * gates
 
 
-def network_embed(network, phi):
+def network_project(network, phi):
     """Applies the network's own layer to features [B, M, h, w, 256]."""
-    flat = network.embed(tf.reshape(phi, [-1, *phi.shape[-3:]]))
+    flat = network.project(tf.reshape(phi, [-1, *phi.shape[-3:]]))
     return tf.reshape(flat, [*phi.shape[:-1], -1])
 
 
@@ -39,8 +38,9 @@ def test_unadapted_layer_equals_the_network(network, phi):
     phi_x, phi_z = phi
     layer = last_layer.unadapted(network, 2)
     assert [part.shape for part in layer] == [[2, 256, 192], [2, 192], [2, 192]]
-    np.testing.assert_allclose(last_layer.embed(layer, phi_z), network_embed(network, phi_z), atol=1e-5)
-    expected = ops.correlate(network.embed(phi_x), network_embed(network, phi_z))
+    np.testing.assert_allclose(last_layer.project(layer, phi_z), network_project(network, phi_z), atol=1e-4)
+    unit = ops.l2_normalise(network_project(network, phi_z))
+    expected = ops.correlate(ops.normalise_exemplar(network.project(phi_x)), unit)
     assert np.std(expected) > 1e-3
     np.testing.assert_allclose(last_layer.similarity(layer, phi_x, phi_z), expected, atol=1e-5)
 
@@ -59,32 +59,35 @@ def test_folding_is_batch_normalisation_in_inference(network):
 def test_with_w5_gives_each_target_its_kernels(network, phi):
     w5 = tf.stack([network.w5, 2 * network.w5[::-1]])
     layer = last_layer.with_w5(network, w5)
-    embedded = last_layer.embed(layer, phi[1])
-    np.testing.assert_allclose(embedded[0], network_embed(network, phi[1])[0], atol=1e-5)
-    np.testing.assert_allclose(embedded[1], embed_reference(layer, phi[1][1], 1), atol=1e-5)
-    assert np.abs(embedded[1] - network_embed(network, phi[1])[1]).max() > 0.05
+    projected = last_layer.project(layer, phi[1])
+    np.testing.assert_allclose(projected[0], network_project(network, phi[1])[0], atol=1e-4)
+    np.testing.assert_allclose(projected[1], project_reference(layer, phi[1][1], 1), atol=1e-4)
+    assert np.abs(projected[1] - network_project(network, phi[1])[1]).max() > 0.05
 
 
 def test_gates_apply_before_the_l2_norm(phi):
     layer = random_layer(np.random.default_rng(2), 2, 20)
-    embedded = last_layer.embed(layer, phi[1])
-    assert embedded.shape == [2, 3, 24, 24, 20]
+    projected = last_layer.project(layer, phi[1])
+    assert projected.shape == [2, 3, 24, 24, 20]
     for target in range(2):
-        np.testing.assert_allclose(embedded[target], embed_reference(layer, phi[1][target], target), atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(embedded, axis=-1), 1, atol=1e-5)
+        expected = project_reference(layer, phi[1][target], target)
+        np.testing.assert_allclose(projected[target], expected, atol=1e-5 * np.abs(expected).max())
+    x, z = (last_layer.project(layer, part) for part in (phi[0][:, None], phi[1]))
+    expected = ops.correlate(ops.normalise_exemplar(x)[:, 0], ops.l2_normalise(z))
+    np.testing.assert_allclose(last_layer.similarity(layer, *phi), expected, atol=1e-6)
 
 
 def test_common_factor_of_the_gates_changes_nothing(phi):
     layer = random_layer(np.random.default_rng(3), 2, 20)
     halved = layer._replace(gates=layer.gates / 2)
-    np.testing.assert_allclose(last_layer.embed(halved, phi[1]), last_layer.embed(layer, phi[1]), atol=1e-5)
+    np.testing.assert_allclose(last_layer.similarity(halved, *phi), last_layer.similarity(layer, *phi), atol=1e-5)
 
 
 def test_closed_gate_removes_its_channel(phi):
     layer = random_layer(np.random.default_rng(4), 2, 20)
     closed = layer._replace(gates=tf.concat([tf.zeros([2, 8]), layer.gates[:, 8:]], 1))
     without = last_layer.LastLayer(layer.kernel[..., 8:], layer.offset[:, 8:], layer.gates[:, 8:])
-    np.testing.assert_array_equal(last_layer.embed(closed, phi[1])[..., :8], 0)
+    np.testing.assert_array_equal(last_layer.project(closed, phi[1])[..., :8], 0)
     np.testing.assert_allclose(
         last_layer.similarity(closed, *phi), last_layer.similarity(without, *phi), atol=1e-5, rtol=0
     )

@@ -44,14 +44,15 @@ def test_pair_loss_is_the_mean_of_equation_6(cheap_mlt, contexts):
 def test_context_loss_equals_loops_over_its_parts(cheap_mlt, contexts):
     network = cheap_mlt.matching
     y = labels.response_label(tf.constant(SHIFT))
-    features = network.embed(network.extractor(contexts), training=True)
+    features = network.project(network.extractor(contexts), training=True)
+    unit = ops.l2_normalise(features)
     matched, mean, highest = [], [], []
     for a, (dx, dy) in enumerate(SHIFT.astype(int)):
-        exemplar = features[a : a + 1, 8 + dy : 16 + dy, 8 + dx : 16 + dx]
+        exemplar = ops.normalise_exemplar(features[a : a + 1, 8 + dy : 16 + dy, 8 + dx : 16 + dx])
         for b in range(4):
             if a == b:
                 continue  # A context is not its own exemplar's.
-            response = network.respond(ops.correlate(exemplar, features[None, b : b + 1])[0, 0]).numpy()
+            response = network.respond(ops.correlate(exemplar, unit[None, b : b + 1])[0, 0]).numpy()
             if a // 2 == b // 2:
                 matched.append(losses.balanced_logistic(y[b], response))
             else:
@@ -60,6 +61,33 @@ def test_context_loss_equals_loops_over_its_parts(cheap_mlt, contexts):
     assert (len(matched), len(mean)) == (4, 8)
     expected = np.mean(matched) + 0.25 * np.mean(mean) + 0.05 * np.mean(highest)
     ours = matching_loss.context_loss(network, contexts, tf.constant(SHIFT), y)
+    assert float(ours) == pytest.approx(expected, rel=1e-4)
+
+
+def test_patches_are_exemplars_of_the_other_context(cheap_mlt, contexts):
+    network = cheap_mlt.matching
+    y = labels.response_label(tf.constant(SHIFT))
+    rng = np.random.default_rng(1)
+    place = rng.integers(-8, 9, [4, 2, 2]).astype(np.float32)
+    y_patch = labels.response_label(tf.constant(rng.uniform(-8, 8, [4, 2, 2]), tf.float32))
+    weight = np.float32([[1, 0], [1, 1], [0, 0], [1, 0]])
+    features = network.project(network.extractor(contexts), training=True)
+    unit = ops.l2_normalise(features)
+    matched, strange = [], []
+    for a, k in np.ndindex(4, 2):
+        dx, dy = place[a, k].astype(int)
+        exemplar = ops.normalise_exemplar(features[a : a + 1, 8 + dy : 16 + dy, 8 + dx : 16 + dx])
+        for b in set(range(4)) - {a}:
+            response = network.respond(ops.correlate(exemplar, unit[None, b : b + 1])[0, 0]).numpy()
+            if a // 2 == b // 2:
+                matched.append(weight[a, k] * losses.balanced_logistic(y_patch[a, k], response))
+            else:
+                strange.append(weight[a, k] * np.mean(np.log1p(np.exp(response))))
+    assert (len(matched), len(strange)) == (8, 16)
+    without = matching_loss.context_loss(network, contexts, tf.constant(SHIFT), y)
+    expected = float(without) + 2 * (np.mean(matched) + 0.25 * np.mean(strange))
+    patches = tf.constant(place), y_patch, tf.constant(weight)
+    ours = tf.function(matching_loss.context_loss)(network, contexts, tf.constant(SHIFT), y, patches)
     assert float(ours) == pytest.approx(expected, rel=1e-4)
 
 

@@ -35,9 +35,9 @@ def test_peak_follows_the_exemplars_place(network, context):
 
 
 def test_response_is_scale_times_similarity_plus_bias(network, exemplar, context):
-    x, z = (network.embed(network.extractor(image)) for image in (exemplar, context))
-    np.testing.assert_allclose(np.linalg.norm(z, axis=-1), 1, atol=1e-5)
-    similarity = ops.correlate(x, z[:, None])[:, 0]
+    x, z = (network.project(network.extractor(image)) for image in (exemplar, context))
+    similarity = ops.correlate(ops.normalise_exemplar(x), ops.l2_normalise(z)[:, None])[:, 0]
+    assert np.abs(similarity).max() <= 1
     np.testing.assert_allclose(network((exemplar, context)), 8 * similarity - 4, atol=1e-4)
     np.testing.assert_allclose(network.respond(tf.constant([-1.0, 0, 1])), [-12, -4, 4])
 
@@ -58,7 +58,7 @@ def test_every_variable_exists_at_once_and_the_trained_ones_train(network):
 
 def test_baselines_have_224_channels(baseline):
     assert baseline.matching.w5.shape == [256, 224]
-    assert baseline.matching.embed(tf.ones([1, 2, 2, 256])).shape == [1, 2, 2, 224]
+    assert baseline.matching.project(tf.ones([1, 2, 2, 256])).shape == [1, 2, 2, 224]
 
 
 def test_training_moves_the_averages_and_inference_does_not(exemplar, context):
@@ -74,5 +74,6 @@ def test_training_moves_the_averages_and_inference_does_not(exemplar, context):
         assert np.abs(variable - value).max() > 1e-6, variable.name
     assert np.abs(trained - inferred).max() > 1e-3
     # Both branches use the statistics of their batch.
-    x, z = (network.embed(network.extractor(image, training=True), training=True) for image in (exemplar, context))
-    np.testing.assert_allclose(trained, network.respond(ops.correlate(x, z[:, None])[:, 0]), atol=1e-3)
+    x, z = (network.project(network.extractor(image, training=True), training=True) for image in (exemplar, context))
+    similarity = ops.correlate(ops.normalise_exemplar(x), ops.l2_normalise(z)[:, None])[:, 0]
+    np.testing.assert_allclose(trained, network.respond(similarity), atol=1e-3)

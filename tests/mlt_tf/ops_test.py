@@ -54,6 +54,26 @@ def test_l2_normalise_of_nothing_is_nothing_and_has_a_finite_gradient():
     assert np.isfinite(tape.gradient(unit_length, zeros)).all()
 
 
+def test_cells_of_an_exemplar_keep_their_share():
+    x = np.random.default_rng(0).normal(size=[2, 4, 3, 5]).astype(np.float32) * 7
+    normalised = ops.normalise_exemplar(tf.constant(x))
+    lengths = np.linalg.norm(normalised, axis=-1)
+    np.testing.assert_allclose(lengths.mean((1, 2)), 1, rtol=1e-5)
+    expected = x / np.linalg.norm(x, axis=-1).mean((1, 2))[:, None, None, None]
+    np.testing.assert_allclose(normalised, expected, rtol=1e-5)
+    similarity = ops.correlate(normalised, ops.l2_normalise(tf.constant(x))[:, None])
+    np.testing.assert_allclose(similarity[:, 0, 0, 0], 1, rtol=1e-5)  # Of itself.
+
+
+def test_exemplar_of_nothing_has_a_finite_gradient():
+    zeros = tf.zeros([1, 8, 8, 4])
+    with tf.GradientTape() as tape:
+        tape.watch(zeros)
+        normalised = ops.normalise_exemplar(zeros)
+    np.testing.assert_array_equal(normalised, zeros)
+    assert np.isfinite(tape.gradient(normalised, zeros)).all()
+
+
 @pytest.mark.parametrize("x_size, z_size", SHAPES)
 def test_correlate_equals_four_loops(x_size, z_size):
     rng = np.random.default_rng(1)
