@@ -55,7 +55,7 @@ class Augmentation:
 
 
 STRONG = Augmentation(zoom=0.06, still_zoom=0.12, rotation=0.15, flip=0.5, colour=0.08, grey=0.15, blur=0.25, noise=8.0)
-STRONGER = dataclasses.replace(STRONG, still_zoom=0.2, rotation=0.3, colour=0.12, blur=0.35)
+STRONGER = dataclasses.replace(STRONG, zoom=0.03, still_zoom=0.05, rotation=0.3, colour=0.12, blur=0.35)
 META = Augmentation(
     shift_cells=1.5, zoom=0.03, still_zoom=0.06, flip=0.5, blur=0.25, noise=8.0
 )  # As a tracker's errors would be.

@@ -13,7 +13,7 @@ from mlt_tf.errors import InputError
 def test_defaults_are_those_of_the_paper():
     settings = TrackerConfig()
     # Sec. 4.1
-    assert (settings.scale_step, settings.scale_penalty, settings.scale_damping) == (1.035, 0.97, 0.59)
+    assert (settings.scale_step, settings.scale_damping) == (1.035, 0.59)
     assert (settings.window_influence, settings.tau, settings.update_interval) == (0.25, 0.5, 30)
     assert settings.samples == 8  # Sec. 3.2.2
     assert settings.pyramid == "contexts"
