@@ -38,11 +38,13 @@ class Kind(NamedTuple):
 MATCHING = Kind(
     "train_matching",
     1500,
-    "--batches=contexts --context_size=191 --augmentation=strong --stills_share=0.4 --learning_rate=1e-3 "
+    "--batches=contexts --context_size=191 --augmentation=stronger --stills_share=0.5 --patches=4 --learning_rate=1e-3 "
     "--schedule=cosine --warmup=50 --clip_norm=5 --bfloat16 --validate_every={steps}",
     {
         "recipe": "",
-        "plain pairs": "--batches=pairs",
+        "plain pairs": "--batches=pairs --patches=0",
+        "no patches": "--patches=0",
+        "more zoom": "--augmentation=strong",
         "contexts of 255 px": "--context_size=255",
         "no stills": "--stills_share=0",
         "stills .7": "--stills_share=0.7",

@@ -75,6 +75,8 @@ def make_stream() -> streams.Stream:
     whole = FLAGS.batches == "contexts"
     if whole and (FLAGS.batch < 4 or FLAGS.batch % 2):
         raise InputError(f"--batch={FLAGS.batch}: --batches=contexts needs an even number of contexts, at least 4")
+    if FLAGS.patches and not whole:
+        raise InputError(f"--patches={FLAGS.patches} needs --batches=contexts: plain pairs have no other exemplars")
     augmentation = make_augmentation(FLAGS.augmentation, FLAGS.leave_out, FLAGS.context_size, whole)
     sampler = sampling.Sampler(store.videos, store.stills, FLAGS.stills_share, augmentation, FLAGS.seed, FLAGS.max_gap)
     look = (FLAGS.label_radius, FLAGS.context_size)
@@ -88,7 +90,8 @@ def make_augmentation(name: str, leave_out: list[str], context_size: int, whole_
         raise InputError(f"--leave_out: {', '.join(strangers)} unknown; give some of {', '.join(PARTS)}")
     whole = AUGMENTATIONS[name]
     reach = min(whole.shift_cells, (pairs.response_cells(context_size) - 1) / 2)
-    changed = {"shift_cells": reach, "whole_cells": whole_cells, **dict.fromkeys(leave_out, 0.0)}
+    left_out = [*leave_out, *(["still_zoom"] if "zoom" in leave_out else [])]
+    changed = {"shift_cells": reach, "whole_cells": whole_cells, **dict.fromkeys(left_out, 0.0)}
     return dataclasses.replace(whole, **changed)
 
 

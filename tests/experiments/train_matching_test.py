@@ -56,6 +56,7 @@ def test_defaults_are_the_papers():
         "channels": 192, "max_gap": 100, "label_radius": 2.0, "response_rate": 20.0, "clip_norm": 0.0,
         "splits": ["train"], "stills_share": 0.0, "augmentation": "shift", "input": "auto", "start_from": None,
         "start_step": 0, "bfloat16": False, "max_minutes": 0.0, "context_size": 255, "leave_out": [], "background": 0.0,
+        "patches": 0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
 
@@ -65,6 +66,8 @@ def test_augmentation_is_what_is_not_left_out():
     assert whole == dataclasses.replace(sampling.STRONG, whole_cells=True)
     part = train_matching.make_augmentation("strong", ["colour", "blur"], 191, True)
     assert part == dataclasses.replace(whole, colour=0.0, blur=0.0, shift_cells=4.0)
+    part = train_matching.make_augmentation("stronger", ["zoom"], 255, False)
+    assert part == dataclasses.replace(sampling.STRONGER, zoom=0.0, still_zoom=0.0)
     with pytest.raises(InputError, match="--leave_out: hue unknown; give some of zoom"):
         train_matching.make_augmentation("strong", ["hue"], 255, True)
 
@@ -88,7 +91,8 @@ def test_folders_are_required(missing):
             {
                 "context_size": 191,
                 "background": 0.2,
-                "augmentation": "strong",
+                "augmentation": "stronger",
+                "patches": 2,
                 "stills_share": 0.5,
                 "clip_norm": 1.0,
                 "bfloat16": True,
@@ -221,6 +225,11 @@ def test_what_stops_a_run_is_said_in_one_line_and_leaves_its_checkpoint(crops, t
     with pytest.raises(SystemExit, match=f"{refused}checkpoint {ckpt} is damaged: .*; there is no older one: choose"):
         run_binary(train_matching, **options)
     assert [path.name for path in (tmp_path / "run" / "weights").glob("*.npz")] == ["step-000001.npz"]
+
+
+def test_patches_are_of_contexts(crops, tmp_path, run_binary):
+    with pytest.raises(SystemExit, match="error: --patches=2 needs --batches=contexts: plain pairs have no other"):
+        run_binary(train_matching, data_dir=crops, run_dir=tmp_path / "run", patches=2)
 
 
 def start_process(run_dir, words):
