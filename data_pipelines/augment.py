@@ -17,7 +17,7 @@ from data_pipelines.sampling import Draw
 from mlt_tf import config
 
 BLUR_SIGMAS = (0.8, 1.4, 2.2)  # Pixels.
-_ROOM = 1.45  # Side of a window over that of its context: a zoom of 1.2 and a rotation of 0.2 fit.
+_ROOM = 1.32  # Side of a window over that of its context: a zoom of 1.05 and a rotation of 0.3 fit.
 _NOISE_SIDE = 511
 
 

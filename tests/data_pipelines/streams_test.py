@@ -103,7 +103,7 @@ def test_shapes_are_static(stream):
 def test_host_sends_bytes_of_pixels_and_a_plan_next_to_nothing(store):
     stream = streams.Stream(store, Sampler(store.videos, [], 0.0, sampling.STRONG, 1), KINDS["pairs"])
     (x, _), (z, _) = next(iter(stream.windows()))
-    assert x.dtype == z.dtype == tf.uint8 and x.shape == (3, 165, 165, 3) and z.shape == (3, 329, 329, 3)
+    assert x.dtype == z.dtype == tf.uint8 and x.shape == (3, 169, 169, 3) and z.shape == (3, 339, 339, 3)
     assert sum(array.numpy().nbytes for array in tf.nest.flatten(next(iter(stream.plans())))) < 1000
 
 
