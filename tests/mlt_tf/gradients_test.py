@@ -19,12 +19,12 @@ class Reference:
         self.respond = float(network.scale), float(network.bias)
         self.phi_x, self.phi_z, self.y = np.asarray(phi_x, float), np.asarray(phi_z, float), np.asarray(y)
 
-    def features(self, phi, w5):
-        channels = phi @ w5 * self.scale + self.offset
-        return channels / np.linalg.norm(channels, axis=-1, keepdims=True)
+    def channels(self, phi, w5):
+        return phi @ w5 * self.scale + self.offset
 
     def loss(self, w5_x, w5_z):
-        x, z = self.features(self.phi_x, w5_x), self.features(self.phi_z, w5_z)
+        x, z = self.channels(self.phi_x, w5_x), self.channels(self.phi_z, w5_z)
+        x, z = x / np.linalg.norm(x, axis=-1).mean(), z / np.linalg.norm(z, axis=-1, keepdims=True)
         windows = np.lib.stride_tricks.sliding_window_view(z, (8, 8), (1, 2))  # [M, 17, 17, C, 8, 8]
         similarity = np.einsum("mijcuv,uvc->mij", windows, x, optimize=True) / 64
         response = self.respond[0] * similarity + self.respond[1]

@@ -42,12 +42,10 @@ def reference_response(network, layer, b, phi_x, phi_z):
     """Returns target b's response [17, 17] on one context, in float64."""
     kernel, offset, gates = (np.asarray(part[b], float) for part in layer)
 
-    def features(phi):
-        channels = (np.asarray(phi, float) @ kernel + offset) * gates
-        return channels / np.linalg.norm(channels, axis=-1, keepdims=True)
-
-    windows = np.lib.stride_tricks.sliding_window_view(features(phi_z), (8, 8), (0, 1))  # [17, 17, C, 8, 8]
-    similarity = np.einsum("ijcuv,uvc->ij", windows, features(phi_x), optimize=True) / 64
+    x, z = ((np.asarray(phi, float) @ kernel + offset) * gates for phi in (phi_x, phi_z))
+    x, z = x / np.linalg.norm(x, axis=-1).mean(), z / np.linalg.norm(z, axis=-1, keepdims=True)
+    windows = np.lib.stride_tricks.sliding_window_view(z, (8, 8), (0, 1))  # [17, 17, C, 8, 8]
+    similarity = np.einsum("ijcuv,uvc->ij", windows, x, optimize=True) / 64
     return float(network.scale) * similarity + float(network.bias)
 
 
