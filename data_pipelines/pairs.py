@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines import patches
+from data_pipelines import backgrounds, patches
 from data_pipelines.sampling import Draw, Sampler
 from data_pipelines.streams import Kind
 from mlt_tf import config, labels
 from mlt_tf.errors import InputError
+
+_GROUNDS = 2**40  # Added to the step, it draws the backgrounds.
 
 
 def response_cells(context_size: int) -> int:
@@ -45,22 +47,34 @@ def contexts(
     label_radius: float = config.LABEL_RADIUS,
     context_size: int = config.CONTEXT_SIZE,
     patch_count: int = 0,
+    pasting: backgrounds.Pasting | None = None,
 ) -> Kind:
     """Contexts of which each is an exemplar too, those of one target side by side.
 
     A batch is (z [videos * each, 255, 255, 3], shift [videos * each, 2] in cells, y [videos * each, 17, 17]), and with
-    a `patch_count`, for which `each` must be 2, `patches.Patches` beside these.
+    a `patch_count`, for which `each` must be 2, `patches.Patches` beside these. With `pasting`, which needs 2 as well,
+    some stills' targets stand before the backgrounds of other crops, and have no patches.
     """
     cells = response_cells(context_size)
 
     def draw(sampler: Sampler, step: int) -> list[Draw]:
-        return [sampler.draw(step, videos, each)]
+        targets = sampler.draw(step, videos, each)
+        return [targets, sampler.draw(_GROUNDS + step, videos, 1)] if pasting else [targets]
 
-    def assemble(z, view):
+    def assemble(z, view, *ground):
+        pasted = None
+        if pasting:
+            z, pasted = backgrounds.replace(z, view, ground[0], pasting)
         batch = z, view.shift, labels.response_label(view.shift, label_radius, cells)
-        return (*batch, patches.choose(z, view, patch_count, label_radius)) if patch_count else batch
+        if not patch_count:
+            return batch
+        found = patches.choose(z, view, patch_count, label_radius)
+        if pasting:
+            found = found._replace(weight=tf.where(pasted[:, None], 0.0, found.weight))
+        return (*batch, found)
 
-    return Kind(draw, ((videos * each, context_size),), assemble, videos)
+    sizes = ((videos * each, context_size), (videos, context_size))
+    return Kind(draw, sizes if pasting else sizes[:1], assemble, videos)
 
 
 def centred(draw: Draw) -> Draw:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import tensorflow as tf
 from absl import flags, logging
 
-from data_pipelines import pairs, sampling, streams
+from data_pipelines import backgrounds, pairs, sampling, streams
 from experiments import (
     command_line,
     distribution,
@@ -63,6 +63,9 @@ def define_flags(values: flags.FlagValues) -> None:
     define_integer(
         "patches", 0, "Patches of each still's contexts that are exemplars too; for --batches=contexts.", lower_bound=0
     )
+    define_float(
+        "backgrounds", 0.0, "Chance that a still's target is shown before another background; for --batches=contexts."
+    )
     define_integer("max_gap", 100, "x and z are at most this many frames apart.")
     define_enum("input", "auto", training_input.INPUTS, "Who makes the batches; see training_input.split_input.")
     define_string("start_from", None, "Optional weight file (.npz) whose variables to start from; w5 may be wider.")
@@ -77,10 +80,16 @@ def make_stream() -> streams.Stream:
         raise InputError(f"--batch={FLAGS.batch}: --batches=contexts needs an even number of contexts, at least 4")
     if FLAGS.patches and not whole:
         raise InputError(f"--patches={FLAGS.patches} needs --batches=contexts: plain pairs have no other exemplars")
+    if FLAGS.backgrounds and not whole:
+        raise InputError(f"--backgrounds={FLAGS.backgrounds} needs --batches=contexts")
     augmentation = make_augmentation(FLAGS.augmentation, FLAGS.leave_out, FLAGS.context_size, whole)
     sampler = sampling.Sampler(store.videos, store.stills, FLAGS.stills_share, augmentation, FLAGS.seed, FLAGS.max_gap)
     look = (FLAGS.label_radius, FLAGS.context_size)
-    kind = pairs.contexts(FLAGS.batch // 2, 2, *look, FLAGS.patches) if whole else pairs.pairs(FLAGS.batch, *look)
+    pasting = backgrounds.Pasting(FLAGS.backgrounds, store.target_wh) if FLAGS.backgrounds else None
+    if whole:
+        kind = pairs.contexts(FLAGS.batch // 2, 2, *look, FLAGS.patches, pasting)
+    else:
+        kind = pairs.pairs(FLAGS.batch, *look)
     return streams.Stream(store, sampler, kind)
 
 

@@ -1,0 +1,65 @@
+"""Targets of stills before other backgrounds [ours]: a still has but one, by which its target could be found too."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from data_pipelines.augment import View
+from mlt_tf import config
+
+_MARGIN, _EDGE = 1.1, 6.0  # Of the box's sides; pixels of the crop over which the target fades out.
+
+
+class Pasting(NamedTuple):
+    """How targets are put before other backgrounds.
+
+    Attributes:
+      share: Chance of a still.
+      target_wh: [R, 2] float32, the targets' sides in each record's crop, in pixels.
+    """
+
+    share: float
+    target_wh: np.ndarray
+
+
+def replace(z: tf.Tensor, view: View, grounds: tf.Tensor, pasting: Pasting) -> tuple[tf.Tensor, tf.Tensor]:
+    """Shows some stills' targets before another background, each in the second of its two contexts.
+
+    Args:
+      z: [n, size, size, 3], the contexts, two of each target side by side.
+      view: How they were made.
+      grounds: [n / 2, size, size, 3], a background for each target.
+      pasting: How.
+
+    Returns:
+      The contexts, and whether each [n] is of a target that was pasted.
+    """
+    records = tf.reshape(view.record, [-1, 2])
+    drawn = tf.map_fn(
+        lambda seed: tf.random.stateless_uniform([], seed), view.noise_corner[1::2], fn_output_signature=tf.float32
+    )
+    pasted = (records[:, 0] == records[:, 1]) & (drawn < pasting.share)  # [n / 2]
+    mask = target_mask(view, tf.gather(tf.constant(pasting.target_wh), view.record), z.shape[1])[1::2]
+    mask = tf.where(pasted[:, None, None], mask, 1.0)[..., None]
+    second = mask * z[1::2] + (1 - mask) * grounds
+    return tf.reshape(tf.stack([z[0::2], second], 1), z.shape), tf.repeat(pasted, 2)
+
+
+def target_mask(view: View, target_wh: tf.Tensor, size: int) -> tf.Tensor:
+    """Marks the targets in their contexts.
+
+    Args:
+      view: How the n contexts were made.
+      target_wh: [n, 2], the targets' sides in their crops.
+      size: Side of the contexts.
+
+    Returns:
+      [n, size, size], 1 within the target's box and a tenth beyond it, then falling to 0.
+    """
+    matrix = tf.reshape(tf.gather(view.transform, [0, 1, 3, 4], axis=1), [-1, 2, 2])  # Context to crop.
+    along = tf.range(size, dtype=tf.float32) - (size - 1) / 2
+    pixels = tf.stack(tf.meshgrid(along, along), -1) - (view.shift * config.STRIDE)[:, None, None]  # [n, size, size, 2]
+    offset = tf.abs(tf.einsum("nij,nyxj->nyxi", matrix, pixels))
+    reach = (_MARGIN * target_wh / 2)[:, None, None]
+    return tf.reduce_prod(tf.clip_by_value((reach - offset) / _EDGE + 1, 0, 1), -1)
