@@ -40,7 +40,7 @@ def replace(z: tf.Tensor, view: View, grounds: tf.Tensor, pasting: Pasting) -> t
         lambda seed: tf.random.stateless_uniform([], seed), view.noise_corner[1::2], fn_output_signature=tf.float32
     )
     pasted = (records[:, 0] == records[:, 1]) & (drawn < pasting.share)  # [n / 2]
-    mask = target_mask(view, tf.gather(tf.constant(pasting.target_wh), view.record), z.shape[1])[1::2]
+    mask = target_mask(view, tf.gather(tf.constant(pasting.target_wh, tf.float32), view.record), z.shape[1])[1::2]
     mask = tf.where(pasted[:, None, None], mask, 1.0)[..., None]
     second = mask * z[1::2] + (1 - mask) * grounds
     return tf.reshape(tf.stack([z[0::2], second], 1), z.shape), tf.repeat(pasted, 2)

@@ -56,7 +56,7 @@ def test_defaults_are_the_papers():
         "channels": 192, "max_gap": 100, "label_radius": 2.0, "response_rate": 20.0, "clip_norm": 0.0,
         "splits": ["train"], "stills_share": 0.0, "augmentation": "shift", "input": "auto", "start_from": None,
         "start_step": 0, "bfloat16": False, "max_minutes": 0.0, "context_size": 255, "leave_out": [], "background": 0.0,
-        "patches": 0,
+        "patches": 0, "backgrounds": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
 
@@ -93,6 +93,7 @@ def test_folders_are_required(missing):
                 "background": 0.2,
                 "augmentation": "stronger",
                 "patches": 2,
+                "backgrounds": 0.5,
                 "stills_share": 0.5,
                 "clip_norm": 1.0,
                 "bfloat16": True,
@@ -227,9 +228,12 @@ def test_what_stops_a_run_is_said_in_one_line_and_leaves_its_checkpoint(crops, t
     assert [path.name for path in (tmp_path / "run" / "weights").glob("*.npz")] == ["step-000001.npz"]
 
 
-def test_patches_are_of_contexts(crops, tmp_path, run_binary):
-    with pytest.raises(SystemExit, match="error: --patches=2 needs --batches=contexts: plain pairs have no other"):
-        run_binary(train_matching, data_dir=crops, run_dir=tmp_path / "run", patches=2)
+@pytest.mark.parametrize(
+    ("flag", "value", "why"), [("patches", 2, ": plain pairs have no other exemplars"), ("backgrounds", 0.5, "")]
+)
+def test_patches_and_backgrounds_are_of_contexts(crops, tmp_path, run_binary, flag, value, why):
+    with pytest.raises(SystemExit, match=f"error: --{flag}={value} needs --batches=contexts{why}"):
+        run_binary(train_matching, data_dir=crops, run_dir=tmp_path / "run", **{flag: value})
 
 
 def start_process(run_dir, words):
