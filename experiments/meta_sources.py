@@ -65,13 +65,17 @@ class CachedSource:
 
     def __init__(
         self, network, store: CropStore, folder, key, views, sizes: Sizes, stills_share, jitter, seed,
-        augmentation: sampling.Augmentation = sampling.META,
+        augmentation: sampling.Augmentation = sampling.META, backgrounds: float = 0.0,
     ):  # fmt: skip
         """Builds or opens the cache and holds every eighth target out."""
         embed = tf.function(network.extractor, reduce_retracing=True)
         targets = store.videos + store.stills
         sampler = sampling.Sampler(targets, [], 0.0, augmentation, seed=0)
-        cache = feature_cache.build(folder, key, store, targets, sampler, views, lambda images: embed(images).numpy())
+
+        def trunk(images):
+            return embed(images).numpy()
+
+        cache = feature_cache.build(folder, key, store, targets, sampler, views, trunk, backgrounds)
         index = np.arange(len(targets))
         groups = {name: i for i, name in enumerate(sorted({target.group for target in targets}))}
         out = np.array([groups[target.group] % HELD_OUT_EVERY == 0 for target in targets])

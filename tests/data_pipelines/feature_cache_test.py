@@ -66,6 +66,13 @@ class CornerTrunk:
         return np.pad(images[:, :32, :32], [(0, 0), (0, 0), (0, 0), (0, 253)])
 
 
+class MiddleTrunk:
+    """Gives every tenth pixel of each image as its features, the middle one among them."""
+
+    def __call__(self, images):
+        return np.pad(images[:, 4::10, 4::10], [(0, 0), (0, 0), (0, 0), (0, 253)])
+
+
 def test_holds_the_features_of_every_view_in_order(build, store, sampler):
     trunk = CornerTrunk()
     cache = build(trunk)
@@ -85,6 +92,21 @@ def test_more_views_than_a_batch_leave_no_row_empty(build):
     cache = build(CornerTrunk(), views=(5, 1))
     assert len(cache.features) == 11
     assert (np.asarray(cache.features, float).std((1, 2, 3)) > 1).all()
+
+
+def test_views_of_stills_may_have_other_backgrounds(store, sampler, tmp_path):
+    def build(share):
+        folder = str(tmp_path / str(share))
+        return feature_cache.build(folder, KEY, store, store.trajectories, sampler, (3, 8), MiddleTrunk(), share)
+
+    plain, some, every = (np.asarray(build(share).features, float) for share in (0.0, 0.5, 1.0))
+    still = np.repeat([False, True, False], [3, 8, 3])
+    np.testing.assert_array_equal(some[~still], plain[~still])
+    np.testing.assert_array_equal(every[~still], plain[~still])
+    corner, middle = np.s_[still, :4, :4, :3], np.s_[still, 14:18, 14:18, :3]
+    np.testing.assert_allclose(every[middle], plain[middle], atol=0.2)
+    changed = [(np.abs(found[corner] - plain[corner]).mean((1, 2, 3)) > 1).sum() for found in (some, every)]
+    assert 1 <= changed[0] < changed[1] == 8
 
 
 def test_finished_cache_is_opened_and_not_computed_again(build):
