@@ -65,7 +65,7 @@ META = Kind(
     "train_meta",
     600,
     "--features=cached --cache_dir={out}/cache --views=16,5 --stills_share=0.5 --distractors=0.25 --learning_rate=1e-3 "
-    "--backgrounds=0.5 --schedule=cosine --warmup=20 --bfloat16 --validate_every=0",
+    "--backgrounds=0.5 --background=0.5 --schedule=cosine --warmup=20 --bfloat16 --validate_every=0",
     {
         "recipe": "",
         "own backgrounds": "--backgrounds=0 --cache_dir={out}/cache-own",
@@ -79,8 +79,8 @@ META = Kind(
         "M = 16": "--samples=16 --validation_config={config},samples=16",
         "first context not kept": "--validation_config={config},keep_first=False",
         "no distractors": "--distractors=0",
-        "background .1": "--background=0.1",
-        "background .3": "--background=0.3",
+        "no loss on the background": "--background=0",
+        "background 1": "--background=1",
         "larger errors": "--jitter=2",
         "strong views": "--view_augmentation=strong --cache_dir={out}/cache-strong",
         "both splits": "--splits=train,validation --views=16,3 --cache_dir={out}/cache-both",
