@@ -23,7 +23,7 @@ class Pasting(NamedTuple):
     target_wh: np.ndarray
 
 
-def replace(z: tf.Tensor, view: View, grounds: tf.Tensor, pasting: Pasting) -> tuple[tf.Tensor, tf.Tensor]:
+def replace(z: tf.Tensor, view: View, grounds: tf.Tensor, pasting: Pasting) -> tuple[tf.Tensor, View]:
     """Shows some stills' targets before another background, each in the second of its two contexts.
 
     Args:
@@ -33,17 +33,18 @@ def replace(z: tf.Tensor, view: View, grounds: tf.Tensor, pasting: Pasting) -> t
       pasting: How.
 
     Returns:
-      The contexts, and whether each [n] is of a target that was pasted.
+      The contexts, and their view, in which what was pasted is of no record: it shows no one frame any more.
     """
-    records = tf.reshape(view.record, [-1, 2])
+    second = View(*(array[1::2] for array in view))  # [n / 2] of everything.
     drawn = tf.map_fn(
-        lambda seed: tf.random.stateless_uniform([], seed), view.noise_corner[1::2], fn_output_signature=tf.float32
+        lambda seed: tf.random.stateless_uniform([], seed), second.noise_corner, fn_output_signature=tf.float32
     )
-    pasted = (records[:, 0] == records[:, 1]) & (drawn < pasting.share)  # [n / 2]
-    mask = target_mask(view, tf.gather(tf.constant(pasting.target_wh, tf.float32), view.record), z.shape[1])[1::2]
-    mask = tf.where(pasted[:, None, None], mask, 1.0)[..., None]
-    second = mask * z[1::2] + (1 - mask) * grounds
-    return tf.reshape(tf.stack([z[0::2], second], 1), z.shape), tf.repeat(pasted, 2)
+    pasted = (view.record[0::2] == second.record) & (drawn < pasting.share)
+    target_wh = tf.gather(tf.constant(pasting.target_wh, tf.float32), second.record)
+    mask = tf.where(pasted[:, None, None], target_mask(second, target_wh, z.shape[1]), 1.0)[..., None]
+    images = tf.stack([z[0::2], mask * z[1::2] + (1 - mask) * grounds], 1)
+    records = tf.stack([view.record[0::2], tf.where(pasted, -1, second.record)], 1)
+    return tf.reshape(images, z.shape), view._replace(record=tf.reshape(records, [-1]))
 
 
 def target_mask(view: View, target_wh: tf.Tensor, size: int) -> tf.Tensor:

@@ -62,16 +62,10 @@ def contexts(
         return [targets, sampler.draw(_GROUNDS + step, videos, 1)] if pasting else [targets]
 
     def assemble(z, view, *ground):
-        pasted = None
         if pasting:
-            z, pasted = backgrounds.replace(z, view, ground[0], pasting)
+            z, view = backgrounds.replace(z, view, ground[0], pasting)
         batch = z, view.shift, labels.response_label(view.shift, label_radius, cells)
-        if not patch_count:
-            return batch
-        found = patches.choose(z, view, patch_count, label_radius)
-        if pasting:
-            found = found._replace(weight=tf.where(pasted[:, None], 0.0, found.weight))
-        return (*batch, found)
+        return (*batch, patches.choose(z, view, patch_count, label_radius)) if patch_count else batch
 
     sizes = ((videos * each, context_size), (videos, context_size))
     return Kind(draw, sizes if pasting else sizes[:1], assemble, videos)

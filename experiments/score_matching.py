@@ -3,9 +3,8 @@
     python -m experiments.score_matching --weights a.npz,b.npz --data_dir crops --sets vid_train,vid_validation
     python -m experiments.score_matching --weights a.npz,b.npz --videos TUNE --config pyramid=exemplars,bfloat16=True
 
-The videos are tracked without updates, whatever the number of channels; whole, or in segments, which tell more of two
-networks, as one early loss of a target then costs one of them only. `experiments.evaluate` scores the files of the
-complete variants.
+The videos are tracked whole and without updates, whatever the number of channels. `experiments.evaluate` scores the
+files of the complete variants.
 """
 
 import functools
@@ -33,9 +32,6 @@ def define_flags(values: flags.FlagValues) -> None:
     define_string("videos", None, "Folder of sequences to track.")
     flags.DEFINE_enum("layout", "otb", tuple(sequences.LAYOUTS), "Their layout.", flag_values=values)
     flags.DEFINE_list("sequences", [], "Names of the sequences; all when empty.", flag_values=values)
-    flags.DEFINE_integer(
-        "segment", 0, "Frames after which the tracker starts anew at the truth; 0 for never.", 0, flag_values=values
-    )
     define_string("config", "", 'Settings of the tracker that differ from the defaults: "bfloat16=True".')
 
 
@@ -62,8 +58,6 @@ def show() -> None:
     chosen = []
     if FLAGS.videos:
         chosen = sequences.load_sequences(FLAGS.videos, FLAGS.layout, FLAGS.sequences or None)
-        if FLAGS.segment:
-            chosen = [part for whole in chosen for part in validation_tracking.segments(whole, FLAGS.segment)]
     for path in FLAGS.weights:
         networks = load(path, settings.bfloat16)
         for name, store in stores.items():
@@ -72,8 +66,7 @@ def show() -> None:
             print(f"{path}  {name}: loss {found['loss']:.4f}, centre error {found['centre_error']:.2f} px", flush=True)
         if chosen:
             auc = validation_tracking.TrackingProbe(networks, chosen, settings).measure()["auc"]
-            kind = f"segments of about {FLAGS.segment} frames" if FLAGS.segment else "sequences"
-            print(f"{path}  {len(chosen)} {kind} of {FLAGS.videos}: success AUC {auc:.4f}", flush=True)
+            print(f"{path}  {len(chosen)} sequences of {FLAGS.videos}: success AUC {auc:.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def make_probe(values: flags.FlagValues, networks: Networks) -> TrackingProbe | 
         raise InputError(f"--track_every={values.track_every} needs --validation_dir: give a folder of videos")
     overrides = evaluate.parse_config(values.validation_config, "--validation_config")
     whole = sequences.load_sequences(values.validation_dir, values.validation_layout)
-    chosen = [part(sequence, 0, values.validation_frames) for sequence in whole]
+    chosen = [_shortened(sequence, values.validation_frames) for sequence in whole]
     score({sequence.name: sequence.boxes_xywh for sequence in chosen}, chosen)  # What cannot be scored shows now.
     return TrackingProbe(networks, chosen, config.TrackerConfig().replace(**overrides))
 
@@ -87,28 +87,14 @@ def describe(values: flags.FlagValues) -> str:
     return ", ".join(filter(None, parts))
 
 
-def part(sequence: Sequence, first: int, frames: int) -> Sequence:
-    """Returns some frames of a sequence as one of their own."""
-    rows = slice(first, first + frames)
+def _shortened(sequence, frames):
     return dataclasses.replace(
         sequence,
-        name=f"{sequence.name}@{first}" if first else sequence.name,
-        frame_paths=sequence.frame_paths[rows],
-        boxes_xywh=sequence.boxes_xywh[rows],
+        frame_paths=sequence.frame_paths[:frames],
+        boxes_xywh=sequence.boxes_xywh[:frames],
         frame_numbers=None,
         polygons=None,
     )
-
-
-def segments(sequence: Sequence, frames: int) -> list[Sequence]:
-    """Cuts a sequence into parts of `frames` frames; the last is longer, up to half of that, or shorter.
-
-    One of which no first box is known is left out.
-    """
-    count = max(1, round(len(sequence.frame_paths) / frames))
-    last = len(sequence.frame_paths) - frames * (count - 1)
-    cut = [part(sequence, frames * i, frames if i < count - 1 else last) for i in range(count)]
-    return [segment for segment in cut if np.isfinite(segment.boxes_xywh[0]).all()]
 
 
 def _track(tracker, sequence):

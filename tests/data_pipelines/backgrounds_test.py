@@ -24,8 +24,8 @@ def stream(tmp_path_factory):
     write_set(str(folder / "some"), stills + videos)
     store = CropStore(str(folder), ["some"])
 
-    def make(share, stills_share=1.0, augmentation=SHIFTS):
-        sampler = Sampler(store.videos, store.stills, stills_share, augmentation, seed=3)
+    def make(share, stills_share=1.0):
+        sampler = Sampler(store.videos, store.stills, stills_share, SHIFTS, seed=3)
         pasting = backgrounds.Pasting(share, store.target_wh) if share else None
         return Stream(store, sampler, pairs.contexts(4, 2, patch_count=2, pasting=pasting))
 

@@ -1,14 +1,11 @@
 """Tests of scoring a matching network's file."""
 
-import dataclasses
-
 import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines import sequences
-from experiments import score_matching, validation_tracking
+from experiments import score_matching
 from mlt_tf import pretrained, weights
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
@@ -42,21 +39,6 @@ def test_each_file_has_a_line_for_each_set_and_for_the_videos(files, videos, cro
     assert len(lines) == 6 and all("a.npz" in line for line in lines[:3]) and all("b.npz" in line for line in lines[3:])
     assert "vid_train: loss " in lines[0] and "vid_validation: loss " in lines[1] and lines[1].endswith(" px")
     assert "1 sequences of " in lines[2] and float(lines[2].split()[-1]) > 0.3
-
-
-def test_segments_start_anew_at_the_truth(videos):
-    (whole,) = sequences.load_sequences(str(videos), "otb")
-    assert [len(part.frame_paths) for part in validation_tracking.segments(whole, 2)] == [2, 1]
-    assert [len(part.frame_paths) for part in validation_tracking.segments(whole, 50)] == [3]
-    boxes = np.float32([[np.nan] * 4, [1, 2, 3, 4], [5, 6, 7, 8]])
-    second, third = validation_tracking.segments(dataclasses.replace(whole, boxes_xywh=boxes), 1)
-    assert second.name == "still@1" and second.frame_paths == whole.frame_paths[1:2]
-    assert third.boxes_xywh.tolist() == [[5, 6, 7, 8]]
-
-
-def test_segments_are_scored_each_by_itself(files, videos, run_binary, capsys):
-    run_binary(score_matching, weights=files.split(",")[1], videos=videos, segment=2)
-    assert "  2 segments of about 2 frames of " in capsys.readouterr().out
 
 
 def test_bad_input_ends_in_one_line(files, tmp_path, run_binary):
