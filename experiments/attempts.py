@@ -38,17 +38,17 @@ class Kind(NamedTuple):
 MATCHING = Kind(
     "train_matching",
     1500,
-    "--batches=contexts --context_size=191 --augmentation=stronger --stills_share=0.6 --patches=4 --backgrounds=0.5 "
+    "--batches=contexts --context_size=191 --augmentation=stronger --stills_share=0.6 --patches=4 --pasted_stills=0.5 "
     "--learning_rate=1e-3 --schedule=cosine --warmup=50 --clip_norm=5 --bfloat16 --validate_every={steps}",
     {
         "recipe": "",
-        "plain pairs": "--batches=pairs --patches=0 --backgrounds=0",
+        "plain pairs": "--batches=pairs --patches=0 --pasted_stills=0",
         "no patches": "--patches=0",
-        "own backgrounds": "--backgrounds=0",
-        "backgrounds 1": "--backgrounds=1",
+        "own backgrounds": "--pasted_stills=0",
+        "backgrounds 1": "--pasted_stills=1",
         "more zoom": "--augmentation=strong",
         "contexts of 255 px": "--context_size=255",
-        "no stills": "--stills_share=0 --backgrounds=0 --patches=0",
+        "no stills": "--stills_share=0 --pasted_stills=0 --patches=0",
         "stills .3": "--stills_share=0.3",
         "rate 3e-4": "--learning_rate=3e-4",
         "rate 3e-3": "--learning_rate=3e-3",
@@ -65,10 +65,10 @@ META = Kind(
     "train_meta",
     600,
     "--features=cached --cache_dir={out}/cache --views=16,5 --stills_share=0.5 --distractors=0.25 --learning_rate=1e-3 "
-    "--backgrounds=0.5 --background=0.5 --schedule=cosine --warmup=20 --bfloat16 --validate_every=0",
+    "--pasted_stills=0.5 --background=0.5 --schedule=cosine --warmup=20 --bfloat16 --validate_every=0",
     {
         "recipe": "",
-        "own backgrounds": "--backgrounds=0 --cache_dir={out}/cache-own",
+        "own backgrounds": "--pasted_stills=0 --cache_dir={out}/cache-own",
         "flat": "--layout=flat --learning_rate=1e-4",
         "no stills": "--stills_share=0 --cache_dir={out}/cache-videos",
         "stills .8": "--stills_share=0.8",

@@ -71,7 +71,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "view_augmentation", "meta", list(VIEWS), "How cached views are changed: see data_pipelines/sampling.py."
     )
     define_float(
-        "backgrounds", 0.0, "Chance of a still's cached view to have another background; for --features=cached."
+        "pasted_stills", 0.0, "Chance of a still's cached view to have another background; for --features=cached."
     )
     define_float("jitter", 1.0, "Standard deviation, in cells, of the shifts behind delta (--features=cached).")
 
@@ -140,8 +140,8 @@ def make_source(network: MatchingNetwork, store: CropStore):
         raise InputError("--samples exceeds --contexts: delta is made from the first M of the M' contexts")
     sizes = meta_sources.Sizes(FLAGS.batch, FLAGS.contexts, FLAGS.samples)
     if FLAGS.features == "images":
-        if FLAGS.backgrounds:
-            raise InputError(f"--backgrounds={FLAGS.backgrounds} needs --features=cached")
+        if FLAGS.pasted_stills:
+            raise InputError(f"--pasted_stills={FLAGS.pasted_stills} needs --features=cached")
         sampler = sampling.Sampler(store.videos, store.stills, FLAGS.stills_share, sampling.META, FLAGS.seed)
         return meta_sources.ImageSource(network, store, sampler, sizes)
     if not FLAGS.cache_dir:
@@ -150,10 +150,10 @@ def make_source(network: MatchingNetwork, store: CropStore):
         raise InputError(f"--views={','.join(FLAGS.views)}: give two counts, of a video and of a still, such as 24,6")
     views = tuple(int(v) for v in FLAGS.views)
     key = {"matching": weights.checksum(FLAGS.matching), "crops": store.fingerprint, "views": views}
-    key |= {"bfloat16": FLAGS.bfloat16, "augmentation": FLAGS.view_augmentation, "backgrounds": FLAGS.backgrounds}
+    key |= {"bfloat16": FLAGS.bfloat16, "augmentation": FLAGS.view_augmentation, "backgrounds": FLAGS.pasted_stills}
     return meta_sources.CachedSource(
         network, store, FLAGS.cache_dir, key, views, sizes, FLAGS.stills_share, FLAGS.jitter, FLAGS.seed,
-        VIEWS[FLAGS.view_augmentation], FLAGS.backgrounds,
+        VIEWS[FLAGS.view_augmentation], FLAGS.pasted_stills,
     )  # fmt: skip
 
 

@@ -43,11 +43,11 @@ def test_what_decides_a_run_may_not_change(binary):
     fixed = run_flags.own(parsed(binary)).keys() - run_flags.MAY_CHANGE
     both = {
         "splits", "stills_share", "bfloat16", "seed", "optimizer", "batch", "schedule", "warmup", "label_radius",
-        "background", "backgrounds",
+        "background", "pasted_stills",
     }  # fmt: skip
     matching = {
         "channels", "batches", "response_rate", "clip_norm", "augmentation", "max_gap", "start_step",
-        "context_size", "leave_out", "patches",
+        "context_size", "leave_out", "patches", "pasted_videos", "mates",
     }  # fmt: skip
     meta = {
         "layout", "contexts", "samples", "distractors", "features", "views", "jitter", "attention", "delta_label",
