@@ -63,6 +63,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float(
         "background", 0.0, "Weight of the loss on each context's most similar other place; the paper has none."
     )
+    define_float("ranking", 0.0, "Weight of the cross-entropy of the target's place; the paper has none.")
     define_float("distractors", 0.0, "Weight of the loss on other targets' contexts; the paper has none.")
     define_enum("features", "images", ["images", "cached"], "Pass images through the trunk, or cache its features.")
     define_string("cache_dir", None, "Folder of the cached features (--features=cached).")
@@ -87,6 +88,7 @@ def make_train_step(
     compiled: Callable = tf.function,
     seed: int = 0,
     background: float = 0.0,
+    ranking: float = 0.0,
     delta_label: str = "centred",
 ) -> Callable:
     """Returns the update of theta, gain and offset (Eq. 7), compiled; it returns scalars.
@@ -110,6 +112,8 @@ def make_train_step(
             loss = fit
             if background:
                 loss += background * tf.reduce_mean(losses.background(y, response))
+            if ranking:
+                loss += ranking * tf.reduce_mean(losses.ranking(y, response))
             if distractors:
                 loss += distractors * meta_loss.distractor_loss(network, layer, phi_x, phi_z[:, :4])
         means = replicas.mean([loss, fit, tf.reduce_mean(layer.gates), *tape.gradient(loss, variables)])
@@ -190,7 +194,7 @@ def train():
         compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
         train_step = make_train_step(
             network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors,
-            source.finish, compiled, FLAGS.seed, FLAGS.background, FLAGS.delta_label,
+            source.finish, compiled, FLAGS.seed, FLAGS.background, FLAGS.ranking, FLAGS.delta_label,
         )  # fmt: skip
     logging.info("flags: %s", run_flags.unusual(FLAGS))
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}

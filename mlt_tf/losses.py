@@ -35,6 +35,20 @@ def distractor(response: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.softplus(response)), tf.reduce_mean(tf.nn.softplus(tf.reduce_max(response, [-2, -1])))
 
 
+def ranking(y: tf.Tensor, response: tf.Tensor) -> tf.Tensor:
+    """Computes the cross-entropy of the target's place [ours]: what counts is which place is highest, not how high.
+
+    Args:
+      y: [..., H, W] in {-1, +1}.
+      response: [..., H, W] logits.
+
+    Returns:
+      [...], minus the logarithm of the share that the positives have of the map's softmax.
+    """
+    positives = tf.where(y > 0, response, response.dtype.min)
+    return tf.reduce_logsumexp(response, [-2, -1]) - tf.reduce_logsumexp(positives, [-2, -1])
+
+
 def background(y: tf.Tensor, response: tf.Tensor) -> tf.Tensor:
     """Computes the loss of the background's most similar place [ours]: what looks like the target, beside it.
 
