@@ -1,4 +1,4 @@
-"""Targets before other backgrounds [ours]: contexts of one target share theirs, by which it could be found too."""
+"""Targets of stills before other backgrounds [ours]: a still has but one, by which its target could be found too."""
 
 from typing import NamedTuple
 
@@ -15,18 +15,16 @@ class Pasting(NamedTuple):
     """How targets are put before other backgrounds.
 
     Attributes:
-      stills: Chance of a still's target.
-      videos: Chance of a video's.
+      share: Chance of a still.
       target_wh: [R, 2] float32, the targets' sides in each record's crop, in pixels.
     """
 
-    stills: float
-    videos: float
+    share: float
     target_wh: np.ndarray
 
 
 def replace(z: tf.Tensor, view: View, grounds: tf.Tensor, pasting: Pasting) -> tuple[tf.Tensor, View]:
-    """Shows some targets before another background, each in the second of its two contexts.
+    """Shows some stills' targets before another background, each in the second of its two contexts.
 
     Args:
       z: [n, size, size, 3], the contexts, two of each target side by side.
@@ -41,8 +39,7 @@ def replace(z: tf.Tensor, view: View, grounds: tf.Tensor, pasting: Pasting) -> t
     drawn = tf.map_fn(
         lambda seed: tf.random.stateless_uniform([], seed), second.noise_corner, fn_output_signature=tf.float32
     )
-    same = view.record[0::2] == second.record  # A still, or a frame twice.
-    pasted = drawn < tf.where(same, pasting.stills, pasting.videos)
+    pasted = (view.record[0::2] == second.record) & (drawn < pasting.share)
     target_wh = tf.gather(tf.constant(pasting.target_wh, tf.float32), second.record)
     mask = tf.where(pasted[:, None, None], target_mask(second, target_wh, z.shape[1]), 1.0)[..., None]
     images = tf.stack([z[0::2], mask * z[1::2] + (1 - mask) * grounds], 1)

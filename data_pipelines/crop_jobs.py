@@ -114,7 +114,6 @@ def _cut_video(trajectories, job, made, skipped):
             {
                 "name": trajectory.name,
                 "group": trajectory.group,
-                "category": trajectory.category,
                 "still": job.settings.still,
                 "frame_number": trajectory.frame_numbers[rows].tolist(),
                 "target_wh": (wh * config.CONTEXT_SIZE / sides).round(2).tolist(),

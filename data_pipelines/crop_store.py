@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from mlt_tf.errors import InputError
 
-FORMAT = 2
+FORMAT = 1
 _HEADER, _FOOTER = 12, 4  # Bytes around a TFRecord's data: length and two checksums.
 
 
@@ -34,7 +34,6 @@ class CropTrajectory:
       frame_numbers: [N] int, the frames in the video.
       first: Record of the first crop; the others follow.
       still: Whether the source is a still image.
-      category: The object's class, a wnid or a word.
     """
 
     name: str
@@ -42,7 +41,6 @@ class CropTrajectory:
     frame_numbers: np.ndarray
     first: int
     still: bool
-    category: str
 
     def __len__(self):
         return len(self.frame_numbers)
@@ -195,8 +193,7 @@ def _open_set(folder):
 
 def _trajectories(set_name, records, first):
     bounds = records["first"]
-    columns = zip(*(records[name].tolist() for name in ("name", "group", "still", "category")))
     return [
-        CropTrajectory(f"{set_name}/{name}", group, records["frame_number"][a:b], int(first + a), still, category)
-        for (name, group, still, category), a, b in zip(columns, bounds, bounds[1:])
+        CropTrajectory(f"{set_name}/{name}", str(group), records["frame_number"][a:b], int(first + a), bool(still))
+        for name, group, still, a, b in zip(records["name"], records["group"], records["still"], bounds, bounds[1:])
     ]

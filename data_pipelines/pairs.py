@@ -11,6 +11,8 @@ from data_pipelines.streams import Kind
 from mlt_tf import config, labels
 from mlt_tf.errors import InputError
 
+_GROUNDS = 2**40  # Added to the step, it draws the backgrounds.
+
 
 def response_cells(context_size: int) -> int:
     """Returns the side of the response map of contexts of `context_size` px: 17 for the paper's 255.
@@ -51,13 +53,13 @@ def contexts(
 
     A batch is (z [videos * each, 255, 255, 3], shift [videos * each, 2] in cells, y [videos * each, 17, 17]), and with
     a `patch_count`, for which `each` must be 2, `patches.Patches` beside these. With `pasting`, which needs 2 as well,
-    some targets stand before the backgrounds of other crops, and have no patches.
+    some stills' targets stand before the backgrounds of other crops, and have no patches.
     """
     cells = response_cells(context_size)
 
     def draw(sampler: Sampler, step: int) -> list[Draw]:
-        targets, grounds = sampler.draw_with_grounds(step, videos, each)
-        return [targets, grounds] if pasting else [targets]
+        targets = sampler.draw(step, videos, each)
+        return [targets, sampler.draw(_GROUNDS + step, videos, 1)] if pasting else [targets]
 
     def assemble(z, view, *ground):
         if pasting:

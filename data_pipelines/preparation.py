@@ -160,7 +160,7 @@ def _gather(jobs):
             columns["count"].append(len(trajectory["frame_number"]))
             for name in ("frame_number", "target_wh"):
                 columns[name] += trajectory[name]
-            for name in ("name", "group", "category", "still"):
+            for name in ("name", "group", "still"):
                 columns[name].append(trajectory[name])
     counts = columns.pop("count", [])
     if not counts:

@@ -60,7 +60,6 @@ META = Augmentation(
     shift_cells=1.5, zoom=0.03, still_zoom=0.06, flip=0.5, blur=0.25, noise=8.0
 )  # As a tracker's errors would be.
 BLUR_CHOICES = 3
-_GROUNDS = 2**40  # Added to the step, it draws the backgrounds.
 
 
 class Sampler:
@@ -74,7 +73,6 @@ class Sampler:
         augmentation: Augmentation,
         seed: int,
         max_gap: int = 100,
-        mates: float = 0.0,
     ):
         """Groups the trajectories.
 
@@ -86,8 +84,6 @@ class Sampler:
           augmentation: How contexts are changed.
           seed: Together with the step it decides everything.
           max_gap: Frames of one draw are at most this far apart.
-          mates: Chance of a batch to be of one category, as far as it has targets enough, and of a background to show
-            one of its target's category.
         """
         self._groups = _grouped(videos)
         self._stills = _grouped(stills)
@@ -95,29 +91,12 @@ class Sampler:
         self._augmentation = augmentation
         self._seed = seed
         self._max_gap = max_gap
-        self._mates = mates
-        self._categories = {
-            category: _grouped(t for t in [*videos, *stills] if t.category == category)
-            for category in sorted({t.category for t in [*videos, *stills]} if mates else ())
-        }
 
     def draw(self, step: int, videos: int, contexts: int) -> Draw:
         """Draws `videos` targets from different groups with `contexts` frames each, side by side in the result."""
-        return self.draw_with_grounds(step, videos, contexts)[0]
-
-    def draw_with_grounds(self, step: int, videos: int, contexts: int) -> tuple[Draw, Draw]:
-        """Draws as `draw` does, and beside each target the context of another one for a background."""
         rng = np.random.default_rng([self._seed, step])
-        trajectories = self._trajectories(rng, videos)
-        if self._mates and rng.random() < self._mates:
-            trajectories = self._with_mates(rng, trajectories)
-        targets = join([self._draw_target(rng, trajectory, contexts) for trajectory in trajectories])
-        rng = np.random.default_rng([self._seed, _GROUNDS + step])
-        grounds = self._trajectories(rng, videos)
-        if self._mates:
-            taken = {trajectory.group for trajectory in trajectories}
-            grounds = [self._mate(rng, t, taken) or g for t, g in zip(trajectories, grounds)]
-        return targets, join([self._draw_target(rng, ground, 1) for ground in grounds])
+        parts = [self._draw_target(rng, trajectory, contexts) for trajectory in self._trajectories(rng, videos)]
+        return join(parts)
 
     def draw_views(self, trajectory: CropTrajectory, count: int, index: int) -> Draw:
         """Draws `count` unshifted views of one trajectory, as a function of (seed, index)."""
@@ -128,22 +107,6 @@ class Sampler:
         from_stills = rng.random(count) < self._share
         n_stills = int(from_stills.sum())
         return _from_groups(rng, self._stills, n_stills) + _from_groups(rng, self._groups, count - n_stills)
-
-    def _with_mates(self, rng, trajectories):
-        """Puts others of the same category in the place of all but one, which may be any."""
-        first, *others = (trajectories[i] for i in rng.permutation(len(trajectories)))
-        taken = {trajectory.group for trajectory in trajectories}
-        pool = self._others(first, taken)
-        mates = _from_groups(rng, pool, min(len(others), len(pool)))
-        return [first, *mates, *others[len(mates) :]]
-
-    def _mate(self, rng, trajectory, taken):
-        """Returns another of the same category, or by chance None."""
-        pool = self._others(trajectory, taken)
-        return _from_groups(rng, pool, 1)[0] if pool and rng.random() < self._mates else None
-
-    def _others(self, trajectory, taken):
-        return [group for group in self._categories[trajectory.category] if group[0].group not in taken]
 
     def _frames(self, rng, trajectory, count):
         anchor = rng.integers(len(trajectory))

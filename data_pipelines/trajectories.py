@@ -51,7 +51,6 @@ class Trajectory:
       frame_numbers: [N] int, as the files are numbered; their place in the video where their names are no numbers.
       frame_paths: N image files.
       boxes_xywh: [N, 4] float32, 0-based pixels.
-      category: The object's class, as its annotations name it.
     """
 
     name: str
@@ -59,7 +58,6 @@ class Trajectory:
     frame_numbers: np.ndarray
     frame_paths: tuple
     boxes_xywh: np.ndarray
-    category: str
 
     def __len__(self):
         return len(self.frame_paths)
@@ -246,12 +244,11 @@ def _read_video(annotations, video, group, skipped, tracked=True):
             if item.fault:
                 skipped.add(item.fault, path)
             else:
-                frames[item.trackid].append((number, image, item.box_xywh, item.name))
+                frames[item.trackid].append((number, image, item.box_xywh))
     trajectories = []
     for track, entries in sorted(frames.items()):
-        numbers, paths, boxes, names = zip(*entries)
-        boxes_xywh = np.stack(boxes)
-        trajectories.append(Trajectory(f"{video}/{track}", group, np.array(numbers), paths, boxes_xywh, names[0]))
+        numbers, paths, boxes = zip(*entries)
+        trajectories.append(Trajectory(f"{video}/{track}", group, np.array(numbers), paths, np.stack(boxes)))
     return trajectories
 
 

@@ -9,7 +9,6 @@ from data_pipelines import context_sets, feature_cache, sampling, streams
 from data_pipelines.crop_store import CropStore
 from experiments import probes
 from mlt_tf import gradients, labels, last_layer, meta_loss
-from mlt_tf.adaptation import Adaptation
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.pretrained import Networks
 
@@ -143,16 +142,18 @@ class CachedSource:
         return _take(self._tensors(self._held_out, 0), HELD_OUT_BATCHES)
 
 
-def set_statistics(adaptation: Adaptation, source) -> None:
-    """Stores the trunk's mean and covariance over training contexts in the adaptation."""
+def set_statistics(networks: Networks, source) -> None:
+    """Stores w5 in the meta-learner, and the trunk's mean and covariance over training contexts in the adaptation."""
+    if networks.meta_learner.layout == "paired":
+        networks.meta_learner.kernels.assign(networks.matching.w5)
     count, total, products = 0, 0.0, 0.0
     for features in source.trunk_features():
         count += len(features)
         total = total + features.sum(0, dtype=np.float64)
         products = products + features.T.astype(np.float64) @ features
     mean = total / count
-    adaptation.trunk_mean.assign(mean.astype(np.float32))
-    adaptation.trunk_covariance.assign((products / count - np.outer(mean, mean)).astype(np.float32))
+    networks.adaptation.trunk_mean.assign(mean.astype(np.float32))
+    networks.adaptation.trunk_covariance.assign((products / count - np.outer(mean, mean)).astype(np.float32))
 
 
 def _take(iterable, count):

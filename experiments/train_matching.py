@@ -63,9 +63,9 @@ def define_flags(values: flags.FlagValues) -> None:
     define_integer(
         "patches", 0, "Patches of each still's contexts that are exemplars too; for --batches=contexts.", lower_bound=0
     )
-    define_float("pasted_stills", 0.0, "Chance of a still's target to be shown before another background.")
-    define_float("pasted_videos", 0.0, "The same of a video's; both are for --batches=contexts.")
-    define_float("mates", 0.0, "Chance of a batch to be of one class, and of other backgrounds to show it too.")
+    define_float(
+        "pasted_stills", 0.0, "Chance that a still's target is shown before another background; for --batches=contexts."
+    )
     define_integer("max_gap", 100, "x and z are at most this many frames apart.")
     define_enum("input", "auto", training_input.INPUTS, "Who makes the batches; see training_input.split_input.")
     define_string("start_from", None, "Optional weight file (.npz) whose variables to start from; w5 may be wider.")
@@ -80,16 +80,12 @@ def make_stream() -> streams.Stream:
         raise InputError(f"--batch={FLAGS.batch}: --batches=contexts needs an even number of contexts, at least 4")
     if FLAGS.patches and not whole:
         raise InputError(f"--patches={FLAGS.patches} needs --batches=contexts: plain pairs have no other exemplars")
-    for name in ("pasted_stills", "pasted_videos"):
-        if FLAGS[name].value and not whole:
-            raise InputError(f"--{name}={FLAGS[name].value} needs --batches=contexts")
+    if FLAGS.pasted_stills and not whole:
+        raise InputError(f"--pasted_stills={FLAGS.pasted_stills} needs --batches=contexts")
     augmentation = make_augmentation(FLAGS.augmentation, FLAGS.leave_out, FLAGS.context_size, whole)
-    sampler = sampling.Sampler(
-        store.videos, store.stills, FLAGS.stills_share, augmentation, FLAGS.seed, FLAGS.max_gap, FLAGS.mates
-    )
+    sampler = sampling.Sampler(store.videos, store.stills, FLAGS.stills_share, augmentation, FLAGS.seed, FLAGS.max_gap)
     look = (FLAGS.label_radius, FLAGS.context_size)
-    shares = (FLAGS.pasted_stills, FLAGS.pasted_videos)
-    pasting = backgrounds.Pasting(*shares, store.target_wh) if any(shares) else None
+    pasting = backgrounds.Pasting(FLAGS.pasted_stills, store.target_wh) if FLAGS.pasted_stills else None
     if whole:
         kind = pairs.contexts(FLAGS.batch // 2, 2, *look, FLAGS.patches, pasting)
     else:

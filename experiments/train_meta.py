@@ -49,7 +49,7 @@ def define_flags(values: flags.FlagValues) -> None:
     validation.define_flags(values)
     inspection.define_flags(values)
     define_string("matching", None, "Weight file (.npz) of the trained matching network.", required=True)
-    define_enum("layout", "rowwise", LAYOUTS, "Whether the layers act on delta's rows or on all of it.")
+    define_enum("layout", "paired", LAYOUTS, "What the layers act on: see MetaLearner.")
     define_integer("batch", 8, "Targets in a batch.")
     define_integer("contexts", 16, "M': contexts of a target in the loss.")
     define_integer("samples", 8, "M: contexts of a target that make delta.")
@@ -200,9 +200,9 @@ def train():
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}
     held = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer}
     run = training.Run(FLAGS.run_dir, run_flags.own(FLAGS), inputs, workers, **held)
-    if int(run.step) == 0:
-        meta_sources.set_statistics(adaptation, source)
     networks = pretrained.Networks("mlt", network, meta_learner, adaptation)
+    if int(run.step) == 0:
+        meta_sources.set_statistics(networks, source)
     export = make_export(run, source, networks)
     batches = distribution.share(strategy, functools.partial(source.elements, int(run.step)))
     hooks = []

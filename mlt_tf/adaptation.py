@@ -7,7 +7,7 @@ from mlt_tf.last_layer import LastLayer
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.meta_learner import AdaptiveWeights
 
-GAIN_START = 0.3  # [ours] Of w5's channels' size; at 0 the gradient of w_target would be exactly zero.
+GAIN_START = 3.0  # [ours] Of w5's channels' size; at 0 the gradient of w_target would be exactly zero.
 EPSILON = 1e-5
 
 

@@ -10,8 +10,9 @@ from mlt_tf.errors import InputError
 HIDDEN_UNITS = 512
 KEEP_PROBABILITY = 0.7
 GATE_OPEN = 30.0  # Logit of a gate that is 1 in single precision.
+STEP = 0.5  # [ours] Of the layout "paired" at its start: how far along delta, in w5's own size.
 GATE_START = 3.0  # [ours] Bias of the attention's logits: gates start nearly open.
-LAYOUTS = ("rowwise", "flat")
+LAYOUTS = ("paired", "rowwise", "flat")
 
 
 class AdaptiveWeights(NamedTuple):
@@ -35,11 +36,12 @@ def normalise_rms(delta: tf.Tensor) -> tuple:
 class MetaLearner(tf.keras.Model):
     """Turns the matching network's loss gradient into target-specific weights (Eq. 3)."""
 
-    def __init__(self, layout: str = "rowwise", channels: int = config.MATCHING_CHANNELS, name="meta_learner"):
+    def __init__(self, layout: str = "paired", channels: int = config.MATCHING_CHANNELS, name="meta_learner"):
         """Makes the three layers and the attention's head.
 
         Args:
-          layout: "rowwise": the layers act on each of delta's 256 rows; "flat": on delta as one vector.
+          layout: "paired": the layers act on each of delta's 256 rows, with the row of w5 that it would change beside it
+            [ours]; "rowwise": on the row alone; "flat": on delta as one vector.
           channels: Channels of w5.
         """
         super().__init__(name=name)
@@ -51,11 +53,17 @@ class MetaLearner(tf.keras.Model):
         self.hidden2 = tf.keras.layers.Dense(HIDDEN_UNITS, "relu", name="hidden2")
         self.dropout = tf.keras.layers.Dropout(1 - KEEP_PROBABILITY)
         self.output_layer = tf.keras.layers.Dense(outputs, name="output")
+        if layout == "paired":  # w5, which the matching network's training has left for good.
+            self.kernels = self.add_weight(
+                "kernels", [config.TRUNK_CHANNELS, channels], initializer="glorot_normal", trainable=False
+            )
         gates = channels + config.TARGET_CHANNELS
         bias = tf.keras.initializers.Constant(GATE_START)
         kernel = tf.keras.initializers.RandomNormal(stddev=0.01)
         self.gate_layer = tf.keras.layers.Dense(gates, kernel_initializer=kernel, bias_initializer=bias, name="gates")
         self(tf.zeros([1, config.TRUNK_CHANNELS, channels]))
+        if layout == "paired":
+            self._start_linear(channels)
 
     def call(self, delta, training=False, seed=None):
         """Predicts the adaptive weights of each video.
@@ -73,7 +81,11 @@ class MetaLearner(tf.keras.Model):
         if self.layout == "flat":
             direction = tf.reshape(direction, [-1, 1, delta.shape[1] * delta.shape[2]])
         norm = tf.tile(log_rms[:, None, None], [1, direction.shape[1], 1])  # The norm tells how well the samples fit.
-        hidden = self.hidden1(tf.concat([direction, norm], -1))  # [B, 256 or 1, 512]
+        parts = [direction, norm]
+        if self.layout == "paired":
+            kernels, _ = normalise_rms(self.kernels[None])
+            parts.insert(1, tf.tile(kernels, [tf.shape(delta)[0], 1, 1]))
+        hidden = self.hidden1(tf.concat(parts, -1))  # [B, 256 or 1, 512]
         seeds = [None, None] if seed is None else tf.random.experimental.stateless_split(seed, 2)
         hidden = self.hidden2(self._drop(hidden, training, seeds[0]))
         hidden = self._drop(hidden, training, seeds[1])
@@ -86,6 +98,16 @@ class MetaLearner(tf.keras.Model):
         self.gate_layer.kernel.assign(tf.zeros_like(self.gate_layer.kernel))
         self.gate_layer.bias.assign(tf.fill(self.gate_layer.bias.shape, GATE_OPEN))
         self.gate_layer.trainable = False
+
+    def _start_linear(self, channels):
+        """Makes w_target, to begin with, 32 mixtures of the channels of w5 after a step along delta."""
+        units = HIDDEN_UNITS // 2
+        mixed = tf.keras.initializers.Orthogonal()([channels, units])
+        rows = tf.concat([STEP * mixed, mixed, tf.zeros([1, units])], 0)  # Of delta, w5, and delta's norm.
+        self.hidden1.kernel.assign(tf.concat([rows, -rows], 1))  # A value is what two rectified ones differ by.
+        self.hidden2.kernel.assign(tf.eye(HIDDEN_UNITS))
+        out = tf.keras.initializers.Orthogonal()([units, config.TARGET_CHANNELS])
+        self.output_layer.kernel.assign(tf.concat([out, -out], 0))
 
     def _drop(self, hidden, training, seed):
         if not training or seed is None:

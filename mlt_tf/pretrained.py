@@ -22,7 +22,7 @@ class Networks(NamedTuple):
     checksum: str = "untrained"
 
 
-def build(variant: str, layout: str = "rowwise", bfloat16: bool = False) -> Networks:
+def build(variant: str, layout: str = "paired", bfloat16: bool = False) -> Networks:
     """Makes a variant's networks with untrained variables."""
     if variant not in config.VARIANTS:
         raise InputError(f"variant {variant!r}: give one of {', '.join(config.VARIANTS)}")

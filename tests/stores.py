@@ -21,7 +21,6 @@ class Target(NamedTuple):
     still: bool = False
     frame_numbers: Sequence[int] | None = None
     target_wh: tuple[float, float] = (60.0, 40.0)
-    category: str = "n02374451"
 
 
 def write_set(folder: str, targets: Sequence[Target], shards: int = 1, **index) -> None:
@@ -41,7 +40,7 @@ def write_set(folder: str, targets: Sequence[Target], shards: int = 1, **index) 
             columns["target_wh"] += [target.target_wh] * len(target.images)
     records = {name: np.array(column) for name, column in columns.items()}
     records["first"] = np.concatenate([[0], np.cumsum([len(target.images) for target in targets])])
-    records |= {name: np.array([getattr(t, name) for t in targets]) for name in ("name", "group", "category", "still")}
+    records |= {name: np.array([getattr(t, name) for t in targets]) for name in ("name", "group", "still")}
     crop_store.write_index(folder, {"size": SIZE, "fingerprint": "of a test", "shards": names, **index}, records)
 
 

@@ -48,7 +48,7 @@ def hash_of(video):
 
 def trajectory(name, paths, boxes=None, numbers=None, group="g"):
     boxes = np.tile(BOX, [len(paths), 1]) if boxes is None else np.float32(boxes)
-    return Trajectory(name, group, np.arange(len(paths)) if numbers is None else np.array(numbers), paths, boxes, "sheep")
+    return Trajectory(name, group, np.arange(len(paths)) if numbers is None else np.array(numbers), paths, boxes)
 
 
 def job(folder, trajectories, **settings):

@@ -86,7 +86,7 @@ def test_sets_of_different_sides_do_not_go_together(folder):
     ("name", "content", "message"),
     [
         ("index.json", b"{", "index.json cannot be read"),
-        ("index.json", b'{"format": 99, "size": 383}', "format 99, not 2"),
+        ("index.json", b'{"format": 99, "size": 383}', "format 99, not 1"),
         ("records.npz", b"PK", "records.npz cannot be read"),
     ],
 )

@@ -30,7 +30,7 @@ def trajectories(tmp_path):
             paths.append(str(tmp_path / f"{name[0]}{i}.JPEG"))
             cv2.imwrite(paths[-1], smooth_image(ord(name[0]) + i, 160))
         boxes = np.float32([[50 + i + 10 * int(name[2]), 40, 30, 40] for i in range(3)])
-        made.append(Trajectory(name, name[0], np.arange(3), tuple(paths), boxes, "n02374451"))
+        made.append(Trajectory(name, name[0], np.arange(3), tuple(paths), boxes))
     return made
 
 

@@ -16,10 +16,10 @@ NONE = Augmentation(shift_cells=0.0)
 _NAMES = []  # A trajectory's first record is 1000 times its place in here.
 
 
-def trajectory(name, frames, group=None, still=False, category="n02374451"):
+def trajectory(name, frames, group=None, still=False):
     """Makes a trajectory of the frames of these numbers, whose records tell its name and the frame's place."""
     _NAMES.append(name)
-    return CropTrajectory(name, group or name, np.array(frames), 1000 * (len(_NAMES) - 1), still, category)
+    return CropTrajectory(name, group or name, np.array(frames), 1000 * (len(_NAMES) - 1), still)
 
 
 @pytest.fixture
@@ -148,51 +148,6 @@ def test_objects_of_one_still_do_not_meet_in_a_batch(videos):
 
 def test_few_stills_repeat(videos, stills):
     assert len(Sampler(videos, stills[:2], 1.0, NONE, seed=1).draw(0, 6, 1).record) == 6
-
-
-@pytest.fixture
-def zoo():
-    """Returns 3 videos of dogs in a scene of their own each, 3 of ducks in one pond, and stills of 4 dogs and 9 cats."""
-    videos = [trajectory(f"dog{i}", range(9), category="dog") for i in range(3)]
-    videos += [trajectory(f"duck{i}", range(9), "pond", category="duck") for i in range(3)]
-    stills = [trajectory(f"stilldog{i}", [0], still=True, category="dog") for i in range(4)]
-    return videos, stills + [trajectory(f"cat{i}", [0], still=True, category="cat") for i in range(9)]
-
-
-def kinds(draw):
-    return [name.strip("0123456789").removeprefix("still") for name in names(draw)]
-
-
-def test_mates_are_of_one_category_as_far_as_there_are_enough(zoo):
-    drawn = Sampler(*zoo, 0.5, NONE, seed=1, mates=1.0)
-    batches = [drawn.draw(step, 4, 1) for step in range(100)]
-    assert all(len(set(names(batch))) == 4 for batch in batches)
-    firsts = collections.Counter(kinds(batch)[0] for batch in batches)
-    assert firsts.keys() == {"dog", "duck", "cat"}
-    alike = [len(set(kinds(batch))) == 1 for batch in batches]
-    assert 60 < sum(alike) < 100  # There is one pond of ducks.
-
-
-def test_some_batches_have_mates(zoo):
-    drawn = Sampler(*zoo, 0.5, NONE, seed=1, mates=0.5)
-    alike = sum(len(set(kinds(drawn.draw(step, 4, 1)))) == 1 for step in range(100))
-    assert 20 < alike < 70
-
-
-def test_backgrounds_show_another_of_the_category(zoo):
-    drawn = Sampler(*zoo, 0.5, NONE, seed=1, mates=1.0)
-    for step in range(100):
-        targets, grounds = drawn.draw_with_grounds(step, 2, 2)
-        pairs = list(zip(kinds(targets)[::2], kinds(grounds), names(grounds)))
-        assert all(kind == ground for kind, ground, _ in pairs if kind != "duck")  # There is one pond of ducks.
-        assert not {name for kind, _, name in pairs if kind != "duck"} & set(names(targets))
-
-
-def test_targets_are_the_same_with_backgrounds(videos, stills):
-    drawn = Sampler(videos, stills, 0.3, sampling.STRONG, seed=1)
-    targets, grounds = drawn.draw_with_grounds(7, 4, 2)
-    assert_same(targets, drawn.draw(7, 4, 2))
-    assert len(targets.record) == 8 and len(grounds.record) == 4
 
 
 def test_without_augmentation_only_the_target_moves(videos):

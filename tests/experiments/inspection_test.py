@@ -154,7 +154,7 @@ def test_hyper_parameters_are_the_flags_that_matter(runs):
     assert expected.items() <= matching.items()
     assert not {"run_dir", "data_dir", "show_every", "validate_every", "max_minutes", "verbosity"} & set(matching)
     name, meta = hyper_parameters(runs / "meta")
-    assert name == "meta" and {"layout": "rowwise", "seed": 4, "contexts": 3}.items() <= meta.items()
+    assert name == "meta" and {"layout": "paired", "seed": 4, "contexts": 3}.items() <= meta.items()
     assert not any("/" in str(value) for value in meta.values())
 
 

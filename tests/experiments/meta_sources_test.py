@@ -121,9 +121,10 @@ class FewFeatures:
 
 
 def test_statistics_equal_numpys(networks):
-    adaptation = pretrained.Adaptation()
-    few = FewFeatures()
-    meta_sources.set_statistics(adaptation, few)
+    networks = networks._replace(adaptation=pretrained.Adaptation(), meta_learner=pretrained.MetaLearner("paired"))
+    adaptation, few = networks.adaptation, FewFeatures()
+    meta_sources.set_statistics(networks, few)
+    np.testing.assert_array_equal(networks.meta_learner.kernels, networks.matching.w5)
     whole = np.concatenate(few.blocks).astype(float)
     np.testing.assert_allclose(adaptation.trunk_mean, whole.mean(0), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(adaptation.trunk_covariance, np.cov(whole.T, bias=True), rtol=1e-3, atol=1e-5)

@@ -47,11 +47,11 @@ def test_what_decides_a_run_may_not_change(binary):
     }  # fmt: skip
     matching = {
         "channels", "batches", "response_rate", "clip_norm", "augmentation", "max_gap", "start_step",
-        "context_size", "leave_out", "patches", "pasted_videos", "mates",
+        "context_size", "leave_out", "patches",
     }  # fmt: skip
     meta = {
         "layout", "contexts", "samples", "distractors", "features", "views", "jitter", "attention", "delta_label",
-        "view_augmentation",
+        "view_augmentation", "ranking",
     }  # fmt: skip
     assert fixed == both | (matching if binary is train_matching else meta)
 

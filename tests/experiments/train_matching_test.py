@@ -56,7 +56,7 @@ def test_defaults_are_the_papers():
         "channels": 192, "max_gap": 100, "label_radius": 2.0, "response_rate": 20.0, "clip_norm": 0.0,
         "splits": ["train"], "stills_share": 0.0, "augmentation": "shift", "input": "auto", "start_from": None,
         "start_step": 0, "bfloat16": False, "max_minutes": 0.0, "context_size": 255, "leave_out": [], "background": 0.0,
-        "patches": 0, "pasted_stills": 0.0, "pasted_videos": 0.0, "mates": 0.0,
+        "patches": 0, "pasted_stills": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
 
@@ -94,8 +94,6 @@ def test_folders_are_required(missing):
                 "augmentation": "stronger",
                 "patches": 2,
                 "pasted_stills": 0.5,
-                "pasted_videos": 0.5,
-                "mates": 0.5,
                 "stills_share": 0.5,
                 "clip_norm": 1.0,
                 "bfloat16": True,
@@ -231,7 +229,7 @@ def test_what_stops_a_run_is_said_in_one_line_and_leaves_its_checkpoint(crops, t
 
 
 @pytest.mark.parametrize(
-    ("flag", "value", "why"), [("patches", 2, ": plain pairs have no other exemplars"), ("pasted_videos", 0.5, "")]
+    ("flag", "value", "why"), [("patches", 2, ": plain pairs have no other exemplars"), ("pasted_stills", 0.5, "")]
 )
 def test_patches_and_backgrounds_are_of_contexts(crops, tmp_path, run_binary, flag, value, why):
     with pytest.raises(SystemExit, match=f"error: --{flag}={value} needs --batches=contexts{why}"):

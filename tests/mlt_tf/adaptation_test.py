@@ -77,7 +77,7 @@ def test_targets_do_not_mix(network, adaptation, weights):
 
 def test_untrained_target_channels_have_a_share_of_w5s_size(network, weights):
     untrained = Adaptation()
-    np.testing.assert_allclose(untrained.gain, 0.3)
+    np.testing.assert_allclose(untrained.gain, 3)
     layer = untrained(network, weights)
     # With the identity for a covariance a channel's deviation is its kernel's length.
     np.testing.assert_allclose(np.linalg.norm(layer.kernel[..., 192:], axis=1), 0.3, rtol=1e-3)

@@ -68,6 +68,17 @@ def test_distractor_is_the_mean_and_the_highest_cell():
     assert float(maximum) == pytest.approx(np.log1p(np.exp(response.max((1, 2)))).mean(), rel=1e-5)
 
 
+def test_ranking_is_the_share_of_the_softmax():
+    rng = np.random.default_rng(3)
+    response = rng.normal(0, 3, [2, 3, 17, 17]).astype(np.float32)
+    y = labels.response_label(tf.constant(rng.uniform(-5, 5, [2, 3, 2]), tf.float32))
+    exponents = np.exp(response.astype(np.float64))
+    expected = -np.log((exponents * (y.numpy() > 0)).sum((2, 3)) / exponents.sum((2, 3)))
+    np.testing.assert_allclose(losses.ranking(y, tf.constant(response)), expected, rtol=1e-4, atol=1e-5)
+    raised = losses.ranking(y, tf.constant(response) + 7)  # The height of the map is all the same.
+    np.testing.assert_allclose(raised, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_background_is_the_highest_place_clear_of_the_target():
     y = labels.response_label(tf.constant([[0.0, 0.0], [-3.0, 2.0]]))
     response = np.full([2, 17, 17], -9.0, np.float32)

@@ -1,4 +1,4 @@
-"""Tests of the meta-learner in both of its layouts."""
+"""Tests of the meta-learner in its layouts."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from mlt_tf.errors import InputError
 from mlt_tf.meta_learner import MetaLearner
 
 
-@pytest.fixture(scope="module", params=["rowwise", "flat"])
+@pytest.fixture(scope="module", params=meta_learner.LAYOUTS)
 def learner(request):
     """Returns a meta-learner of each layout; the flat one has 29.6 M weights, so it is made once."""
     tf.keras.utils.set_random_seed(7)
@@ -50,10 +50,11 @@ def test_gates_start_nearly_open(learner, delta):
 
 
 def test_number_of_weights(learner):
-    expected = {"rowwise": 378_400, "flat": 29_632_000}[learner.layout]
+    expected = {"paired": 476_704, "rowwise": 378_400, "flat": 29_632_000}[learner.layout]
+    fixed = 256 * 192 if learner.layout == "paired" else 0  # w5.
     assert count(learner.hidden1, learner.hidden2, learner.output_layer) == expected
     assert count(learner.gate_layer) == 512 * 224 + 224
-    assert count(learner) == expected + 512 * 224 + 224
+    assert count(learner) == expected + 512 * 224 + 224 + fixed
 
 
 def test_videos_do_not_mix(learner, delta):
@@ -76,6 +77,7 @@ def test_only_the_rowwise_layout_follows_a_permutation_of_rows(learner, delta):
 def test_size_of_delta_enters_by_its_logarithm_alone(learner, delta):
     kernel = learner.hidden1.kernel
     start = kernel.numpy()
+    kernel[-1].assign(tf.random.stateless_normal(kernel.shape[1:], [5, 6]) / 10)
     scaled = learner(100 * delta).w_target - learner(delta).w_target
     assert np.abs(scaled).max() > 1e-2
     try:
@@ -132,6 +134,27 @@ def test_rowwise_equals_numpy(rowwise):
     assert weights.attention.shape == [3, 6 + 32]
 
 
+def test_paired_starts_as_mixtures_of_w5_after_a_step_along_delta(delta):
+    learner = MetaLearner("paired")
+    w5 = np.random.default_rng(3).normal(size=[256, 192]).astype(np.float32) * 0.1
+    learner.kernels.assign(w5)
+    w_target = learner(delta).w_target.numpy()
+    direction = delta / np.sqrt(np.mean(np.square(delta), (1, 2), keepdims=True))
+    stepped = w5 / np.sqrt(np.mean(w5**2)) + meta_learner.STEP * direction.numpy()  # [2, 256, 192]
+    mixture = np.linalg.lstsq(np.concatenate(stepped), np.concatenate(w_target), rcond=None)[0]  # One for both.
+    np.testing.assert_allclose(w_target, stepped @ mixture, atol=1e-3)
+    assert np.linalg.matrix_rank(mixture) == 32
+
+
+def test_paired_tells_rows_apart_by_w5():
+    learner = MetaLearner("paired", channels=6)
+    w_target = learner(tf.ones([1, 256, 6])).w_target[0].numpy()
+    assert np.abs(w_target - w_target[0]).max() > 0.1
+    learner.kernels.assign(tf.ones([256, 6]))
+    w_target = learner(tf.ones([1, 256, 6])).w_target[0].numpy()
+    np.testing.assert_allclose(w_target, np.broadcast_to(w_target[0], w_target.shape), atol=1e-5)
+
+
 def test_normalise_rms(delta):
     direction, log_rms = meta_learner.normalise_rms(delta)
     np.testing.assert_allclose(np.sqrt(np.mean(np.square(direction), (1, 2))), 1, rtol=1e-4)
@@ -153,7 +176,7 @@ def test_works_in_a_graph_of_unknown_batch(rowwise):
 
 @pytest.mark.parametrize("layout", ["", "columnwise", None])
 def test_unknown_layout(layout):
-    with pytest.raises(InputError, match="layout.*give one of rowwise, flat"):
+    with pytest.raises(InputError, match="layout.*give one of paired, rowwise, flat"):
         MetaLearner(layout)
 
 

@@ -91,7 +91,7 @@ def test_bfloat16_changes_the_trunks_precision_alone(mlt, mlt_path):
 
 
 def test_record_names_the_layout(mlt_path, baseline_path):
-    assert weights.load_record(mlt_path).items() >= {"layout": "rowwise", "step": 3}.items()
+    assert weights.load_record(mlt_path).items() >= {"layout": "paired", "step": 3}.items()
     assert "layout" not in weights.load_record(baseline_path)
 
 
