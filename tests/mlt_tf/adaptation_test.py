@@ -80,7 +80,7 @@ def test_untrained_target_channels_have_a_share_of_w5s_size(network, weights):
     np.testing.assert_allclose(untrained.gain, 3)
     layer = untrained(network, weights)
     # With the identity for a covariance a channel's deviation is its kernel's length.
-    np.testing.assert_allclose(np.linalg.norm(layer.kernel[..., 192:], axis=1), 0.3, rtol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(layer.kernel[..., 192:], axis=1), 3, rtol=1e-3)
 
 
 def test_only_gain_and_offset_train(adaptation):
