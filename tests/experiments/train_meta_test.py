@@ -91,9 +91,11 @@ def test_cached_training_exports_a_tracker_and_reuses_its_cache(options, matchin
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()} == cache
     for name in ("gain", "offset"):
         assert np.abs(second[f"adaptation/{name}"] - first[f"adaptation/{name}"]).max() > 1e-3
-    theta = part(first, "meta_learner/")
+    theta, later = (part(arrays, "meta_learner/") for arrays in (first, second))
+    for arrays in (theta, later):
+        np.testing.assert_array_equal(arrays.pop("kernels"), first["matching/w5"])
     assert len(theta) == 8
-    for name, array in part(second, "meta_learner/").items():
+    for name, array in later.items():
         assert np.abs(array - theta[name]).max() > 1e-3, name
     for name in ("trunk_mean", "trunk_covariance"):
         np.testing.assert_array_equal(second[f"adaptation/{name}"], first[f"adaptation/{name}"])
