@@ -40,8 +40,8 @@ class MetaLearner(tf.keras.Model):
         """Makes the three layers and the attention's head.
 
         Args:
-          layout: "paired": the layers act on each of delta's 256 rows, with the row of w5 that it would change beside it
-            [ours]; "rowwise": on the row alone; "flat": on delta as one vector.
+          layout: "paired": the layers act on each of delta's 256 rows, with the row of w5 that it would change beside
+            it [ours]; "rowwise": on the row alone; "flat": on delta as one vector.
           channels: Channels of w5.
         """
         super().__init__(name=name)
