@@ -81,11 +81,11 @@ class MetaLearner(tf.keras.Model):
         if self.layout == "flat":
             direction = tf.reshape(direction, [-1, 1, delta.shape[1] * delta.shape[2]])
         norm = tf.tile(log_rms[:, None, None], [1, direction.shape[1], 1])  # The norm tells how well the samples fit.
-        parts = [direction, norm]
+        beside = []
         if self.layout == "paired":
             kernels, _ = normalise_rms(self.kernels[None])
-            parts.insert(1, tf.tile(kernels, [tf.shape(delta)[0], 1, 1]))
-        hidden = self.hidden1(tf.concat(parts, -1))  # [B, 256 or 1, 512]
+            beside = [tf.tile(kernels, [tf.shape(delta)[0], 1, 1])]
+        hidden = self.hidden1(tf.concat([direction, *beside, norm], -1))  # [B, 256 or 1, 512]
         seeds = [None, None] if seed is None else tf.random.experimental.stateless_split(seed, 2)
         hidden = self.hidden2(self._drop(hidden, training, seeds[0]))
         hidden = self._drop(hidden, training, seeds[1])
