@@ -1,10 +1,12 @@
-"""Tests of the checks; what trackers say with them is tested in tracker_test.py."""
+"""Tests of the checks; that trackers make them is tested in tracker_test.py."""
 
 import numpy as np
 import pytest
 
 from mlt_tf import tracker_input
 from mlt_tf.errors import InputError
+
+FRAME = np.zeros([60, 80, 3], np.uint8)
 
 
 def test_frames_of_several_sizes_lie_in_one_array_filled_up_with_zeros():
@@ -22,13 +24,29 @@ def test_one_frame_is_not_copied():
     assert np.shares_memory(tracker_input.stack_frames([frame])[0], frame)
 
 
-@pytest.mark.parametrize("frame", [np.zeros([4, 4]), np.zeros([4, 4, 3]), np.zeros([0, 4, 3], np.uint8), "no frame"])
+@pytest.mark.parametrize(
+    "frame",
+    [FRAME.astype(np.float32), FRAME[..., 0], FRAME[..., :2], np.zeros([4, 4, 4], np.uint8), FRAME[:0], None, "frame"],
+    ids=lambda frame: str(getattr(frame, "shape", frame)) + str(getattr(frame, "dtype", "")),
+)
 def test_what_is_no_frame_is_refused(frame):
     with pytest.raises(InputError, match="give RGB as"):
         tracker_input.checked_frame(frame)
 
 
-def test_a_box_becomes_an_array():
-    box = tracker_input.checked_box((1, 2.5, 3, 4), np.zeros([20, 30, 3], np.uint8))
-    assert box.dtype == np.float32
-    np.testing.assert_array_equal(box, [1, 2.5, 3, 4])
+UNUSABLE = [(30, 20, 0, 12), (30, 20, 16, -1), (30, 20, 16), (30, 20, 16, 12, 1), (np.nan, 20, 16, 12)]
+UNUSABLE += [(30, np.inf, 16, 12), (-20, 20, 16, 12), (30, 59, 16, 12), "30,20,16,12", None, (30, 20, 16, None)]
+
+
+@pytest.mark.parametrize("box", [*UNUSABLE, [(30, 20, 16, 12)], np.ones([2, 4])], ids=str)
+def test_unusable_box_is_refused_in_one_line(box):
+    with pytest.raises(InputError, match="box.*give") as caught:
+        tracker_input.checked_box(box, FRAME)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 0.5, 0.5), (-200, -100, 500, 300), [79, 59, 1, 1], np.array([30, 20, 16, 12])])
+def test_box_with_its_centre_inside_becomes_an_array(box):
+    checked = tracker_input.checked_box(box, FRAME)
+    assert checked.dtype == np.float32
+    np.testing.assert_array_equal(checked, np.float32(box))
