@@ -2,9 +2,7 @@
 
 import dataclasses
 import os
-import pathlib
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -18,8 +16,8 @@ from data_pipelines import sampling
 from experiments import provenance, train_matching
 from mlt_tf import config, weights
 from mlt_tf.errors import InputError
+from tests import processes
 
-ROOT = pathlib.Path(train_matching.__file__).resolve().parents[1]
 NORM_STATISTICS = ("moving_mean", "moving_variance")
 
 
@@ -204,7 +202,7 @@ def test_missing_data_ends_in_one_line_and_exit_code_1(tmp_path):
     arguments = [f"--data_dir={tmp_path}", f"--run_dir={tmp_path}/run"]
     command = [sys.executable, "-W", "ignore::UserWarning", "-m", "experiments.train_matching", *arguments]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, cwd=processes.ROOT, capture_output=True, text=True, env=environment)
     assert done.returncode == 1 and done.stdout == ""
     expected = f"train_matching: error: no prepared crops vid_train in {tmp_path} (it has none): make them with"
     assert done.stderr.startswith(expected) and done.stderr.count("\n") == 1
@@ -236,62 +234,44 @@ def test_patches_and_backgrounds_are_of_contexts(crops, tmp_path, run_binary, fl
         run_binary(train_matching, data_dir=crops, run_dir=tmp_path / "run", **{flag: value})
 
 
-def start_process(run_dir, words):
-    """Starts a training as a shell would; its log goes to `<run_dir>.log`."""
-    command = [sys.executable, *words, f"--run_dir={run_dir}"]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    with open(f"{run_dir}.log", "w") as log:
-        return subprocess.Popen(command, cwd=ROOT, stderr=log, env=environment)
-
-
-def wait_until(process, condition):
-    """Waits for a running process to make something true."""
-    while not condition():
-        assert process.poll() is None, "the process ended too early"
-        time.sleep(0.002)
-
-
-def checkpointed(run_dir, step):
-    """Returns all that a run's checkpoint of a step holds, but for the minutes."""
-    reader = tf.train.load_checkpoint(str(run_dir / "checkpoints" / f"ckpt-{step}"))
-    names = [
-        name for name in reader.get_variable_to_shape_map() if not name.startswith(("minutes", "save_counter", "_"))
-    ]
-    return {name: reader.get_tensor(name) for name in names}
-
-
 def test_killed_run_ends_as_an_uninterrupted_one(crops, tmp_path, run_binary, deterministic_ops):
-    """Starts three processes, of some ten seconds each: nothing else shows what a kill leaves."""
-    options = {"data_dir": crops, "batch": 2, "augmentation": "strong", "steps": 8, "save_every": 2, "log_every": 1}
+    """Starts four processes, of some ten seconds each: nothing else shows what a kill leaves."""
+    options = {"data_dir": crops, "batch": 2, "augmentation": "strong", "steps": 12, "save_every": 2, "log_every": 1}
     run_binary(train_matching, run_dir=tmp_path / "whole", **options)
+    run_dir, log, rng = tmp_path / "killed", tmp_path / "killed.log", np.random.default_rng(1)
     words = ["-m", "experiments.train_matching", *(f"--{name}={value}" for name, value in options.items())]
-    words += ["--deterministic", "--validate_every=0", "--show_every=0"]
-    run_dir, log, rng = tmp_path / "killed", tmp_path / "killed.log", np.random.default_rng(3)
+    words += ["--deterministic", "--validate_every=0", "--show_every=0", f"--run_dir={run_dir}"]
+    part, began = run_dir / "checkpoints" / "part", time.monotonic()
 
-    process = start_process(run_dir, words)  # Killed while it writes its second checkpoint.
-    wait_until(process, (run_dir / "checkpoints" / "ckpt-2.index").exists)
-    wait_until(process, (run_dir / "checkpoints" / "part").exists)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
+    process = processes.start(log, words)  # Killed while it writes its second checkpoint.
+    processes.wait_until(process, lambda: "] step 1 " in log.read_text())
+    stepped = time.monotonic()
+    processes.wait_until(process, lambda: processes.checkpoints(run_dir) == [2] and not part.exists())
+    saved = time.monotonic()
+    processes.wait_until(process, part.exists)
+    processes.kill(process)
+    left = {path.name.partition(".")[0] for path in part.parent.iterdir()}
+    assert left in ({"ckpt-2", "part"}, {"ckpt-2", "part", "ckpt-4"}, {"ckpt-2", "ckpt-4"})  # As late as the kill came.
 
-    process = start_process(run_dir, words)  # Killed at some moment of its first steps.
-    wait_until(process, lambda: "] step " in log.read_text())
-    time.sleep(rng.uniform(0, 1))
-    process.kill()
-    assert process.wait() == -signal.SIGKILL and "going on from" in log.read_text()
+    process = processes.start(log, words)  # Killed at some moment of its start, its first steps or the saving of them.
+    time.sleep(rng.uniform(0, saved - began))
+    processes.kill(process)
 
-    process = start_process(run_dir, words)
-    wait_until(process, lambda: "] step " in log.read_text())
+    process = processes.start(log, words)  # Killed at some moment after its first step.
+    processes.wait_until(process, lambda: "] step " in log.read_text())
+    time.sleep(rng.uniform(0, saved - stepped))
+    processes.kill(process)
+    assert "going on from" in log.read_text()
+    for step in processes.checkpoints(run_dir):  # A checkpoint comes after its weights.
+        assert weights.load_record(str(run_dir / "weights" / f"step-{step:06d}.npz"))["step"] == step
+
+    process = processes.start(log, words)
+    processes.wait_until(process, lambda: "] step " in log.read_text())
     process.terminate()
     assert process.wait() == 0
     python, *command = shlex.split(log.read_text().rpartition("to go on: ")[2])
-    assert (python, command) == ("python", [*words, f"--run_dir={run_dir}"])
+    assert (python, command) == ("python", words)
 
     run_binary(train_matching, run_dir=run_dir, **options)
-    whole, killed = checkpointed(tmp_path / "whole", 8), checkpointed(run_dir, 8)
-    assert whole.keys() == killed.keys() and len(whole) > 60
-    for name, array in whole.items():
-        np.testing.assert_array_equal(killed[name], array, err_msg=name)
-    for folder in ("checkpoints", "weights"):
-        kept = [sorted(path.name for path in (tmp_path / run / folder).iterdir()) for run in ("whole", "killed")]
-        assert kept[0] == kept[1], folder
+    assert len(processes.checkpointed(run_dir)) > 60
+    processes.assert_same_end(run_dir, tmp_path / "whole")
