@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import tensorflow as tf
 from absl import flags
 
 from experiments import meta_sources, run_flags, train_meta
-from mlt_tf import pretrained, weights
+from mlt_tf import adaptation, pretrained, weights
 from mlt_tf.matching import MatchingNetwork
+from tests import processes
 
 
 def write_matching(folder, seed):
@@ -138,6 +140,38 @@ def test_interrupted_run_ends_as_an_uninterrupted_one(options, tmp_path, run_bin
         run_binary(train_meta, steps=4, **{**options, "matching": write_matching(tmp_path, 2), "features": "images"})
 
 
+def test_killed_run_ends_as_an_uninterrupted_one(options, tmp_path, run_binary, deterministic_ops):
+    """Kills one process in the midst of its features, and one at some moment after its first checkpoint."""
+    options |= {"steps": 8, "save_every": 2, "log_every": 1}
+    run_dir, cache, log, rng = tmp_path / "run", tmp_path / "cache", tmp_path / "log", np.random.default_rng(2)
+    whole = {"run_dir": tmp_path / "whole", "cache_dir": tmp_path / "whole_cache"}
+    run_binary(train_meta, **{**options, **whole})
+    words = ["-m", "experiments.train_meta", *(f"--{name}={value}" for name, value in options.items())]
+    words += ["--deterministic", "--validate_every=0", "--show_every=0"]
+
+    process = processes.start(log, words)
+    processes.wait_until(process, (cache / "features.npy").exists)
+    time.sleep(rng.uniform(0, 0.1))
+    processes.kill(process)
+    assert not (cache / "index.json").exists() and not run_dir.exists()
+
+    process = processes.start(log, words)
+    processes.wait_until(process, lambda: "] step 1 " in log.read_text())
+    stepped = time.monotonic()
+    processes.wait_until(process, lambda: processes.checkpoints(run_dir))
+    time.sleep(rng.uniform(0, time.monotonic() - stepped))
+    processes.kill(process)
+
+    run_binary(train_meta, **options)
+    saved = run_flags.read(str(run_dir))
+    begun, resumed = (start["step"] for start in (*saved["earlier"], saved))
+    assert begun == 0 and resumed in (2, 4, 6)
+    features = [np.load(folder / "features.npy", mmap_mode="r") for folder in (cache, whole["cache_dir"])]
+    np.testing.assert_array_equal(*features)
+    assert len(processes.checkpointed(run_dir)) > 20
+    processes.assert_same_end(run_dir, whole["run_dir"])
+
+
 def test_cache_of_other_weights_is_refused(options, tmp_path, run_binary):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "index.json").write_text('{"key": {"matching": "another checksum"}}')
@@ -152,7 +186,7 @@ def test_images_pass_through_the_trunk_in_the_papers_way(options, matching, tmp_
     run_binary(train_meta, steps=1, **{**images, "features": "images", **more})
     arrays, record = last_weights(tmp_path / "run", 1)
     assert "held_out_loss" not in record and record["step"] == 1
-    assert np.abs(arrays["adaptation/gain"] - 0.3).max() > 5e-3
+    assert np.abs(arrays["adaptation/gain"] - adaptation.GAIN_START).max() > 5e-3
     networks = pretrained.load("mlt", str(tmp_path / "run" / "weights" / "step-000001.npz"))
     np.testing.assert_array_equal(networks.adaptation.gain, arrays["adaptation/gain"])
     np.testing.assert_array_equal(networks.matching.w5, weights.load(str(matching))["w5"])
