@@ -17,6 +17,7 @@ from data_pipelines.sampling import Sampler
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
+FEATURES, INDEX = "features.npy", "index.json"
 CROP_SIZE = 319  # Pixels.
 CELLS = 32
 MARGIN = (CELLS - config.CONTEXT_CELLS) // 2  # Largest translation in cells.
@@ -63,35 +64,60 @@ def build(
       share: Chance of each view of a still to have another target's background.
 
     Raises:
-      InputError: The folder holds a cache of another key.
+      InputError: The folder holds a cache of another key or a damaged one, or has no room for this one.
     """
-    index_path = os.path.join(folder, "index.json")
     key = json.loads(json.dumps(key))  # As it comes back from the file.
-    if os.path.exists(index_path):
-        with open(index_path) as file:
-            index = json.load(file)
-            if index["key"] != key or index.get("names") != [target.name for target in targets]:
-                raise InputError(f"feature cache {folder} was made from other weights or data: give another folder")
+    names = [target.name for target in targets]
+    if os.path.exists(os.path.join(folder, INDEX)):
+        index = _read_index(folder)
+        if index.get("key") != key or index.get("names") != names:
+            raise InputError(f"feature cache {folder} was made from other weights or data: give another folder")
         return load(folder)
-    os.makedirs(folder, exist_ok=True)
     counts = [views[target.still] for target in targets]
     first = np.concatenate([[0], np.cumsum(counts)])
+    index = {"key": key, "first": first.tolist(), "names": names, "stills": [target.still for target in targets]}
     shape = (int(first[-1]), CELLS, CELLS, config.TRUNK_CHANNELS)
-    features = np.lib.format.open_memmap(os.path.join(folder, "features.npy"), "w+", np.float16, shape)
+    try:
+        _fill(folder, shape, _features(store, targets, counts, sampler, trunk, share), index)
+    except OSError as error:
+        size = f"{2 * np.prod(shape) / 1e9:.2g} GB"
+        raise InputError(
+            f"cannot write feature cache {folder}: {error.strerror}; it takes {size}: make room, or give another folder"
+        ) from error
+    return load(folder)
+
+
+def _features(store, targets, counts, sampler, trunk, share):
+    """Yields the features of the views of all targets, a batch at a time."""
     draws = [sampler.draw_views(target, count, i) for i, (target, count) in enumerate(zip(targets, counts))]
     made = streams.load_views(store, draws, CROP_SIZE, _BATCH)
     if share:
         made = _pasted(made, draws, store, targets, sampler, share)
-    row = 0
-    for images in made:
-        features[row : row + len(images)] = trunk(images)
-        row += len(images)
-    features.flush()
-    index = {"key": key, "first": first.tolist(), "names": [t.name for t in targets]}
-    with open(index_path + ".part", "w") as file:
-        json.dump({**index, "stills": [t.still for t in targets]}, file)
-    os.replace(index_path + ".part", index_path)  # Only a finished cache has an index.
-    return load(folder)
+    yield from map(trunk, made)
+
+
+def _fill(folder, shape, made, index):
+    """Writes features of a shape, in batches as they are made, and then the index."""
+    os.makedirs(folder, exist_ok=True)
+    path, partial = os.path.join(folder, FEATURES), os.path.join(folder, INDEX + ".part")
+    try:
+        features = np.lib.format.open_memmap(path, "w+", np.float16, shape)
+        if hasattr(os, "posix_fallocate"):  # Where there is no room, writing to a mapped file would end the process.
+            with open(path, "r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+        row = 0
+        for batch in made:
+            features[row : row + len(batch)] = batch
+            row += len(batch)
+        features.flush()
+        with open(partial, "w") as file:
+            json.dump(index, file)
+        os.replace(partial, os.path.join(folder, INDEX))  # Only a finished cache has an index.
+    except OSError:
+        for half_written in (path, partial):
+            if os.path.exists(half_written):
+                os.remove(half_written)
+        raise
 
 
 def _pasted(made, draws, store, targets, sampler, share):
@@ -112,11 +138,29 @@ def _pasted(made, draws, store, targets, sampler, share):
 
 
 def load(folder: str) -> FeatureCache:
-    """Opens a finished cache."""
-    with open(os.path.join(folder, "index.json")) as file:
-        index = json.load(file)
-    features = np.load(os.path.join(folder, "features.npy"), mmap_mode="r")
-    return FeatureCache(features, np.array(index["first"]), index["names"], np.array(index["stills"]))
+    """Opens a finished cache.
+
+    Raises:
+      InputError: It is damaged.
+    """
+    index = _read_index(folder)
+    try:
+        features = np.load(os.path.join(folder, FEATURES), mmap_mode="r")
+        return FeatureCache(features, np.array(index["first"]), index["names"], np.array(index["stills"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _read_index(folder):
+    try:
+        with open(os.path.join(folder, INDEX)) as file:
+            return dict(json.load(file))
+    except (OSError, ValueError, TypeError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder, error):
+    return InputError(f"feature cache {folder} cannot be read ({error}): delete it, to have it made anew")
 
 
 def slice_cells(features: np.ndarray, shift: np.ndarray, cells: int) -> np.ndarray:

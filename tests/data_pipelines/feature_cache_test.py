@@ -1,8 +1,11 @@
 """Tests of the feature cache: what it holds, when it is opened again, and its exact slices."""
 
 import dataclasses
+import errno
 import itertools
 import json
+import os
+import resource
 
 import numpy as np
 import pytest
@@ -143,6 +146,34 @@ def test_interrupted_cache_is_computed_again(build, tmp_path):
     cache = build(CornerTrunk(), views=(5, 1))
     assert (np.asarray(cache.features, float).std((1, 2, 3)) > 1).all()
     assert json.loads((folder / "index.json").read_text())["key"] == KEY
+
+
+@pytest.mark.parametrize("by", ["size", "room"])
+def test_cache_for_which_there_is_no_room_ends_in_one_line(build, tmp_path, monkeypatch, by):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if by == "size":  # Of a file.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    else:
+        monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    try:
+        with pytest.raises(InputError, match=r"/cache: .*; it takes 0.0042 GB: make room, or give another") as caught:
+            build(CornerTrunk(fails_at=0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(caught.value) and list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize(("file", "left"), [("index.json", 0), ("index.json", 40), ("features.npy", 50_000)])
+def test_damaged_cache_is_named(build, tmp_path, file, left):
+    build(CornerTrunk())
+    path = tmp_path / "cache" / file
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(InputError, match=f"feature cache {path.parent} cannot be read .*: delete it") as caught:
+        build(CornerTrunk(fails_at=0))
+    assert "\n" not in str(caught.value)
 
 
 def test_slice_takes_the_cells_where_the_target_is_shifted():
