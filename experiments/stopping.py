@@ -1,9 +1,28 @@
-"""Stops a training between two steps when it is asked to: by SIGTERM, as schedulers send it, or Ctrl-C."""
+"""Stops a training when it is asked to, between two steps: by SIGTERM, as schedulers send it, or Ctrl-C."""
 
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
+
+from experiments import provenance
+
+
+@contextlib.contextmanager
+def before_steps() -> Iterator[None]:
+    """Lets SIGTERM and Ctrl-C end the process at once, with exit code 0 and the command to go on.
+
+    For the time before the first step, when there is nothing to save, and after the last.
+    """
+
+    def leave(number, _):
+        on = provenance.command(whole=True)
+        os.write(2, f"{signal.Signals(number).name}: stopped between steps; to go on: {on}\n".encode())
+        sys.exit(0)
+
+    with _handled_by(leave):
+        yield
 
 
 @contextlib.contextmanager
@@ -23,9 +42,16 @@ def on_signals() -> Iterator[Callable[[], str | None]]:
             # A logger may be in the midst of a line, and cannot be called again.
             os.write(2, f"{asked[0]}: stopping after this step; Ctrl-C stops at once\n".encode())
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with _handled_by(note):
         yield lambda: asked[0] if asked else None
+
+
+@contextlib.contextmanager
+def _handled_by(handler):
+    """Has both signals handled by a function within the context."""
+    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

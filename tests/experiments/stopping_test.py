@@ -23,6 +23,26 @@ def test_signal_becomes_a_request(number, capfd):
     assert capfd.readouterr().err == f"{number.name}: stopping after this step; Ctrl-C stops at once\n"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_at_once_where_there_is_nothing_to_save(number, capfd, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/far/away/train_toy.py", "--run_dir=/far/away/run"])
+    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
+
+    @stopping.before_steps()
+    def train():
+        with stopping.on_signals() as stop:
+            os.kill(os.getpid(), number)
+            assert stop() == number.name
+        os.kill(os.getpid(), number)
+        raise AssertionError("still here")
+
+    with pytest.raises(SystemExit) as caught:
+        train()
+    assert caught.value.code == 0 and {n: signal.getsignal(n) for n in before} == before
+    on = "python -m experiments.train_toy --run_dir=/far/away/run"
+    assert capfd.readouterr().err.endswith(f"\n{number.name}: stopped between steps; to go on: {on}\n")
+
+
 def test_handlers_are_restored_after_an_error():
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyError), stopping.on_signals():
