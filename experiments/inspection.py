@@ -28,22 +28,22 @@ def make_hooks(values: flags.FlagValues, run, networks: Networks) -> list:
     Args:
       values: The binary's flags: those of `define_flags` and of `validation.define_flags`, data_dir, splits,
         label_radius and steps; contexts and samples too where there is a meta-learner.
-      run: The `training.Run`: its writer, folder and step.
+      run: The `training.Run`: its events, folder and step.
       networks: The live networks, as `validation.make_hooks` takes them.
 
     Raises:
       InputError: The flags contradict each other, or what they name is not there.
     """
     profiled = profile_range(values.profile_steps)
-    with run.writer.as_default(run.step):
+    with run.events(run.step):
         hparams_api.hparams(hyper_parameters(values), trial_id=os.path.basename(os.path.abspath(run.folder)))
     hooks = []
     if int(run.step) >= values.steps:
         return hooks
     if values.show_every:
         probe = probes.make_probe(values, networks)
-        hooks += [Sheets(values.show_every, run.writer, probe)] if probe else []
-        hooks.append(Histograms(values.show_every, run.writer, networks))
+        hooks += [Sheets(values.show_every, run.events, probe)] if probe else []
+        hooks.append(Histograms(values.show_every, run.events, networks))
     if profiled:
         first, last = profiled
         hooks.append(Profiler(os.path.join(run.folder, "tensorboard"), int(run.step), first, min(last, values.steps)))
@@ -63,7 +63,7 @@ def with_graph(values: flags.FlagValues, run, train_step: Callable) -> Callable:
         shown = True
         tf.summary.trace_on(graph=True)
         scalars = train_step(batch)
-        with run.writer.as_default(run.step + 1):
+        with run.events(run.step + 1):
             tf.summary.trace_export("step")
         return scalars
 
@@ -94,17 +94,17 @@ def profile_range(steps: list[str]) -> tuple[int, int] | None:
 class Sheets:
     """A hook that draws held-out targets with their responses, and what else shows the network at work."""
 
-    def __init__(self, every: int, writer: tf.summary.SummaryWriter, probe):
-        """Keeps what is drawn, a probe of `probes`."""
+    def __init__(self, every: int, events: Callable, probe):
+        """Keeps `Run.events` and what is drawn, a probe of `probes`."""
         self.every = every
-        self._writer, self._probe = writer, probe
+        self._events, self._probe = events, probe
 
     def __call__(self, step: int) -> dict[str, float]:
         """Writes the sheet, and histograms of the probe's tensors; returns the seconds."""
         start = time.monotonic()
         examples = self._probe.examples()
         title = f"held-out {self._probe.kind.replace('_', ' ')}, step {step}"
-        with self._writer.as_default(step):
+        with self._events(step):
             tf.summary.image(f"sheets/{self._probe.kind}", response_sheet.draw(examples, title)[None])
             for name, values in examples.tensors.items():
                 tf.summary.histogram(f"adaptation/{name}", values)
@@ -114,15 +114,15 @@ class Sheets:
 class Histograms:
     """A hook that writes histograms of all weights that are trained."""
 
-    def __init__(self, every: int, writer: tf.summary.SummaryWriter, networks: Networks):
-        """Keeps the networks."""
+    def __init__(self, every: int, events: Callable, networks: Networks):
+        """Keeps `Run.events` and the networks."""
         self.every = every
         models = networks.meta_learner, networks.adaptation
-        self._writer, self._models = writer, [networks.matching] if models[0] is None else models
+        self._events, self._models = events, [networks.matching] if models[0] is None else models
 
     def __call__(self, step: int) -> dict[str, float]:
         """Writes the histograms."""
-        with self._writer.as_default(step):
+        with self._events(step):
             for model in self._models:
                 for name, values in weights.collect(model, f"{model.name}/").items():
                     if values.ndim:  # One number is no histogram.

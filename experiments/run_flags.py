@@ -52,13 +52,18 @@ def describe(values: dict, inputs: dict) -> dict:
     }
 
 
+def path_in(folder: str) -> str:
+    """Returns the path of a run's flags.json."""
+    return os.path.join(folder, "flags.json")
+
+
 def read(folder: str) -> dict:
     """Reads a run's flags.json; an empty dict where there is none.
 
     Raises:
       InputError: It cannot be read.
     """
-    path = os.path.join(folder, "flags.json")
+    path = path_in(folder)
     try:
         with open(path) as file:
             start = json.load(file)
@@ -72,7 +77,7 @@ def read(folder: str) -> dict:
 def write(folder: str, start: dict, earlier: dict) -> None:
     """Writes a start into flags.json, with those before it under "earlier"."""
     before = [{name: part for name, part in earlier.items() if name != "earlier"}] if earlier else []
-    path = os.path.join(folder, "flags.json")
+    path = path_in(folder)
     try:
         with open(path + ".part", "w") as file:
             json.dump({**start, "earlier": earlier.get("earlier", []) + before}, file, indent=1, default=str)

@@ -53,7 +53,6 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float("response_rate", 20.0, "Learning rate of the response's scale and bias over the others'.")
     define_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
     define_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
-    define_float("clip_norm", 0.0, "Global norm that gradients are clipped to; 0 for none.")
     define_float(
         "background", 0.0, "Weight of the loss on each context's most similar other place; the paper has none."
     )
@@ -148,6 +147,7 @@ def make_train_step(
     return compiled(train_step)
 
 
+@stopping.before_steps()
 def train():
     """Trains as the flags say."""
     strategy = distribution.make_strategy(FLAGS.distribute)

@@ -32,7 +32,7 @@ from mlt_tf import config, gradients, labels, losses, meta_loss, pretrained, rep
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
-from mlt_tf.meta_learner import LAYOUTS, MetaLearner
+from mlt_tf.meta_learner import HIDDEN_UNITS, KEEP_PROBABILITY, LAYOUTS, MetaLearner
 
 FLAGS = flags.FLAGS
 VIEWS = {"meta": sampling.META, "strong": sampling.STRONG}
@@ -50,6 +50,8 @@ def define_flags(values: flags.FlagValues) -> None:
     inspection.define_flags(values)
     define_string("matching", None, "Weight file (.npz) of the trained matching network.", required=True)
     define_enum("layout", "paired", LAYOUTS, "What the layers act on: see MetaLearner.")
+    define_integer("hidden_units", HIDDEN_UNITS, "Units of each hidden layer.")
+    define_float("keep_probability", KEEP_PROBABILITY, "Chance of a hidden unit to be kept by dropout.")
     define_integer("batch", 8, "Targets in a batch.")
     define_integer("contexts", 16, "M': contexts of a target in the loss.")
     define_integer("samples", 8, "M: contexts of a target that make delta.")
@@ -90,6 +92,7 @@ def make_train_step(
     background: float = 0.0,
     ranking: float = 0.0,
     delta_label: str = "centred",
+    clip_norm: float = 0.0,
 ) -> Callable:
     """Returns the update of theta, gain and offset (Eq. 7), compiled; it returns scalars.
 
@@ -118,11 +121,14 @@ def make_train_step(
                 loss += distractors * meta_loss.distractor_loss(network, layer, phi_x, phi_z[:, :4])
         means = replicas.mean([loss, fit, tf.reduce_mean(layer.gates), *tape.gradient(loss, variables)])
         loss, fit, gate, *gradient = means
+        norm = tf.linalg.global_norm(gradient)
+        if clip_norm:
+            gradient, _ = tf.clip_by_global_norm(gradient, clip_norm, norm)
         optimizer.apply_gradients(zip(gradient, variables), skip_gradients_aggregation=True)
         return {
             "loss": loss,
             "fit": fit,
-            "gradient_norm": tf.linalg.global_norm(gradient),
+            "gradient_norm": norm,
             "gain": tf.reduce_mean(tf.abs(adaptation.gain)),
             "gate": gate,
         }
@@ -161,19 +167,41 @@ def make_source(network: MatchingNetwork, store: CropStore):
     )  # fmt: skip
 
 
-def make_export(run: training.Run, source, networks: pretrained.Networks) -> Callable:
+class HeldOut:
+    """What the targets tell that a source holds out, measured once a step; `measured_on` says which they are."""
+
+    def __init__(self, run: training.Run, source, networks: pretrained.Networks):
+        """Measures nothing yet."""
+        self._run, self._source, self._networks = run, source, networks
+        self._step, self._figures = None, {}
+        self.measured_on = f"context sets of one in {meta_sources.HELD_OUT_EVERY} groups, which the run leaves out"
+
+    def figures(self) -> dict:
+        """Returns those of `CachedSource.held_out` at the run's step."""
+        if self._step != (step := int(self._run.step)):
+            self._figures = self._source.held_out(self._networks, FLAGS.label_radius, FLAGS.delta_label)
+            self._step = step
+            for name, figures in self._figures.items():
+                logging.info("step %d  %s: %s", step, name, figures)
+        return self._figures
+
+    def measure(self) -> dict[str, float]:
+        """Returns the figures as scalars: {loss,margin}, and {loss,margin}_{unadapted,anothers_delta,mean_delta}."""
+        named = {f"{part}_{name}": v for part, found in self.figures().items() for name, v in found.items()}
+        return {name.removeprefix("held_out_").removesuffix("_own_delta"): value for name, value in named.items()}
+
+
+def make_export(run: training.Run, held_out: HeldOut, networks: pretrained.Networks) -> Callable:
     """Returns what writes the weights of the moment to a path, with their record and what more is to stand in it."""
 
     def export(path, **more):
-        held_out = source.held_out(networks, FLAGS.label_radius, FLAGS.delta_label)
-        for name, figures in held_out.items():
-            logging.info("step %d  %s: %s", int(run.step), name, figures)
-        record = {**run.record(FLAGS.seed), **held_out, "matching": weights.load_record(FLAGS.matching)}
+        record = {**run.record(FLAGS.seed), **held_out.figures(), "matching": weights.load_record(FLAGS.matching)}
         pretrained.save(path, networks, {**record, **more})
 
     return export
 
 
+@stopping.before_steps()
 def train():
     """Trains as the flags say."""
     strategy = distribution.make_strategy(FLAGS.distribute)
@@ -186,7 +214,8 @@ def train():
         source = make_source(network, store)
     source.elements(0, 0, strategy.num_replicas_in_sync)  # Refuses a batch that they cannot share.
     with strategy.scope():
-        meta_learner, adaptation = MetaLearner(FLAGS.layout), Adaptation()
+        meta_learner = MetaLearner(FLAGS.layout, units=FLAGS.hidden_units, keep=FLAGS.keep_probability)
+        adaptation = Adaptation()
         if not FLAGS.attention:
             meta_learner.open_gates()
         schedule = schedules.make(FLAGS.schedule, FLAGS.learning_rate, FLAGS.steps, FLAGS.warmup)
@@ -194,7 +223,7 @@ def train():
         compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
         train_step = make_train_step(
             network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors,
-            source.finish, compiled, FLAGS.seed, FLAGS.background, FLAGS.ranking, FLAGS.delta_label,
+            source.finish, compiled, FLAGS.seed, FLAGS.background, FLAGS.ranking, FLAGS.delta_label, FLAGS.clip_norm,
         )  # fmt: skip
     logging.info("flags: %s", run_flags.unusual(FLAGS))
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}
@@ -203,11 +232,13 @@ def train():
     networks = pretrained.Networks("mlt", network, meta_learner, adaptation)
     if int(run.step) == 0:
         meta_sources.set_statistics(networks, source)
-    export = make_export(run, source, networks)
+    held_out = HeldOut(run, source, networks)
+    export = make_export(run, held_out, networks)
     batches = distribution.share(strategy, functools.partial(source.elements, int(run.step)))
     hooks = []
     if workers.chief:
-        hooks = [*validation.make_hooks(FLAGS, run, networks, export), *inspection.make_hooks(FLAGS, run, networks)]
+        own = held_out if FLAGS.features == "cached" else None
+        hooks = validation.make_hooks(FLAGS, run, networks, export, own) + inspection.make_hooks(FLAGS, run, networks)
     with stopping.on_signals() as stop:
         run.loop(
             batches, inspection.with_graph(FLAGS, run, lambda batch: train_step(*batch)), FLAGS.steps,

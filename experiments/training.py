@@ -12,7 +12,7 @@ import tensorflow as tf
 from absl import logging
 
 from experiments import distribution, provenance, run_flags
-from experiments.checkpoints import Checkpoints
+from experiments.checkpoints import Checkpoints, reason
 from experiments.training_log import Meter, loss_curve
 from mlt_tf.errors import InputError
 
@@ -49,13 +49,12 @@ class Run:
         self._minutes = tf.Variable(0.0, dtype=tf.float64, trainable=False)  # Up to `_counted`.
         held = {"step": self.step, "minutes": self._minutes, **trackables}
         self._checkpoints = Checkpoints(os.path.join(folder, "checkpoints"), **held)
+        self._tensorboard = os.path.join(folder, "tensorboard")
         try:
             self._open(flags, inputs or {})
-        except OSError as error:
-            raise InputError(f"cannot write to {folder}: {error.strerror}; choose another --run_dir") from error
+        except (OSError, tf.errors.OpError) as error:
+            raise InputError(f"cannot write to {folder}: {reason(error)}; choose another --run_dir") from error
         workers.check_same(int(self.step), "the step that they go on from")
-        events = os.path.join(folder, "tensorboard")
-        self.writer = tf.summary.create_file_writer(events) if workers.chief else tf.summary.create_noop_writer()
 
     def _open(self, flags, inputs):
         if self._workers.chief:
@@ -68,6 +67,24 @@ class Run:
             run_flags.write(self.folder, {"step": int(self.step), **start}, earlier)
         if path:
             logging.info("going on from %s", "; ".join([path, *changes]))
+        chief = self._workers.chief
+        self._writer = tf.summary.create_file_writer(self._tensorboard) if chief else tf.summary.create_noop_writer()
+        versions = ", ".join(f"{name} {version}" for name, version in start["versions"].items() if version)
+        logging.info("commit %s, %s; all flags: %s", start["commit"], versions, run_flags.path_in(self.folder))
+
+    @contextlib.contextmanager
+    def events(self, step: int):
+        """Sends summaries that are written within to TensorBoard.
+
+        Raises:
+          InputError: They cannot be written; the last checkpoint stays.
+        """
+        try:
+            with self._writer.as_default(step):
+                yield
+            self._writer.flush()
+        except tf.errors.OpError as error:
+            raise self._checkpoints.cannot_write(self._tensorboard, error) from error
 
     @property
     def minutes(self) -> float:
@@ -126,7 +143,7 @@ class Run:
             reason = self._workers.agree(stop() or self._time_over(max_minutes))
             if not self._workers.chief:
                 continue
-            with self._writing():
+            with self._guarded():
                 if step % log_every == 0 or step == steps or reason:
                     self._log(step, meter.take())
                 with meter.paused():
@@ -151,21 +168,23 @@ class Run:
         return f"--max_minutes={max_minutes:g}" if over else None
 
     @contextlib.contextmanager
-    def _writing(self):
+    def _guarded(self):
+        """Turns what ends a run while it measures and writes into an error that says how to go on."""
         try:
             yield
+        except FloatingPointError as error:
+            raise self._diverged(str(error)) from error
         except OSError as error:
-            raise self._checkpoints.cannot_write(self.folder, error) from error
+            path = os.path.abspath(error.filename or self.folder)
+            if os.path.commonpath([path, os.path.abspath(self.folder)]) == os.path.abspath(self.folder):
+                raise self._checkpoints.cannot_write(self.folder, error) from error
+            raise InputError(f"cannot read {path}: {error.strerror}; {self._checkpoints.going_on}") from error
 
     def _log(self, step, scalars):
         logging.info("step %d  %s", step, "  ".join(f"{name} {value:.4g}" for name, value in scalars.items()))
-        try:
-            with self.writer.as_default(step):
-                for name, value in scalars.items():
-                    tf.summary.scalar(name, value)
-            self.writer.flush()
-        except tf.errors.OpError as error:
-            raise self._checkpoints.cannot_write(os.path.join(self.folder, "tensorboard"), error) from error
+        with self.events(step):
+            for name, value in scalars.items():
+                tf.summary.scalar(name, value)
 
     def _call(self, hooks, step, last):
         for hook in hooks:
@@ -174,10 +193,7 @@ class Run:
 
     def _save(self, step, export):
         """Writes weights, then the checkpoint: where that is, everything of its step and before is."""
-        try:
-            export(os.path.join(self.folder, "weights", f"step-{step:06d}.npz"))
-        except FloatingPointError as error:
-            raise self._diverged(str(error)) from error
+        export(os.path.join(self.folder, "weights", f"step-{step:06d}.npz"))
         self._minutes.assign(self.minutes)
         self._counted = time.monotonic()
         self._checkpoints.save(step)

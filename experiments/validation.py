@@ -27,7 +27,7 @@ def define_flags(values: flags.FlagValues) -> None:
     validation_tracking.define_flags(values)
 
 
-def make_hooks(values: flags.FlagValues, run, networks: Networks, export: Callable) -> list:
+def make_hooks(values: flags.FlagValues, run, networks: Networks, export: Callable, own=None) -> list:
     """Makes the hooks of `Run.loop` that validate.
 
     Args:
@@ -38,10 +38,13 @@ def make_hooks(values: flags.FlagValues, run, networks: Networks, export: Callab
         Networks("mlt", network, meta_learner, adaptation) for the meta-learner.
       export: `export(path, **more)` writes the weights of this moment as beside a checkpoint, with `more` in their
         record.
+      own: What measures the targets that a run leaves out of its own training; None where it leaves out none.
 
     Returns:
-      Hooks; none where nothing is validated. Their scalars are validation/{loss,centre_error,seconds} and
-      tracking/{auc,seconds}; for the meta-learner {loss,centre_error,auc}_unadapted too.
+      Hooks; none where nothing is validated. Their scalars are validation/{loss,centre_error,seconds},
+      tracking/{auc,seconds} and those of `own` under held_out/; for the meta-learner {loss,centre_error,auc}_unadapted
+      too. What decides which weights are the best is, of those there are: tracking/auc, the loss on sets that
+      --validation_sets names, held_out/loss.
 
     Raises:
       InputError: The flags contradict each other, or what they name is not there.
@@ -50,21 +53,24 @@ def make_hooks(values: flags.FlagValues, run, networks: Networks, export: Callab
     held_out = probes.make_probe(values, networks) if values.validate_every else None
     if values.validate_every and not held_out:
         logging.info("no held-out crops: nothing to validate on (--validation_sets)")
+    # With "auto" the meta-learner is shown crops from which the matching network may have learned: they decide nothing.
+    auto = networks.meta_learner is not None and values.validation_sets == ["auto"]
     hooks = []
     if tracked:
         best = Best(run.folder, "tracking/auc", validation_tracking.describe(values), export, highest=True)
         hooks.append(Measuring("tracking", values.track_every, tracked.measure, best))
     if held_out:
-        best = None
-        if networks.meta_learner is not None and values.validation_sets == ["auto"] and not tracked:
-            logging.info(
-                "no best.npz: the matching network may have learned from these %s; name other --validation_sets or "
-                "give --track_every",
-                held_out.measured_on,
-            )
-        elif not tracked:
-            best = Best(run.folder, "validation/loss", held_out.measured_on, export)
+        best = None if tracked or auto else Best(run.folder, "validation/loss", held_out.measured_on, export)
         hooks.append(Measuring("validation", values.validate_every, held_out.measure, best))
+    if own and values.validate_every:
+        alone = not tracked and (auto or not held_out)
+        best = Best(run.folder, "held_out/loss", own.measured_on, export) if alone else None
+        hooks.append(Measuring("held_out", values.validate_every, own.measure, best))
+    elif held_out and auto and not tracked:
+        logging.info(
+            "no best.npz: the matching network may have learned from these %s; name other --validation_sets or give "
+            "--track_every", held_out.measured_on,
+        )  # fmt: skip
     return hooks
 
 

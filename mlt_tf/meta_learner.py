@@ -36,22 +36,38 @@ def normalise_rms(delta: tf.Tensor) -> tuple:
 class MetaLearner(tf.keras.Model):
     """Turns the matching network's loss gradient into target-specific weights (Eq. 3)."""
 
-    def __init__(self, layout: str = "paired", channels: int = config.MATCHING_CHANNELS, name="meta_learner"):
+    def __init__(
+        self,
+        layout: str = "paired",
+        channels: int = config.MATCHING_CHANNELS,
+        units: int = HIDDEN_UNITS,
+        keep: float = KEEP_PROBABILITY,
+        name="meta_learner",
+    ):
         """Makes the three layers and the attention's head.
 
         Args:
           layout: "paired": the layers act on each of delta's 256 rows, with the row of w5 that it would change beside
             it [ours]; "rowwise": on the row alone; "flat": on delta as one vector.
           channels: Channels of w5.
+          units: Of each hidden layer.
+          keep: Probability that dropout keeps a hidden unit.
+
+        Raises:
+          InputError: The layout is unknown, or units or keep are impossible.
         """
         super().__init__(name=name)
         if layout not in LAYOUTS:
             raise InputError(f"meta-learner layout {layout!r}: give one of {', '.join(LAYOUTS)}")
+        if units < 2 or units % 2 or not 0 < keep <= 1:
+            raise InputError(
+                f"{units} hidden units, kept with {keep:g}: give an even number above 0, and 0 < keep <= 1"
+            )
         self.layout = layout
         outputs = config.TARGET_CHANNELS * (config.TRUNK_CHANNELS if layout == "flat" else 1)
-        self.hidden1 = tf.keras.layers.Dense(HIDDEN_UNITS, "relu", name="hidden1")
-        self.hidden2 = tf.keras.layers.Dense(HIDDEN_UNITS, "relu", name="hidden2")
-        self.dropout = tf.keras.layers.Dropout(1 - KEEP_PROBABILITY)
+        self.hidden1 = tf.keras.layers.Dense(units, "relu", name="hidden1")
+        self.hidden2 = tf.keras.layers.Dense(units, "relu", name="hidden2")
+        self.dropout = tf.keras.layers.Dropout(1 - keep)
         self.output_layer = tf.keras.layers.Dense(outputs, name="output")
         if layout == "paired":  # w5, which the matching network's training has left for good.
             self.kernels = self.add_weight(
@@ -63,14 +79,14 @@ class MetaLearner(tf.keras.Model):
         self.gate_layer = tf.keras.layers.Dense(gates, kernel_initializer=kernel, bias_initializer=bias, name="gates")
         self(tf.zeros([1, config.TRUNK_CHANNELS, channels]))
         if layout == "paired":
-            self._start_linear(channels)
+            self._start_linear(channels, units // 2)
 
     def call(self, delta, training=False, seed=None):
         """Predicts the adaptive weights of each video.
 
         Args:
           delta: [B, 256, C], averaged negative loss gradient (Eq. 2).
-          training: Whether dropout (keep 0.7) is active.
+          training: Whether dropout is active.
           seed: [2] integers that choose what dropout drops; None for TensorFlow's own random numbers, which no
             checkpoint holds.
 
@@ -85,7 +101,7 @@ class MetaLearner(tf.keras.Model):
         if self.layout == "paired":
             kernels, _ = normalise_rms(self.kernels[None])
             beside = [tf.tile(kernels, [tf.shape(delta)[0], 1, 1])]
-        hidden = self.hidden1(tf.concat([direction, *beside, norm], -1))  # [B, 256 or 1, 512]
+        hidden = self.hidden1(tf.concat([direction, *beside, norm], -1))  # [B, 256 or 1, units]
         seeds = [None, None] if seed is None else tf.random.experimental.stateless_split(seed, 2)
         hidden = self.hidden2(self._drop(hidden, training, seeds[0]))
         hidden = self._drop(hidden, training, seeds[1])
@@ -99,13 +115,12 @@ class MetaLearner(tf.keras.Model):
         self.gate_layer.bias.assign(tf.fill(self.gate_layer.bias.shape, GATE_OPEN))
         self.gate_layer.trainable = False
 
-    def _start_linear(self, channels):
+    def _start_linear(self, channels, units):
         """Makes w_target, to begin with, 32 mixtures of the channels of w5 after a step along delta."""
-        units = HIDDEN_UNITS // 2
         mixed = tf.keras.initializers.Orthogonal()([channels, units])
         rows = tf.concat([STEP * mixed, mixed, tf.zeros([1, units])], 0)  # Of delta, w5, and delta's norm.
         self.hidden1.kernel.assign(tf.concat([rows, -rows], 1))  # A value is what two rectified ones differ by.
-        self.hidden2.kernel.assign(tf.eye(HIDDEN_UNITS))
+        self.hidden2.kernel.assign(tf.eye(2 * units))
         out = tf.keras.initializers.Orthogonal()([units, config.TARGET_CHANNELS])
         self.output_layer.kernel.assign(tf.concat([out, -out], 0))
 

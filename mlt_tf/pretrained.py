@@ -7,7 +7,7 @@ from mlt_tf import config, weights
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
-from mlt_tf.meta_learner import MetaLearner
+from mlt_tf.meta_learner import HIDDEN_UNITS, MetaLearner
 
 FILES = {"mlt": "mlt.npz", "mlt_mt": "mlt_mt.npz", "mlt_mt_ft": "mlt_mt.npz"}
 
@@ -22,13 +22,13 @@ class Networks(NamedTuple):
     checksum: str = "untrained"
 
 
-def build(variant: str, layout: str = "paired", bfloat16: bool = False) -> Networks:
+def build(variant: str, layout: str = "paired", bfloat16: bool = False, units: int = HIDDEN_UNITS) -> Networks:
     """Makes a variant's networks with untrained variables."""
     if variant not in config.VARIANTS:
         raise InputError(f"variant {variant!r}: give one of {', '.join(config.VARIANTS)}")
     if variant != "mlt":
         return Networks(variant, MatchingNetwork(config.BASELINE_CHANNELS, bfloat16))
-    return Networks(variant, MatchingNetwork(bfloat16=bfloat16), MetaLearner(layout), Adaptation())
+    return Networks(variant, MatchingNetwork(bfloat16=bfloat16), MetaLearner(layout, units=units), Adaptation())
 
 
 def load(variant: str, path: str | None = None, bfloat16: bool = False) -> Networks:
@@ -47,7 +47,8 @@ def load(variant: str, path: str | None = None, bfloat16: bool = False) -> Netwo
     path = path or os.path.join(weights.FOLDER, FILES[variant])
     arrays = weights.load(path)
     record = weights.load_record(path)
-    networks = build(variant, record.get("layout", "rowwise"), bfloat16)
+    units = len(arrays.get("meta_learner/hidden1/bias", range(HIDDEN_UNITS)))
+    networks = build(variant, record.get("layout", "rowwise"), bfloat16, units)
     parts = {"matching/": networks.matching, "meta_learner/": networks.meta_learner, "adaptation/": networks.adaptation}
     for prefix, model in parts.items():
         if model is not None:

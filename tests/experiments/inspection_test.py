@@ -35,7 +35,7 @@ def flags_of(binary, *words):
 def follow(folder, values, networks):
     """Makes the hooks of a run of STEPS steps that leave the networks as they are, and calls them as the loop does."""
     writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
-    run = types.SimpleNamespace(folder=str(folder), writer=writer, step=tf.Variable(0, dtype=tf.int64))
+    run = types.SimpleNamespace(folder=str(folder), events=writer.as_default, step=tf.Variable(0, dtype=tf.int64))
     hooks = inspection.make_hooks(values, run, networks)
     x, z = tf.zeros([1, 127, 127, 3]), tf.zeros([1, 255, 255, 3])
     train_step = inspection.with_graph(values, run, tf.function(networks.matching))

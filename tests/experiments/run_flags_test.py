@@ -43,15 +43,15 @@ def test_what_decides_a_run_may_not_change(binary):
     fixed = run_flags.own(parsed(binary)).keys() - run_flags.MAY_CHANGE
     both = {
         "splits", "stills_share", "bfloat16", "seed", "optimizer", "batch", "schedule", "warmup", "label_radius",
-        "background", "pasted_stills",
+        "background", "pasted_stills", "clip_norm",
     }  # fmt: skip
     matching = {
-        "channels", "batches", "response_rate", "clip_norm", "augmentation", "max_gap", "start_step",
+        "channels", "batches", "response_rate", "augmentation", "max_gap", "start_step",
         "context_size", "leave_out", "patches",
     }  # fmt: skip
     meta = {
         "layout", "contexts", "samples", "distractors", "features", "views", "jitter", "attention", "delta_label",
-        "view_augmentation", "ranking",
+        "view_augmentation", "ranking", "hidden_units", "keep_probability",
     }  # fmt: skip
     assert fixed == both | (matching if binary is train_matching else meta)
 

@@ -13,6 +13,7 @@ from experiments import meta_sources, run_flags, train_meta
 from mlt_tf import adaptation, pretrained, weights
 from mlt_tf.matching import MatchingNetwork
 from tests import processes
+from tests.events import read_scalars
 
 
 def write_matching(folder, seed):
@@ -60,6 +61,7 @@ def test_defaults_are_the_papers():
         "samples": 8, "splits": ["validation"], "label_radius": 2.0, "distractors": 0.0, "layout": "paired",
         "features": "images", "stills_share": 0.0, "bfloat16": False, "max_minutes": 0.0,
         "attention": True, "background": 0.0, "ranking": 0.0, "delta_label": "centred",
+        "hidden_units": 512, "keep_probability": 0.7, "clip_norm": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
 
@@ -114,6 +116,25 @@ def test_cached_training_exports_a_tracker_and_reuses_its_cache(options, matchin
     np.testing.assert_array_equal(networks.matching.w5, given["w5"])
     np.testing.assert_array_equal(networks.adaptation.gain, second["adaptation/gain"])
     np.testing.assert_array_equal(networks.meta_learner.hidden1.kernel, second["meta_learner/hidden1/kernel"])
+
+
+def test_best_is_chosen_on_what_the_run_holds_out(options, tmp_path, run_binary):
+    """The gradients are clipped to nothing, and the layers are narrow, besides."""
+    more = {"validate_every": 1, "validation_sets": "", "optimizer": "sgd", "clip_norm": 1e-3, "hidden_units": 8}
+    run_binary(train_meta, steps=2, save_every=1, keep_probability=0.5, **options, **more)
+    record = weights.load_record(str(tmp_path / "run" / "best.npz"))
+    assert record["name"] == "held_out/loss" and record["value"] == record["held_out_loss"]["own_delta"]
+    assert record["measured_on"].startswith("context sets of one in 8 groups")
+    scalars = read_scalars(tmp_path / "run")
+    assert scalars["held_out/loss"][record["step"]] == min(scalars["held_out/loss"].values())
+    for name in ("loss", "margin"):
+        for of in ("", "_unadapted", "_anothers_delta", "_mean_delta"):
+            assert list(scalars[f"held_out/{name}{of}"]) == [1, 2]
+    first, last = (weights.load(str(tmp_path / "run" / "weights" / f"step-00000{n}.npz")) for n in (1, 2))
+    moved = np.sqrt(sum(np.sum((last[name] - first[name]) ** 2.0) for name in first))
+    assert moved < 1e-3 < 0.01 * scalars["gradient_norm"][2]  # In float16; the norm is that before clipping.
+    networks = pretrained.load("mlt", str(tmp_path / "run" / "best.npz"))
+    assert networks.meta_learner.hidden1.units == 8
 
 
 def test_interrupted_run_ends_as_an_uninterrupted_one(options, tmp_path, run_binary, deterministic_ops, monkeypatch):

@@ -3,6 +3,7 @@
 import errno
 import itertools
 import pathlib
+import resource
 import types
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from experiments import provenance, training, training_log
 from mlt_tf.errors import InputError
+from tests.events import read_scalars
 
 
 class Toy:
@@ -41,16 +43,6 @@ def clock(monkeypatch):
     for module in (training, training_log):
         monkeypatch.setattr(module, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
     return now
-
-
-def read_events(folder):
-    """Returns {tag: {step: value}} of a run's event files."""
-    found = {}
-    for path in sorted((folder / "tensorboard").iterdir()):
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-            for value in event.summary.value:
-                found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
-    return found
 
 
 def test_run_goes_on_from_its_last_checkpoint(tmp_path):
@@ -130,7 +122,7 @@ def test_gradient_that_is_not_finite_stops_before_its_weights_are_saved(tmp_path
 
 def test_scalars_are_means_between_two_log_lines(tmp_path, clock):
     Toy(tmp_path, [1.0, 3.0, 5.0, 7.0, 20.0], clock=clock, seconds=0.5).train(5, log_every=2)
-    events = read_events(tmp_path)
+    events = read_scalars(tmp_path)
     assert events["loss"] == {2: 2.0, 4: 6.0, 5: 20.0}
     assert events["twice"] == {2: 1.0, 4: 5.0, 5: 8.0}
     assert events["steps_per_second"] == {2: 2.0, 4: 2.0, 5: 2.0}
@@ -149,14 +141,15 @@ def test_record_says_how_the_weights_came_about(tmp_path, clock, monkeypatch):
     }
 
 
-@pytest.mark.parametrize("below", ["", "/run"])
-def test_folder_that_cannot_be_written_is_named(tmp_path, below):
-    (tmp_path / "taken").write_text("a file")
-    folder = f"{tmp_path}/taken{below}"
-    with pytest.raises(InputError, match="cannot write to .*; choose another --run_dir") as caught:
+@pytest.mark.parametrize("taken", [".", "..", "tensorboard"])
+def test_folder_that_cannot_be_written_is_named(tmp_path, taken):
+    folder = tmp_path / "runs" / "run"
+    (folder / taken).resolve().parent.mkdir(parents=True, exist_ok=True)
+    (folder / taken).resolve().write_text("a file")
+    with pytest.raises(InputError, match=f"cannot write to {folder}: .*; choose another --run_dir") as caught:
         Toy(folder)
-    assert folder in str(caught.value) and "None" not in str(caught.value)
-    assert (tmp_path / "taken").read_text() == "a file"
+    assert "None" not in str(caught.value) and "\n" not in str(caught.value)
+    assert (folder / taken).resolve().read_text() == "a file"
 
 
 def test_minutes_add_up_over_all_starts(tmp_path, clock):
@@ -204,7 +197,7 @@ def test_hooks_come_at_their_steps_before_the_checkpoint(tmp_path, clock):
     hook, other = Hook(2, toy), Hook(100, toy)
     toy.train(5, hooks=[hook, other], log_every=1, save_every=2)
     assert hook.calls == [(2, 0), (4, 1), (5, 2)] and other.calls == [(5, 2)]
-    events = read_events(tmp_path)
+    events = read_scalars(tmp_path)
     assert events["hooked"] == {2: 20.0, 5: 50.0}
     assert events["steps_per_second"] == dict.fromkeys(range(1, 6), 2.0)  # A hook's time is no step's.
 
@@ -218,7 +211,7 @@ def test_time_that_is_spent_waiting_for_input_is_logged(tmp_path, clock):
             yield batch
 
     toy.run.loop(batches(), toy.step, 4, 0.0, toy.exported.append, log_every=2)
-    events = read_events(tmp_path)
+    events = read_scalars(tmp_path)
     assert events["input_wait"] == {2: 0.25, 4: 0.25} and events["steps_per_second"] == {2: 0.25, 4: 0.25}
 
 
@@ -254,16 +247,48 @@ def test_disk_that_is_full_keeps_the_last_checkpoint_and_says_so(tmp_path):
     assert int(resumed.run.step) == 2 and float(resumed.total) == 1
 
 
-def test_scalars_for_which_there_is_no_room_stop_the_run_too(tmp_path, monkeypatch):
+@pytest.mark.parametrize("what", ["scalars", "a hook's picture"])
+def test_events_for_which_there_is_no_room_stop_the_run_too(tmp_path, what):
     toy = Toy(tmp_path).train(2)
 
-    def scalar(*_):
-        raise tf.errors.ResourceExhaustedError(None, None, "events.v2; No space left on device")
+    def draw(step):
+        with toy.run.events(step):
+            tf.summary.image("noise", np.random.default_rng(0).integers(0, 256, [1, 200, 200, 3], np.uint8))
+        return {}
 
-    monkeypatch.setattr(tf.summary, "scalar", scalar)
-    expected = "tensorboard: No space left on device; make room: the same command goes on from .*ckpt-2"
+    draw.every = 1
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    room = max(path.stat().st_size for path in (tmp_path / "tensorboard").iterdir())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room + (10 if what == "scalars" else 10_000), hard))
+    try:
+        with pytest.raises(InputError, match="tensorboard: .*; make room: the same command goes on from .*ckpt-2"):
+            toy.train(4, hooks=[draw])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert int(Toy(tmp_path).run.step) == 2
+
+
+def test_hook_that_cannot_read_says_what(tmp_path):
+    toy = Toy(tmp_path / "run").train(2)
+
+    def look(_):
+        return {"size": len((tmp_path / "frame.jpg").read_bytes())}
+
+    look.every = 1
+    expected = f"cannot read {tmp_path}/frame.jpg: No such file or directory; the same command goes on from .*ckpt-2"
     with pytest.raises(InputError, match=expected):
-        toy.train(4)
+        toy.train(4, hooks=[look])
+
+
+def test_hook_whose_weights_no_file_can_hold_says_where_it_goes_on(tmp_path):
+    toy = Toy(tmp_path).train(2)
+
+    def best(_):
+        raise FloatingPointError("weights that float16 cannot hold: w5")
+
+    best.every = 1
+    with pytest.raises(FloatingPointError, match="w5 at step 3: lower --learning_rate; the same command goes on from"):
+        toy.train(4, hooks=[best])
 
 
 def test_other_flags_are_refused_and_leave_the_folder_as_it_was(tmp_path):

@@ -13,6 +13,7 @@ from tensorflow.python.framework import config as framework_config  # Only here 
 
 from experiments import probes, train_matching, validation
 from mlt_tf import pretrained, weights
+from tests.events import read_scalars
 
 
 @pytest.fixture
@@ -146,17 +147,6 @@ def test_best_of_the_meta_learner_is_not_chosen_on_what_its_trunk_may_know(crops
     assert hook.best is None
     (hook,) = hooks_of(crops, tmp_path, "mlt", validation_sets="det_validation")
     assert hook.best.what["name"] == "validation/loss"
-
-
-def read_scalars(folder):
-    """Returns {tag: {step: value}} of a run's event files."""
-    found = {}
-    for path in sorted((folder / "tensorboard").glob("events*")):
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-            for value in event.summary.value:
-                if value.metadata.plugin_data.plugin_name == "scalars":
-                    found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
-    return found
 
 
 def test_training_is_validated_and_not_changed(crops, tmp_path, run_binary, small, deterministic_ops):
