@@ -8,7 +8,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format venv venv-dev wheel lock clean
+.PHONY: help demo test check format venv venv-dev browser wheel lock clean
 
 help:  ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -31,6 +31,14 @@ format: venv-dev  ## Formats the code and mends what ruff can
 venv: $(VENV)/.installed  ## Makes .venv: tracking, training, evaluation
 
 venv-dev: $(VENV)/.installed-dev  ## Adds what tests and checks need to .venv
+
+browser:  ## Installs Chromium, where the system has no browser that the tests of web pages can open
+	@for browser in chromium google-chrome; do command -v $$browser >/dev/null && exit; done; \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium \
+	      >/dev/null && exit; \
+	  fi; \
+	  echo "No Chromium: the tests of web pages are skipped; to run them, install it as root (apt install chromium)"
 
 wheel: venv  ## Builds dist/mlt_tf-*.whl
 	@rm -rf build dist

@@ -1,7 +1,7 @@
 r"""Trains variations of a recipe, one after the other, and tables what each gave on videos that none trained on.
 
     python -m experiments.attempts --kind=matching --data_dir=crops --validation_dir=videos --out=attempts/matching
-    python -m experiments.attempts --kind=meta --data_dir=crops --validation_dir=videos --out=attempts/meta -- \\
+    python -m experiments.attempts --kind=meta --data_dir=crops --validation_dir=videos --out=attempts/meta -- \
         --matching=runs/matching/weights/step-014000.npz
 
 Every attempt is a run of train_matching or train_meta in a folder of its own: what is finished is not trained again,
@@ -13,7 +13,7 @@ import json
 import pathlib
 import subprocess
 import sys
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from absl import app, flags, logging
 
@@ -139,16 +139,29 @@ def train(words: list[str], run_dir: pathlib.Path, steps: int) -> None:
     """Runs an attempt to its end, with its output in train.log.
 
     Raises:
-      InputError: It failed.
+      InputError: It failed, or Ctrl-C stopped it.
     """
     if _record_path(run_dir, steps).exists():
         return
     run_dir.mkdir(parents=True, exist_ok=True)
     logging.info("%s", run_dir)
-    with open(run_dir / "train.log", "a") as log:
-        subprocess.run(words, stdout=log, stderr=subprocess.STDOUT, check=False)
+    try:
+        with open(run_dir / "train.log", "a") as log:
+            follow(words, log)
+    except KeyboardInterrupt:
+        raise InputError(f"stopped in {run_dir}; the same command goes on") from None
     if not _record_path(run_dir, steps).exists():
         raise InputError(f"{run_dir} did not finish: see its train.log; the same command goes on from its checkpoint")
+
+
+def follow(words: list[str], log: TextIO) -> None:
+    """Runs a command to its end, also after Ctrl-C, of which it hears too: it may have to save."""
+    with subprocess.Popen(words, stdout=log, stderr=log) as process:
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise
 
 
 def _record_path(run_dir, steps):

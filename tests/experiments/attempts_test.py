@@ -1,7 +1,11 @@
 """Tests of the attempts at a recipe, with trainings that only leave what a run leaves."""
 
 import json
+import os
 import pathlib
+import signal
+import sys
+import threading
 
 import pytest
 import tensorflow as tf
@@ -16,11 +20,11 @@ def trained(monkeypatch):
     """Makes a training leave its record and scalars; returns the words of those that were started."""
     started = []
 
-    def leave(words, stdout, stderr, check):
+    def leave(words, log):
         started.append(words)
         run_dir = pathlib.Path(next(word for word in words if word.startswith("--run_dir=")).removeprefix("--run_dir="))
         if "--learning_rate=3e-3" in words:
-            stdout.write("diverged")
+            log.write("diverged")
             return
         (run_dir / "weights").mkdir()
         meta = {"held_out_loss": {"unadapted": 0.31, "own_delta": 0.27}} if "train_meta" in words[2] else {}
@@ -29,7 +33,7 @@ def trained(monkeypatch):
             for tag, value in {"tracking/auc": 0.5, "tracking/auc_unadapted": 0.49, "validation/loss": 0.25}.items():
                 tf.summary.scalar(tag, value)
 
-    monkeypatch.setattr(attempts.subprocess, "run", leave)
+    monkeypatch.setattr(attempts, "follow", leave)
     return started
 
 
@@ -40,6 +44,14 @@ def start(monkeypatch, *words, **options):
     rest = values(["attempts", *(f"--{name}={value}" for name, value in options.items()), *words])
     monkeypatch.setattr(attempts, "FLAGS", values)
     attempts.run(rest[1:])
+
+
+def test_interrupted_training_may_save(tmp_path):
+    saving = "import time; time.sleep(1); print('saved')"
+    with open(tmp_path / "log", "w") as log, pytest.raises(KeyboardInterrupt):
+        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+        attempts.follow([sys.executable, "-c", saving], log)
+    assert (tmp_path / "log").read_text() == "saved\n"
 
 
 @pytest.fixture
