@@ -207,7 +207,7 @@ def test_profile_of_no_steps_is_refused(crops, tmp_path, steps):
         follow(tmp_path, values, None)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(runs):
     """Yields the address of a TensorBoard that shows `runs`."""
     command = [sys.executable, "-m", "tensorboard.main", f"--logdir={runs}", "--port=0", "--host=127.0.0.1"]
@@ -225,9 +225,23 @@ def server(runs):
         process.stderr.close()
 
 
-def fetch(address):
-    with urllib.request.urlopen(address, timeout=30) as response:
+def fetch(address, question=None):
+    """Returns an answer of the server; a question is posted."""
+    data = None if question is None else json.dumps(question).encode()
+    request = urllib.request.Request(address, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as response:
         return json.load(response)
+
+
+def test_server_compares_the_flags_of_the_runs(server):
+    wanted = {"experimentName": "", "allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_RUNNING"]}
+    wanted |= {"colParams": [], "startIndex": 0, "sliceSize": 9}
+    deadline = time.monotonic() + 60
+    while len(groups := fetch(f"{server}data/plugin/hparams/session_groups", wanted)["sessionGroups"]) < 2:
+        assert time.monotonic() < deadline, groups
+        time.sleep(0.5)
+    flags_by_run = {group["name"]: group["hparams"] for group in groups}
+    assert flags_by_run["matching"]["schedule"] == "cosine" and flags_by_run["meta"]["layout"] == "paired"
 
 
 def test_browser_shows_the_sheets(runs, server, tmp_path):
