@@ -11,6 +11,7 @@ from absl import flags
 from data_pipelines import annotations, video
 from experiments import demo
 from mlt_tf import boxes, pretrained, weights
+from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import State, Tracker, Update
 
@@ -180,7 +181,7 @@ def test_shipped_weights_follow_the_target(tmp_path, run_demo, capsys):
 
 
 def test_untrained_networks_lose_the_demo(truth):
-    tracker = Tracker(pretrained.build("mlt", bfloat16=True))
+    tracker = Tracker(pretrained.build("mlt", bfloat16=True), TrackerConfig(pyramid="exemplars"))
     with video.open_source(str(demo.CLIP)) as source:
         images = [frame.image for frame in source.frames()]
     states = [tracker.init(images[0], truth[0]), *(tracker.update(image) for image in images[1:])]
