@@ -15,7 +15,7 @@ from experiments import distribution
 from mlt_tf import adaptation, weights
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
-from tests import processes
+from tests import events, processes
 from tests import two_devices as two
 
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -61,16 +61,9 @@ def checkpoint(run_dir):
     return {name: array for name, array in held.items() if name.startswith(parts) and name.endswith(VALUE)}
 
 
-def events(run_dir):
-    """Yields (step, value) of all that a run's event files hold."""
-    for path in sorted((run_dir / "tensorboard").glob("events*")):
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-            yield from ((event.step, value) for value in event.summary.value)
-
-
 def losses(run_dir):
     """Returns the loss of each step, from the run's event files."""
-    found = {step: float(tf.make_ndarray(value.tensor)) for step, value in events(run_dir) if value.tag == "loss"}
+    found = events.read_scalars(run_dir)["loss"]
     return np.array([found[step] for step in sorted(found)])
 
 
@@ -116,7 +109,7 @@ def test_two_workers_train_as_one_process(options, tmp_path):
     written = sorted(path.name for path in (tmp_path / "two" / "weights").iterdir())
     assert written == ["step-000020.json", "step-000020.npz"]
     assert len(list((tmp_path / "two" / "tensorboard").glob("events*"))) == 1
-    shown = {value.tag for step, value in events(tmp_path / "two") if step == 20}
+    shown = {value.tag for step, value in events.read(tmp_path / "two") if step == 20}
     assert shown > {"validation/loss", "validation/centre_error", "sheets/pairs", "matching/w5"}, shown
 
 
