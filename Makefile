@@ -17,8 +17,8 @@ help:  ## Lists the targets
 demo: venv  ## Tracks the bundled clip with the shipped weights
 	$(BIN)/python -m experiments.demo $(ARGS)
 
-test: venv-dev  ## Runs the tests; ARGS="-k boxes" chooses
-	$(BIN)/python -m pytest $(ARGS)
+test: venv-dev  ## Runs the tests, in two processes; ARGS="-k boxes" chooses
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: venv-dev  ## Checks format and lint
 	$(BIN)/ruff format --check .

@@ -27,7 +27,7 @@ def test_common_flags():
     values(["binary", "--data_dir=crops", "--run_dir=run"])
     given = {"data_dir": "crops", "run_dir": "run"}
     rest = {"splits": ["validation"], "stills_share": 0.0, "bfloat16": False, "seed": 0, "max_minutes": 0.0}
-    rest |= {"optimizer": "adam", "distribute": "none", "xla": False}
+    rest |= {"optimizer": "adam", "clip_norm": 0.0, "distribute": "none", "xla": False}
     rest |= {"save_every": 500, "log_every": 50, "deterministic": False}
     assert values.flag_values_dict() == given | rest
 
