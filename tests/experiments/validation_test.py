@@ -116,14 +116,14 @@ def networks_of(variant):
     return pretrained.build(variant)
 
 
-def hooks_of(crops, tmp_path, variant="mlt_mt", **options):
+def hooks_of(crops, tmp_path, variant="mlt_mt", left_out=None, **options):
     values = flags.FlagValues()
     validation.define_flags(values)
     values(["test", *(f"--{name}={value}" for name, value in options.items())])
     own = {name: values[name].value for name in values}
     more = {"data_dir": str(crops), "splits": ["train"], "label_radius": 2.0, "contexts": 3, "samples": 2}
     run = types.SimpleNamespace(folder=str(tmp_path))
-    return validation.make_hooks(types.SimpleNamespace(**own, **more), run, networks_of(variant), Export())
+    return validation.make_hooks(types.SimpleNamespace(**own, **more), run, networks_of(variant), Export(), left_out)
 
 
 def test_hooks_are_those_asked_for(crops, otb_runs, tmp_path):
@@ -147,6 +147,23 @@ def test_best_of_the_meta_learner_is_not_chosen_on_what_its_trunk_may_know(crops
     assert hook.best is None
     (hook,) = hooks_of(crops, tmp_path, "mlt", validation_sets="det_validation")
     assert hook.best.what["name"] == "validation/loss"
+
+
+@pytest.mark.parametrize(
+    ("options", "best"),
+    [
+        ({}, [None, "held_out/loss"]),
+        ({"validation_sets": ""}, ["held_out/loss"]),
+        ({"validation_sets": "det_validation"}, ["validation/loss", None]),
+        ({"track_every": 7, "validation_dir": "OTB"}, ["tracking/auc", None, None]),
+        ({"validate_every": 0}, []),
+    ],
+)
+def test_best_of_the_meta_learner_may_be_chosen_on_what_its_run_leaves_out(crops, otb_runs, tmp_path, options, best):
+    left_out = types.SimpleNamespace(measure=dict, measured_on="a few sets")
+    paths = {name: otb_runs / value for name, value in options.items() if name == "validation_dir"}
+    hooks = hooks_of(crops, tmp_path, "mlt", left_out, **{**options, **paths})
+    assert [hook.best and hook.best.what["name"] for hook in hooks] == best
 
 
 def test_training_is_validated_and_not_changed(crops, tmp_path, run_binary, small, deterministic_ops):
