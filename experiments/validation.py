@@ -51,7 +51,7 @@ def make_hooks(values: flags.FlagValues, run, networks: Networks, export: Callab
     """
     tracked = validation_tracking.make_probe(values, networks)
     held_out = probes.make_probe(values, networks) if values.validate_every else None
-    if values.validate_every and not held_out:
+    if values.validate_every and not (held_out or own):
         logging.info("no held-out crops: nothing to validate on (--validation_sets)")
     # With "auto" the meta-learner is shown crops from which the matching network may have learned: they decide nothing.
     auto = networks.meta_learner is not None and values.validation_sets == ["auto"]
