@@ -33,7 +33,7 @@ venv: $(VENV)/.installed  ## Makes .venv: tracking, training, evaluation
 venv-dev: $(VENV)/.installed-dev  ## Adds what tests and checks need to .venv
 
 browser:  ## Installs Chromium, where the system has no browser that the tests of web pages can open
-	@for browser in chromium google-chrome; do command -v $$browser >/dev/null && exit; done; \
+	@for browser in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$browser >/dev/null && exit; done; \
 	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium \
 	      >/dev/null && exit; \

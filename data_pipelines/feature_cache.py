@@ -72,7 +72,7 @@ def build(
         index = _read_index(folder)
         if index.get("key") != key or index.get("names") != names:
             raise InputError(f"feature cache {folder} was made from other weights or data: give another folder")
-        return load(folder)
+        return _opened(folder, index)
     counts = [views[target.still] for target in targets]
     first = np.concatenate([[0], np.cumsum(counts)])
     index = {"key": key, "first": first.tolist(), "names": names, "stills": [target.still for target in targets]}
@@ -84,7 +84,7 @@ def build(
         raise InputError(
             f"cannot write feature cache {folder}: {error.strerror}; it takes {size}: make room, or give another folder"
         ) from error
-    return load(folder)
+    return _opened(folder, index)
 
 
 def _features(store, targets, counts, sampler, trunk, share):
@@ -113,7 +113,7 @@ def _fill(folder, shape, made, index):
         with open(partial, "w") as file:
             json.dump(index, file)
         os.replace(partial, os.path.join(folder, INDEX))  # Only a finished cache has an index.
-    except OSError:
+    except BaseException:  # Ctrl-C and SIGTERM too: it may be many gigabytes.
         for half_written in (path, partial):
             if os.path.exists(half_written):
                 os.remove(half_written)
@@ -137,13 +137,8 @@ def _pasted(made, draws, store, targets, sampler, share):
         yield mask * images + (1 - mask) * ground
 
 
-def load(folder: str) -> FeatureCache:
-    """Opens a finished cache.
-
-    Raises:
-      InputError: It is damaged.
-    """
-    index = _read_index(folder)
+def _opened(folder, index):
+    """Opens a finished cache."""
     try:
         features = np.load(os.path.join(folder, FEATURES), mmap_mode="r")
         return FeatureCache(features, np.array(index["first"]), index["names"], np.array(index["stills"]))

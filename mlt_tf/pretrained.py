@@ -47,7 +47,8 @@ def load(variant: str, path: str | None = None, bfloat16: bool = False) -> Netwo
     path = path or os.path.join(weights.FOLDER, FILES[variant])
     arrays = weights.load(path)
     record = weights.load_record(path)
-    units = len(arrays.get("meta_learner/hidden1/bias", range(HIDDEN_UNITS)))
+    bias = arrays.get("meta_learner/hidden1/bias")
+    units = HIDDEN_UNITS if bias is None else bias.size
     networks = build(variant, record.get("layout", "rowwise"), bfloat16, units)
     parts = {"matching/": networks.matching, "meta_learner/": networks.meta_learner, "adaptation/": networks.adaptation}
     for prefix, model in parts.items():
