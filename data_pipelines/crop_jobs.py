@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -56,6 +57,19 @@ class ShardJob:
         """The shard's file."""
         return os.path.join(self.folder, f"crops-{self.number:05d}-of-{self.count:05d}.tfrecord")
 
+    def crops(self, made: list, skipped: list) -> Iterator[bytes]:
+        """Yields the JPEGs of all crops, trajectory by trajectory.
+
+        Args:
+          made: Takes what the index says of each trajectory.
+          skipped: Takes a line on each frame that is left out.
+        """
+        videos = collections.defaultdict(list)
+        for trajectory in self.trajectories:
+            videos[trajectory.name.rsplit("/", 1)[0]].append(trajectory)
+        for video in videos.values():
+            yield from _cut_video(video, self, made, skipped)
+
 
 def run_job(job: ShardJob) -> int:
     """Makes one shard, unless it is there already, and returns its number of crops.
@@ -68,11 +82,8 @@ def run_job(job: ShardJob) -> int:
         with open(sidecar) as file:
             return len(json.load(file)["lengths"])
     made, skipped = [], []
-    videos = collections.defaultdict(list)
-    for trajectory in job.trajectories:
-        videos[trajectory.name.rsplit("/", 1)[0]].append(trajectory)
-    records = (crop for video in videos.values() for crop in _cut_video(video, job, made, skipped))
-    summary = {"lengths": crop_store.write_shard(job.path, records), "trajectories": made, "skipped": skipped}
+    lengths = crop_store.write_shard(job.path, job.crops(made, skipped))
+    summary = {"lengths": lengths, "trajectories": made, "skipped": skipped}
     try:
         with open(sidecar + ".part", "w") as file:
             json.dump(summary, file)

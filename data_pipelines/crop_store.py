@@ -34,6 +34,7 @@ class CropTrajectory:
       frame_numbers: [N] int, the frames in the video.
       first: Record of the first crop; the others follow.
       still: Whether the source is a still image.
+      made: Whether its frames were made of a cut-out object.
     """
 
     name: str
@@ -41,6 +42,7 @@ class CropTrajectory:
     frame_numbers: np.ndarray
     first: int
     still: bool
+    made: bool = False
 
     def __len__(self):
         return len(self.frame_numbers)
@@ -74,7 +76,7 @@ class CropStore:
                     f"{folder}: {name} has crops of {index['size']} px, {sets[0]} of {self.size}; "
                     "prepare both with the same --size"
                 )
-            self.trajectories += _trajectories(name, records, first)
+            self.trajectories += _trajectories(name, records, first, index.get("made", False))
             arrays.append((records["shard"].astype(np.int64) + len(paths), records["offset"], records["length"]))
             paths += [os.path.join(folder, name, shard) for shard in index["shards"]]
             first += len(records["shard"])
@@ -88,13 +90,18 @@ class CropStore:
 
     @property
     def videos(self) -> list:
-        """The trajectories that are not stills."""
-        return [trajectory for trajectory in self.trajectories if not trajectory.still]
+        """The trajectories of videos."""
+        return [trajectory for trajectory in self.trajectories if not (trajectory.still or trajectory.made)]
 
     @property
     def stills(self) -> list:
         """The still images."""
         return [trajectory for trajectory in self.trajectories if trajectory.still]
+
+    @property
+    def made(self) -> list:
+        """The trajectories that were made of cut-out objects."""
+        return [trajectory for trajectory in self.trajectories if trajectory.made]
 
     def read(self, records: Iterable[int]) -> list[bytes]:
         """Returns the JPEG bytes of some records; safe to call from several threads.
@@ -191,9 +198,11 @@ def _open_set(folder):
         raise InputError(f"{folder}/records.npz cannot be read: {error}; prepare the crops again") from error
 
 
-def _trajectories(set_name, records, first):
+def _trajectories(set_name, records, first, made):
     bounds = records["first"]
     return [
-        CropTrajectory(f"{set_name}/{name}", str(group), records["frame_number"][a:b], int(first + a), bool(still))
+        CropTrajectory(
+            f"{set_name}/{name}", str(group), records["frame_number"][a:b], int(first + a), bool(still), made
+        )
         for name, group, still, a, b in zip(records["name"], records["group"], records["still"], bounds, bounds[1:])
     ]

@@ -16,6 +16,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable
 
+import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -68,7 +69,7 @@ def run_beam(jobs: list, options: Iterable[str]) -> None:
         ) from error
 
 
-def make_jobs(folder: str, trajectories: list, settings: CropSettings) -> list:
+def make_jobs(folder: str, trajectories: list, settings: CropSettings, job: type[ShardJob] = ShardJob) -> list:
     """Shares trajectories out among shards of about 1,000 crops, whole videos each, in order of their names."""
     shards, sizes, last = [[]], [0], None
     for trajectory in sorted(trajectories, key=lambda t: t.name):
@@ -79,7 +80,7 @@ def make_jobs(folder: str, trajectories: list, settings: CropSettings) -> list:
         shards[-1].append(trajectory)
         sizes[-1] += len(trajectory)
         last = video
-    return [ShardJob(folder, i, len(shards), tuple(shard), settings) for i, shard in enumerate(shards)]
+    return [job(folder, i, len(shards), tuple(shard), settings) for i, shard in enumerate(shards)]
 
 
 def prepare(
@@ -88,6 +89,8 @@ def prepare(
     run: Callable[[list], None],
     settings: CropSettings,
     made_by: dict,
+    job: type[ShardJob] = ShardJob,
+    fingerprint: str | None = None,
 ) -> dict:
     """Makes one set, or goes on with what an interrupted run left.
 
@@ -97,6 +100,8 @@ def prepare(
       run: Runs a list of `ShardJob`s, e.g. `run_local`.
       settings: How the crops are cut.
       made_by: How the set came about; goes into its index.
+      job: What makes a shard.
+      fingerprint: Sums up what the crops depend on; None: made of the trajectories' boxes.
 
     Returns:
       The contents of index.json.
@@ -106,7 +111,7 @@ def prepare(
     """
     if settings.size < config.CONTEXT_SIZE or settings.size % 2 == 0:
         raise InputError(f"--size={settings.size}: give an odd number of at least {config.CONTEXT_SIZE} px")
-    fingerprint = _fingerprint(trajectories, settings)
+    fingerprint = fingerprint or _fingerprint(trajectories, settings)
     index = crop_store.read_index(folder)
     if index:
         if index["fingerprint"] != fingerprint:
@@ -114,7 +119,7 @@ def prepare(
         return index
     work = folder + ".incomplete"
     _open_work(work, fingerprint)
-    jobs = make_jobs(work, trajectories, settings)
+    jobs = make_jobs(work, trajectories, settings, job)
     run(jobs)
     records, summary = _gather(jobs)
     index = {**dataclasses.asdict(settings), "fingerprint": fingerprint, **made_by, **summary}
@@ -193,3 +198,4 @@ def _one_thread():
     """Keeps a worker's TensorFlow on one core: the other workers have the others."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    cv2.setNumThreads(1)

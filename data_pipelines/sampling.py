@@ -1,10 +1,12 @@
 """What goes into each batch, drawn as a function of (seed, step) so that a resumed run sees the same batches."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from data_pipelines.crop_store import CropTrajectory
+from mlt_tf.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Sampler:
         augmentation: Augmentation,
         seed: int,
         max_gap: int = 100,
+        made: Sequence = (),
+        made_share: float = 0.0,
     ):
         """Groups the trajectories.
 
@@ -84,10 +88,21 @@ class Sampler:
           augmentation: How contexts are changed.
           seed: Together with the step it decides everything.
           max_gap: Frames of one draw are at most this far apart.
+          made: Trajectories that were made of cut-out objects; they are drawn as videos are.
+          made_share: Chance of each draw to be one of them.
+
+        Raises:
+          InputError: The shares exceed 1.
         """
+        if stills_share + made_share > 1:
+            raise InputError(
+                f"shares of {stills_share:g} for stills and {made_share:g} for cut-outs exceed 1: lower one of them"
+            )
         self._groups = _grouped(videos)
         self._stills = _grouped(stills)
+        self._made = _grouped(made)
         self._share = stills_share if stills else 0.0
+        self._made_share = made_share if made else 0.0
         self._augmentation = augmentation
         self._seed = seed
         self._max_gap = max_gap
@@ -104,9 +119,12 @@ class Sampler:
         return dataclasses.replace(draw, shift=np.zeros_like(draw.shift))
 
     def _trajectories(self, rng, count):
-        from_stills = rng.random(count) < self._share
-        n_stills = int(from_stills.sum())
-        return _from_groups(rng, self._stills, n_stills) + _from_groups(rng, self._groups, count - n_stills)
+        n_stills, n_made = kinds(rng, count, self._share, self._made_share)
+        return (
+            _from_groups(rng, self._stills, n_stills)
+            + _from_groups(rng, self._made, n_made)
+            + _from_groups(rng, self._groups, count - n_stills - n_made)
+        )
 
     def _frames(self, rng, trajectory, count):
         anchor = rng.integers(len(trajectory))
@@ -133,6 +151,13 @@ class Sampler:
             noise=(rng.uniform(0, a.noise, n) * (rng.random(n) < 0.5)).astype(np.float32),
             seed=rng.integers(0, 2**31 - 1, [n, 2]).astype(np.int32),
         )
+
+
+def kinds(rng: np.random.Generator, count: int, stills_share: float, made_share: float) -> tuple[int, int]:
+    """Draws how many of `count` targets are stills, and how many were made of cut-outs."""
+    drawn = rng.random(count)
+    stills = drawn < stills_share
+    return int(stills.sum()), int((~stills & (drawn < stills_share + made_share)).sum())
 
 
 def join(draws: list[Draw]) -> Draw:

@@ -1,7 +1,10 @@
 """Cuts the training contexts of ILSVRC VID (and DET) once, so that training reads little and decodes small.
 
     python -m experiments.prepare_crops --data_dir ILSVRC2015 --out crops
+    python -m experiments.prepare_crops --sets cutouts_train --cutouts CUTOUTS --out crops
 
+The second makes trajectories of objects that were cut out by their masks, before backgrounds of the sets of the same
+split that --out holds already.
 An interrupted run goes on where it stopped when the same command is given again.
 """
 
@@ -14,12 +17,12 @@ import sys
 from absl import app, flags
 from tqdm import tqdm
 
-from data_pipelines import crop_jobs, preparation, trajectories
+from data_pipelines import crop_jobs, cutouts, made_trajectories, preparation, trajectories
 from experiments import provenance
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
-SETS = ("vid_train", "vid_validation", "det_train", "det_validation")
+SETS = ("vid_train", "vid_validation", "det_train", "det_validation", "cutouts_train", "cutouts_validation")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -29,10 +32,16 @@ def define_flags(values: flags.FlagValues) -> None:
     define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
     define_list = functools.partial(flags.DEFINE_list, flag_values=values)
     define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    define_string("data_dir", None, "Folder that holds Annotations/VID and Data/VID.", required=True)
+    define_string("data_dir", None, "Folder that holds Annotations/VID and Data/VID; for all sets but cutouts_....")
     define_string("out", None, "Folder for the prepared sets, one sub-folder each.", required=True)
     flags.DEFINE_multi_enum("sets", SETS[:2], SETS, "What to prepare; repeat the flag.", flag_values=values)
     define_string("scenes", None, "Optional JSON lines of clip and scene: training samples by scene, not by video.")
+    define_string(
+        "cutouts", None, "Folder of objects cut out by their masks: PNG files with alpha, a sub-folder each class, in "
+        "train and val, or the same for all splits. Adds the sets cutouts_... of the splits of --sets."
+    )  # fmt: skip
+    define_integer("cutout_frames", made_trajectories.FRAMES, "Frames to make of each of them.", lower_bound=2)
+    define_integer("seed", 0, "Seed of the made frames.")
     define_integer("every", 1, "Keep every n-th frame of a trajectory.", lower_bound=1)
     define_integer("size", crop_jobs.SIZE, "Side of the crops in pixels; 255 of them are the context.")
     define_integer("quality", crop_jobs.QUALITY, "JPEG quality of the crops.", lower_bound=1, upper_bound=100)
@@ -68,8 +77,20 @@ def every_nth(trajectory: trajectories.Trajectory, n: int) -> trajectories.Traje
 def prepare_set(name: str) -> dict:
     """Prepares one of SETS and returns its index."""
     skipped = trajectories.Skipped()
-    found = read_trajectories(name, skipped)
-    settings = crop_jobs.CropSettings(FLAGS.size, FLAGS.quality, name.startswith("det"), FLAGS.skip_faulty)
+    if name.startswith("cutouts"):
+        split = name.split("_")[1]
+        found = made_trajectories.plan(
+            cutouts.read_cutouts(FLAGS.cutouts, split, skipped), FLAGS.cutout_frames, FLAGS.seed
+        )
+        grounds = made_trajectories.ground_sets(FLAGS.out, split)
+        settings = made_trajectories.MadeSettings(
+            FLAGS.size, FLAGS.quality, seed=FLAGS.seed, crops=FLAGS.out, grounds=grounds
+        )
+        how = {"job": made_trajectories.MadeJob, "fingerprint": made_trajectories.fingerprint(found, settings)}
+    else:
+        found = read_trajectories(name, skipped)
+        settings = crop_jobs.CropSettings(FLAGS.size, FLAGS.quality, name.startswith("det"), FLAGS.skip_faulty)
+        how = {}
     made_by = {"set": name, "command": provenance.command(), "commit": provenance.commit(), "every": FLAGS.every}
     made_by["objects_left_out"] = skipped.summary()
     with tqdm(total=sum(map(len, found)), desc=name, unit="crop", disable=None) as bar:
@@ -80,7 +101,24 @@ def prepare_set(name: str) -> dict:
             else:
                 preparation.run_local(jobs, FLAGS.jobs, bar.update)
 
-        return preparation.prepare(os.path.join(FLAGS.out, name), found, run, settings, made_by)
+        return preparation.prepare(os.path.join(FLAGS.out, name), found, run, settings, made_by, **how)
+
+
+def choose_sets() -> list[str]:
+    """Returns the sets that --sets and --cutouts ask for, those of cut-outs last: they need the others.
+
+    Raises:
+      InputError: A folder is not named that one of them needs.
+    """
+    made = [name for name in FLAGS.sets if name.startswith("cutouts")]
+    others = [name for name in FLAGS.sets if name not in made]
+    if made and not FLAGS.cutouts:
+        raise InputError(f"--sets={made[0]} needs --cutouts: give the folder of the objects")
+    if others and not FLAGS.data_dir:
+        raise InputError(f"--sets={others[0]} needs --data_dir: give the folder that holds Annotations and Data")
+    if FLAGS.cutouts and not made:
+        made = [f"cutouts_{split}" for split in dict.fromkeys(name.split("_")[1] for name in others)]
+    return others + made
 
 
 def check_room() -> None:
@@ -98,7 +136,7 @@ def main(_) -> None:
     """Prepares, or exits with one line about bad input."""
     try:
         check_room()
-        for name in FLAGS.sets:
+        for name in choose_sets():
             index = prepare_set(name)
             skipped = index["skipped"]
             print(

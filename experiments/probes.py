@@ -218,7 +218,7 @@ def margin(similarity: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
 
 
 def _stream(store, kind, augmentation):
-    sampler = sampling.Sampler(store.videos or store.stills, [], 0.0, augmentation, _SEED)
+    sampler = sampling.Sampler(store.videos or store.made or store.stills, [], 0.0, augmentation, _SEED)
     return streams.Stream(store, sampler, kind)
 
 

@@ -33,6 +33,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define_string("out", "batches", "Folder of the PNG files and of TensorBoard's events.")
     flags.DEFINE_list("splits", ["train"], "Splits: train, validation, or both.", flag_values=values)
     flags.DEFINE_float("stills_share", 0.0, "Share of still images among the targets.", flag_values=values)
+    flags.DEFINE_float("cutouts_share", 0.0, "Share of targets made of cut-outs.", flag_values=values)
     flags.DEFINE_multi_enum("kind", KINDS, KINDS, "What to show; repeat the flag.", flag_values=values)
     flags.DEFINE_enum(
         "augmentation", "strong", list(AUGMENTATIONS), "As train_matching's, or that of the meta-learner.", values
@@ -76,7 +77,7 @@ def show() -> None:
     """Writes the sheets that the flags ask for."""
     store = training_input.open_crops(FLAGS)
     augmentation = AUGMENTATIONS[FLAGS.augmentation]
-    sampler = sampling.Sampler(store.videos, store.stills, FLAGS.stills_share, augmentation, FLAGS.seed)
+    sampler = training_input.make_sampler(store, FLAGS, augmentation)
     kinds = {
         "pairs": (pairs.pairs(FLAGS.batch, FLAGS.label_radius), pairs_sheet),
         "context_sets": (context_sets.image_sets(FLAGS.batch // 2, FLAGS.contexts), sets_sheet),

@@ -82,7 +82,7 @@ def make_stream() -> streams.Stream:
     if FLAGS.pasted_stills and not whole:
         raise InputError(f"--pasted_stills={FLAGS.pasted_stills} needs --batches=contexts")
     augmentation = make_augmentation(FLAGS.augmentation, FLAGS.leave_out, FLAGS.context_size, whole)
-    sampler = sampling.Sampler(store.videos, store.stills, FLAGS.stills_share, augmentation, FLAGS.seed, FLAGS.max_gap)
+    sampler = training_input.make_sampler(store, FLAGS, augmentation, FLAGS.max_gap)
     look = (FLAGS.label_radius, FLAGS.context_size)
     pasting = backgrounds.Pasting(FLAGS.pasted_stills, store.target_wh) if FLAGS.pasted_stills else None
     if whole:

@@ -152,7 +152,7 @@ def make_source(network: MatchingNetwork, store: CropStore):
     if FLAGS.features == "images":
         if FLAGS.pasted_stills:
             raise InputError(f"--pasted_stills={FLAGS.pasted_stills} needs --features=cached")
-        sampler = sampling.Sampler(store.videos, store.stills, FLAGS.stills_share, sampling.META, FLAGS.seed)
+        sampler = training_input.make_sampler(store, FLAGS, sampling.META)
         return meta_sources.ImageSource(network, store, sampler, sizes)
     if not FLAGS.cache_dir:
         raise InputError("--features=cached needs --cache_dir: give a folder for the features")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 from absl import flags, logging
 
-from data_pipelines import streams
+from data_pipelines import sampling, streams
 from data_pipelines.crop_store import CropStore
 from experiments import distribution
 from mlt_tf.errors import InputError
@@ -25,6 +25,10 @@ def define_flags(values: flags.FlagValues, splits: list[str]) -> None:
     flags.DEFINE_list("splits", splits, "Splits to train on: train, validation, or both.", flag_values=values)
     flags.DEFINE_float(
         "stills_share", 0.0, "Share of still images among the targets (prepared with --sets=det_...).", 0.0, 1.0,
+        flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_float(
+        "cutouts_share", 0.0, "Share of targets made of cut-out objects (prepared with --cutouts).", 0.0, 1.0,
         flag_values=values,
     )  # fmt: skip
     flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16, where that is faster.", flag_values=values)
@@ -48,7 +52,7 @@ def make_repeatable(values: flags.FlagValues) -> None:
 
 
 def open_crops(values: flags.FlagValues) -> CropStore:
-    """Opens the prepared sets that --data_dir, --splits and --stills_share name.
+    """Opens the prepared sets that --data_dir, --splits, --stills_share and --cutouts_share name.
 
     Raises:
       InputError: A split is unknown, or a set is not there.
@@ -58,13 +62,26 @@ def open_crops(values: flags.FlagValues) -> CropStore:
     sets = ["vid_" + split for split in values.splits]
     if values.stills_share:
         sets += ["det_" + split for split in values.splits]
+    if values.cutouts_share:
+        sets += ["cutouts_" + split for split in values.splits]
     store = CropStore(values.data_dir, sets)
     groups = len({trajectory.group for trajectory in store.videos})
     logging.info(
-        "%d trajectories of %d groups, %d stills; fingerprint %s",
-        len(store.videos), groups, len(store.stills), ",".join(part[:12] for part in store.fingerprint),
+        "%d trajectories of %d groups, %d stills, %d cut-outs; fingerprint %s",
+        len(store.videos), groups, len(store.stills), len(store.made),
+        ",".join(part[:12] for part in store.fingerprint),
     )  # fmt: skip
     return store
+
+
+def make_sampler(
+    store: CropStore, values: flags.FlagValues, augmentation: sampling.Augmentation, max_gap: int = 100
+) -> sampling.Sampler:
+    """Makes the sampler of all of a store's trajectories, in the shares that the flags name."""
+    return sampling.Sampler(
+        store.videos, store.stills, values.stills_share, augmentation, values.seed, max_gap, store.made,
+        values.cutouts_share,
+    )  # fmt: skip
 
 
 def split_input(
