@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_pipelines import pairs
+from data_pipelines import pairs, sampling
+from data_pipelines.crop_store import MADE, STILL, VIDEO
 from data_pipelines.feature_cache import MARGIN, FeatureCache, slice_cells
 from data_pipelines.sampling import Draw, Sampler
 from data_pipelines.streams import Kind
@@ -50,7 +51,15 @@ def image_sets(videos: int, contexts: int) -> Kind:
 class CachedSampler:
     """Draws context sets from cached features, as a function of (seed, step)."""
 
-    def __init__(self, cache: FeatureCache, targets: np.ndarray, stills_share: float, jitter: float, seed: int):
+    def __init__(
+        self,
+        cache: FeatureCache,
+        targets: np.ndarray,
+        stills_share: float,
+        jitter: float,
+        seed: int,
+        made_share: float = 0.0,
+    ):
         """Chooses what is drawn from.
 
         Args:
@@ -60,22 +69,25 @@ class CachedSampler:
           jitter: Standard deviation in cells of the shifts of the contexts that make delta; one in six is drawn from
             all shifts instead, as after a tracker's slip.
           seed: Together with the step it decides everything.
+          made_share: Chance of each draw to be a made trajectory.
         """
         self._cache = cache
-        self._kinds = [targets[~cache.stills[targets]], targets[cache.stills[targets]]]
-        self._share = stills_share if len(self._kinds[1]) else 0.0
-        if not len(self._kinds[0]):
-            self._share = 1.0
+        self._kinds = [targets[cache.kinds[targets] == kind] for kind in (VIDEO, STILL, MADE)]
+        self._shares = [
+            share if len(self._kinds[kind]) else 0.0 for kind, share in ((STILL, stills_share), (MADE, made_share))
+        ]
+        if not len(self._kinds[VIDEO]):
+            self._shares = [1.0, 0.0] if len(self._kinds[STILL]) else [0.0, 1.0]
         self._jitter = jitter
         self._seed = seed
 
     def draw(self, step: int, batch: int, contexts: int, samples: int, part: slice = slice(None)) -> CachedSets:
         """Draws `batch` targets with M' = `contexts` and M = `samples`; reads those of `part`."""
         rng = np.random.default_rng([self._seed, step])
-        n_stills = int((rng.random(batch) < self._share).sum())
+        n_stills, n_made = sampling.kinds(rng, batch, *self._shares)
         chosen = [
             rng.choice(kind, n, replace=n > len(kind))
-            for kind, n in zip(self._kinds, (batch - n_stills, n_stills))
+            for kind, n in zip(self._kinds, (batch - n_stills - n_made, n_stills, n_made))
             if n
         ]
         plans = [self._plan_target(rng, target, contexts, samples) for target in np.concatenate(chosen)]

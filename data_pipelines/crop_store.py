@@ -21,6 +21,7 @@ import tensorflow as tf
 from mlt_tf.errors import InputError
 
 FORMAT = 1
+VIDEO, STILL, MADE = range(3)  # Kinds of trajectories.
 _HEADER, _FOOTER = 12, 4  # Bytes around a TFRecord's data: length and two checksums.
 
 
@@ -46,6 +47,11 @@ class CropTrajectory:
 
     def __len__(self):
         return len(self.frame_numbers)
+
+    @property
+    def kind(self) -> int:
+        """VIDEO, STILL or MADE."""
+        return MADE if self.made else STILL if self.still else VIDEO
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,13 +32,13 @@ class FeatureCache:
       features: [N, 32, 32, 256] float16, mapped from disk.
       first: [T + 1] int, the views of target t are first[t] .. first[t + 1].
       names: T trajectory names.
-      stills: [T] bool, whether the target is a still image.
+      kinds: [T] int, each target's `CropTrajectory.kind`.
     """
 
     features: np.ndarray
     first: np.ndarray
     names: list
-    stills: np.ndarray
+    kinds: np.ndarray
 
 
 def build(
@@ -59,7 +59,7 @@ def build(
       store: Holds the targets' crops.
       targets: Trajectories of the store.
       sampler: Draws the views of each (`Sampler.draw_views`), all unshifted.
-      views: Number of views of a (video, still).
+      views: Number of views of a (video, still, made trajectory).
       trunk: Maps [n, 319, 319, 3] to [n, 32, 32, 256].
       share: Chance of each view of a still to have another target's background.
 
@@ -73,9 +73,9 @@ def build(
         if index.get("key") != key or index.get("names") != names:
             raise InputError(f"feature cache {folder} was made from other weights or data: give another folder")
         return _opened(folder, index)
-    counts = [views[target.still] for target in targets]
+    counts = [views[target.kind] for target in targets]
     first = np.concatenate([[0], np.cumsum(counts)])
-    index = {"key": key, "first": first.tolist(), "names": names, "stills": [target.still for target in targets]}
+    index = {"key": key, "first": first.tolist(), "names": names, "kinds": [target.kind for target in targets]}
     shape = (int(first[-1]), CELLS, CELLS, config.TRUNK_CHANNELS)
     try:
         _fill(folder, shape, _features(store, targets, counts, sampler, trunk, share), index)
@@ -141,7 +141,8 @@ def _opened(folder, index):
     """Opens a finished cache."""
     try:
         features = np.load(os.path.join(folder, FEATURES), mmap_mode="r")
-        return FeatureCache(features, np.array(index["first"]), index["names"], np.array(index["stills"]))
+        kinds = index.get("kinds") or [int(still) for still in index["stills"]]  # As the first caches wrote it.
+        return FeatureCache(features, np.array(index["first"]), index["names"], np.array(kinds))
     except (OSError, ValueError, KeyError) as error:
         raise _damaged(folder, error) from error
 

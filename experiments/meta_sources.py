@@ -64,11 +64,11 @@ class CachedSource:
 
     def __init__(
         self, network, store: CropStore, folder, key, views, sizes: Sizes, stills_share, jitter, seed,
-        augmentation: sampling.Augmentation = sampling.META, backgrounds: float = 0.0,
+        augmentation: sampling.Augmentation = sampling.META, backgrounds: float = 0.0, cutouts_share: float = 0.0,
     ):  # fmt: skip
         """Builds or opens the cache and holds every eighth target out."""
         embed = tf.function(network.extractor, reduce_retracing=True)
-        targets = store.videos + store.stills
+        targets = store.videos + store.stills + store.made
         sampler = sampling.Sampler(targets, [], 0.0, augmentation, seed=0)
 
         def trunk(images):
@@ -79,7 +79,7 @@ class CachedSource:
         groups = {name: i for i, name in enumerate(sorted({target.group for target in targets}))}
         out = np.array([groups[target.group] % HELD_OUT_EVERY == 0 for target in targets])
         self._cache, self._train, self._sizes = cache, index[~out], sizes
-        self._sampler = context_sets.CachedSampler(cache, index[~out], stills_share, jitter, seed)
+        self._sampler = context_sets.CachedSampler(cache, index[~out], stills_share, jitter, seed, cutouts_share)
         self._held_out = context_sets.CachedSampler(cache, index[out], 0.0, jitter, seed=12345)
 
     def elements(self, start_step: int, replica: int = 0, replicas: int = 1):

@@ -69,7 +69,9 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float("distractors", 0.0, "Weight of the loss on other targets' contexts; the paper has none.")
     define_enum("features", "images", ["images", "cached"], "Pass images through the trunk, or cache its features.")
     define_string("cache_dir", None, "Folder of the cached features (--features=cached).")
-    define_list("views", ["24", "6"], "Cached views of a video and of a still.")
+    define_list(
+        "views", ["24", "6"], "Cached views of a video, of a still, and of a made trajectory (else as a video)."
+    )
     define_enum(
         "view_augmentation", "meta", list(VIEWS), "How cached views are changed: see data_pipelines/sampling.py."
     )
@@ -156,14 +158,15 @@ def make_source(network: MatchingNetwork, store: CropStore):
         return meta_sources.ImageSource(network, store, sampler, sizes)
     if not FLAGS.cache_dir:
         raise InputError("--features=cached needs --cache_dir: give a folder for the features")
-    if len(FLAGS.views) != 2 or not all(v.isdigit() and int(v) for v in FLAGS.views):
+    if len(FLAGS.views) not in (2, 3) or not all(v.isdigit() and int(v) for v in FLAGS.views):
         raise InputError(f"--views={','.join(FLAGS.views)}: give two counts, of a video and of a still, such as 24,6")
     views = tuple(int(v) for v in FLAGS.views)
+    views = (*views, *views[:1])[:3] if FLAGS.cutouts_share else views[:2]
     key = {"matching": weights.checksum(FLAGS.matching), "crops": store.fingerprint, "views": views}
     key |= {"bfloat16": FLAGS.bfloat16, "augmentation": FLAGS.view_augmentation, "backgrounds": FLAGS.pasted_stills}
     return meta_sources.CachedSource(
         network, store, FLAGS.cache_dir, key, views, sizes, FLAGS.stills_share, FLAGS.jitter, FLAGS.seed,
-        VIEWS[FLAGS.view_augmentation], FLAGS.pasted_stills,
+        VIEWS[FLAGS.view_augmentation], FLAGS.pasted_stills, FLAGS.cutouts_share,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_pipelines import context_sets, sampling, streams
-from data_pipelines.crop_store import CropStore
+from data_pipelines.crop_store import MADE, STILL, VIDEO, CropStore
 from data_pipelines.feature_cache import FeatureCache
 from tests.stores import SIZE, Target, write_set
 
@@ -82,8 +82,8 @@ def cache():
     """Returns features of six targets, the last two stills, whose channels are their row, y and x."""
     rows = np.arange(6 * VIEWS)
     features = np.stack(np.meshgrid(rows, np.arange(32), np.arange(32), indexing="ij"), -1).astype(np.float16)
-    stills = np.array([False] * 4 + [True] * 2)
-    return FeatureCache(features, np.arange(7) * VIEWS, [f"{i}/0" for i in range(6)], stills)
+    kinds = np.array([VIDEO] * 4 + [STILL] * 2)
+    return FeatureCache(features, np.arange(7) * VIEWS, [f"{i}/0" for i in range(6)], kinds)
 
 
 def make_sampler(cache, targets=range(6), stills_share=0.5, jitter=1.0, seed=0):
@@ -159,7 +159,7 @@ def test_more_contexts_than_views_are_drawn_again(cache):
 
 
 def test_target_of_a_single_view_serves_as_its_own_context(cache):
-    single = FeatureCache(cache.features, np.arange(7), cache.names, cache.stills)
+    single = FeatureCache(cache.features, np.arange(7), cache.names, cache.kinds)
     sets = make_sampler(single).draw(0, 3, 2, 1)
     assert (sets.phi_z[:, :, 0, 0, 0] == sets.phi_x[:, None, 0, 0, 0]).all()
 
@@ -201,3 +201,11 @@ def test_stills_come_as_often_as_asked(cache, share):
     sampler = make_sampler(cache, stills_share=share)
     targets = np.concatenate([targets_of(sampler.draw(step, 2, 1, 1).phi_x) for step in range(200)])
     assert np.mean(targets >= 4) == pytest.approx(share, abs=0.07 * (0 < share < 1))
+
+
+def test_made_trajectories_come_as_often_as_asked(cache):
+    mixed = FeatureCache(cache.features, cache.first, cache.names, np.array([VIDEO, VIDEO, MADE, MADE, STILL, STILL]))
+    sampler = context_sets.CachedSampler(mixed, np.arange(6), 0.2, 1.0, 0, made_share=0.5)
+    targets = np.concatenate([targets_of(sampler.draw(step, 2, 1, 1).phi_x) for step in range(200)])
+    assert np.mean((targets == 2) | (targets == 3)) == pytest.approx(0.5, abs=0.07)
+    assert np.mean(targets >= 4) == pytest.approx(0.2, abs=0.07)

@@ -81,7 +81,7 @@ def test_holds_the_features_of_every_view_in_order(build, store, sampler):
     cache = build(trunk)
     assert trunk.sizes == [(8, 319, 319, 3)]
     assert cache.first.tolist() == [0, 3, 5, 8] and cache.names == [t.name for t in store.trajectories]
-    assert cache.stills.tolist() == [False, True, False]
+    assert cache.kinds.tolist() == [0, 1, 0]
     assert cache.features.shape == (8, 32, 32, 256) and cache.features.dtype == np.float16
     for index, target in enumerate(store.trajectories):
         draw = sampler.draw_views(target, 3 - (index == 1), index)
@@ -116,7 +116,7 @@ def test_finished_cache_is_opened_and_not_computed_again(build):
     first = build(CornerTrunk())
     second = build(CornerTrunk(fails_at=0), key=dict(KEY))
     np.testing.assert_array_equal(first.features, second.features)
-    for field in ("first", "stills"):
+    for field in ("first", "kinds"):
         np.testing.assert_array_equal(getattr(first, field), getattr(second, field))
     assert isinstance(second.features, np.memmap) and not second.features.flags.writeable
 
