@@ -47,6 +47,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16.", flag_values=values)
     flags.DEFINE_string("data_dir", None, "Folder of prepared crops (input).", flag_values=values)
     flags.DEFINE_float("stills_share", 0.0, "Share of still images among the targets (input).", flag_values=values)
+    flags.DEFINE_float("cutouts_share", 0.0, "Share of targets made of cut-outs (input).", flag_values=values)
     flags.DEFINE_list("batches", ["1", "4", "16"], "Numbers of targets (track).", flag_values=values)
     flags.DEFINE_integer("threads", 0, "Threads; 0: as many as it likes (track, memory).", 0, flag_values=values)
     flags.DEFINE_integer("frames", 10_000, "Frames (memory).", 10, flag_values=values)
@@ -116,7 +117,9 @@ def run_input() -> None:
     """Times the input, and training with it."""
     if not FLAGS.data_dir:
         raise InputError("--data_dir is missing: give the folder of prepared crops (experiments.prepare_crops)")
-    source = (FLAGS.data_dir, ["vid_train"] + ["det_train"] * bool(FLAGS.stills_share), FLAGS.stills_share)
+    shares = benchmark_input.Shares(FLAGS.stills_share, FLAGS.cutouts_share)
+    more = [name for name, share in zip(("det_train", "cutouts_train"), shares) if share]
+    source = (FLAGS.data_dir, ["vid_train", *more], shares)
     benchmark_input.make_streams(*source)  # Bad input shows here, before anything starts.
     rates = benchmark_input.on_one_core(benchmark_input.measure_rates, *source, FLAGS.seconds)
     benchmark_input.report_rates(rates, benchmark_input.on_one_core(benchmark_input.measure_shares, *source))

@@ -27,6 +27,13 @@ class Speed(NamedTuple):
     processor: float
 
 
+class Shares(NamedTuple):
+    """Shares of the targets that are stills, and that were made of cut-outs."""
+
+    stills: float = 0.0
+    cutouts: float = 0.0
+
+
 class Rates(NamedTuple):
     """What one core makes in a second: with the augmentation on the host, in the step, and with resident crops."""
 
@@ -35,10 +42,12 @@ class Rates(NamedTuple):
     resident: float
 
 
-def make_streams(data_dir: str, sets: list[str], stills_share: float) -> dict[str, streams.Stream]:
+def make_streams(data_dir: str, sets: list[str], shares: Shares) -> dict[str, streams.Stream]:
     """Opens the crops and makes the streams that are measured, with every augmentation on."""
     store = CropStore(data_dir, sets)
-    sampler = sampling.Sampler(store.videos, store.stills, stills_share, sampling.STRONG, seed=0)
+    sampler = sampling.Sampler(
+        store.videos, store.stills, shares.stills, sampling.STRONG, 0, made=store.made, made_share=shares.cutouts
+    )
     return {
         "pairs": streams.Stream(store, sampler, pairs.pairs(PAIRS)),
         "context sets": streams.Stream(store, sampler, context_sets.image_sets(VIDEOS, CONTEXTS)),
@@ -52,19 +61,19 @@ def on_one_core(function, *arguments):
         return pool.submit(function, *arguments).result()
 
 
-def measure_rates(data_dir: str, sets: list[str], stills_share: float, seconds: float) -> dict[str, Rates]:
+def measure_rates(data_dir: str, sets: list[str], shares: Shares, seconds: float) -> dict[str, Rates]:
     """Measures how many pairs and context sets are made in a second, each way for `seconds`."""
     rates = {}
-    for name, stream in make_streams(data_dir, sets, stills_share).items():
+    for name, stream in make_streams(data_dir, sets, shares).items():
         each = PAIRS if name == "pairs" else VIDEOS
         ways = (stream.batches(parallel=1), stream.windows(parallel=1), stream.plans())
         rates[name] = Rates(*(each * _per_second(way, seconds) for way in ways))
     return rates
 
 
-def measure_shares(data_dir: str, sets: list[str], stills_share: float, batches: int = 20) -> dict[str, float]:
+def measure_shares(data_dir: str, sets: list[str], shares: Shares, batches: int = 20) -> dict[str, float]:
     """Measures which share of a pair's time goes into drawing and reading, decoding, cropping and augmentation."""
-    stream = make_streams(data_dir, sets, stills_share)["pairs"]
+    stream = make_streams(data_dir, sets, shares)["pairs"]
     sizes = (config.EXEMPLAR_SIZE, config.CONTEXT_SIZE)
     decode, crop, change = {}, {}, {}
     for size in sizes:
@@ -88,14 +97,14 @@ def measure_shares(data_dir: str, sets: list[str], stills_share: float, batches:
 
 
 def measure_training(
-    data_dir: str, sets: list[str], stills_share: float, bfloat16: bool, steps: int, repetitions: int
+    data_dir: str, sets: list[str], shares: Shares, bfloat16: bool, steps: int, repetitions: int
 ) -> tuple[Speed, Speed]:
     """Measures the matching network's steps with the real stream and with one cached batch, in turn.
 
     Each turn opens the stream anew, takes what it had prepared before the clock starts, and closes it, so that neither
     kind of turn lives on the other's work. Returns the medians of the turns.
     """
-    stream = make_streams(data_dir, sets, stills_share)["pairs"]
+    stream = make_streams(data_dir, sets, shares)["pairs"]
     adams = (tf.keras.optimizers.Adam(1e-4), tf.keras.optimizers.Adam(1e-4))
     update = train_matching.make_train_step(MatchingNetwork(bfloat16=bfloat16), adams, "pairs", clip_norm=0.0)
     cached = next(iter(stream.batches()))

@@ -60,7 +60,9 @@ def faulty():
     yield "nothing.png", b"", cutouts.UNREADABLE
 
 
-@pytest.mark.parametrize(("name", "picture", "reason"), list(faulty()), ids=lambda value: value if type(value) is str else "")
+@pytest.mark.parametrize(
+    ("name", "picture", "reason"), list(faulty()), ids=lambda value: value if type(value) is str else ""
+)
 def test_what_cannot_be_used_is_named_and_counted(tmp_path, name, picture, reason):
     write(tmp_path / "cup" / "good.png", disc())
     if isinstance(picture, bytes):

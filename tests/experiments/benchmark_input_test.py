@@ -34,7 +34,7 @@ def set_clock(monkeypatch):
 @pytest.fixture
 def source(crops):
     """Returns what names the crops of videos and stills, half of each."""
-    return str(crops), ["vid_train", "det_train"], 0.5
+    return str(crops), ["vid_train", "det_train"], benchmark_input.Shares(0.5)
 
 
 def test_streams_are_of_the_size_that_is_counted_and_strongly_augmented(small, source):
