@@ -123,13 +123,16 @@ def place(strategy: tf.distribute.Strategy, array) -> Callable[[], tf.Tensor]:
     return lambda: copies[int(tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group))]
 
 
-def compile_step(strategy: tf.distribute.Strategy, step: Callable, xla: bool = False) -> Callable:
+def compile_step(
+    strategy: tf.distribute.Strategy, step: Callable, xla: bool = False, then: Callable = lambda: None
+) -> Callable:
     """Compiles a step that each replica runs on its part of the batch.
 
     Args:
       strategy: What `make_strategy` made.
       step: Takes the tensors of a part; returns {name: scalar}, the same on all replicas.
       xla: Whether to compile it with XLA as a whole.
+      then: What follows each step, once for all replicas; what it assigns to a variable, all have.
 
     Raises:
       InputError: XLA for several replicas; when the step is called, that another process is gone.
@@ -142,6 +145,7 @@ def compile_step(strategy: tf.distribute.Strategy, step: Callable, xla: bool = F
     @tf.function(jit_compile=xla or None, autograph=False)  # Nothing to convert; looking for it takes seconds.
     def compiled(*element):
         scalars = strategy.run(step, element)
+        then()
         return {name: strategy.experimental_local_results(value)[0] for name, value in scalars.items()}
 
     return guarded(compiled) if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) else compiled

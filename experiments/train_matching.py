@@ -7,6 +7,7 @@ Run it again to go on from the last checkpoint. The recipe of the shipped weight
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -20,6 +21,7 @@ from experiments import (
     run_flags,
     schedules,
     stopping,
+    trainables,
     training,
     training_input,
     validation,
@@ -69,6 +71,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define_enum("input", "auto", training_input.INPUTS, "Who makes the batches; see training_input.split_input.")
     define_string("start_from", None, "Optional weight file (.npz) whose variables to start from; w5 may be wider.")
     define_integer("start_step", 0, "Step at which a run with --start_from begins.")
+    trainables.define_flags(values)
 
 
 def make_stream() -> streams.Stream:
@@ -103,12 +106,13 @@ def make_augmentation(name: str, leave_out: list[str], context_size: int, whole_
     return dataclasses.replace(whole, **changed)
 
 
-def make_optimizers() -> tuple:
-    """Makes an optimizer for the network and a faster one for the response's scale and bias."""
-    rates = (FLAGS.learning_rate, FLAGS.learning_rate * FLAGS.response_rate)
-    made = [schedules.make(FLAGS.schedule, rate, FLAGS.steps, FLAGS.warmup) for rate in rates]
-    optimizer = training_input.OPTIMIZERS[FLAGS.optimizer]
-    return tuple(optimizer(schedules.Later(schedule, FLAGS.start_step)) for schedule in made)
+def make_optimizers(trained: list[trainables.Trained]) -> tuple:
+    """Makes an optimizer for each part of the network; that of the response's scale and bias is a faster one."""
+    optimizer, made = training_input.OPTIMIZERS[FLAGS.optimizer], []
+    for part in trained:
+        schedule = schedules.make(FLAGS.schedule, FLAGS.learning_rate * part.rate, FLAGS.steps, FLAGS.warmup)
+        made.append(optimizer(schedules.Later(schedule, FLAGS.start_step + part.first_step)))
+    return tuple(made)
 
 
 def make_train_step(
@@ -119,32 +123,57 @@ def make_train_step(
     finish: Callable = lambda batch: batch,
     compiled: Callable = tf.function,
     background: float = 0.0,
+    parts: list[list[tf.Variable]] | None = None,
 ) -> Callable:
     """Returns the update, compiled: it takes what `finish` makes a batch of the kind `batches`, and returns scalars.
 
-    Where several replicas share a batch, each has the loss of its part, and all apply the mean of their gradients.
+    Each optimizer has its own of `parts`, by default all but the response's scale and bias, and these. Where several
+    replicas share a batch, each has the loss of its part, and all apply the mean of their gradients.
     """
     loss_of = matching_loss.pair_loss if batches == "pairs" else matching_loss.context_loss
-    response = [network.scale, network.bias]
-    others = [v for v in network.trainable_variables if all(v is not r for r in response)]
-    for optimizer, variables in zip(optimizers, (others, response)):
+    parts = parts or [part.variables for part in trainables.split(network)]
+    every_variable = list(itertools.chain.from_iterable(parts))
+    for optimizer, variables in zip(optimizers, parts):
         optimizer.build(variables)
 
     def train_step(element):
         batch = finish(element)
         with tf.GradientTape() as tape:
             loss = loss_of(network, *batch, background=background)
-        loss, *gradients = replicas.mean([loss, *tape.gradient(loss, others + response)])
+        loss, *gradients = replicas.mean([loss, *tape.gradient(loss, every_variable)])
         norm = tf.linalg.global_norm(gradients)
         if clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, clip_norm, norm)
-        for optimizer, variables in zip(optimizers, (others, response)):
+        for optimizer, variables in zip(optimizers, parts):
             own, gradients = gradients[: len(variables)], gradients[len(variables) :]
             optimizer.apply_gradients(zip(own, variables), skip_gradients_aggregation=True)
-        scale, bias = map(tf.identity, response)
+        scale, bias = tf.identity(network.scale), tf.identity(network.bias)
         return {"loss": loss, "gradient_norm": norm, "scale": scale, "bias": bias}
 
     return compiled(train_step)
+
+
+def make_updates(network: MatchingNetwork, strategy: tf.distribute.Strategy, finish: Callable) -> tuple:
+    """Makes the optimizers, and the update of a network at its start that trains what the flags say."""
+    plan = trainables.Plan(FLAGS.frozen_blocks, FLAGS.frozen_steps, FLAGS.trunk_rate)
+    trainables.freeze(network, plan.blocks)
+    trained = trainables.split(network, plan, FLAGS.response_rate)
+    optimizers = make_optimizers(trained)
+    if FLAGS.pull and not FLAGS.start_from:
+        raise InputError(f"--pull={FLAGS.pull:g} needs --start_from: it pulls the trunk to that file")
+    pull = trainables.make_pull(network, optimizers[0], FLAGS.pull) if FLAGS.pull else lambda: None
+
+    def make(first, then):
+        compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla, then=then)
+        return make_train_step(
+            network, optimizers[first:], FLAGS.batches, FLAGS.clip_norm, finish, compiled, FLAGS.background,
+            [part.variables for part in trained[first:]],
+        )  # fmt: skip
+
+    train_step = make(0, pull)
+    if plan.steps:
+        train_step = trainables.in_turn(network, plan, optimizers[-1], make(1, lambda: None), train_step)
+    return optimizers, train_step
 
 
 @stopping.before_steps()
@@ -156,11 +185,9 @@ def train():
     elements, finish = training_input.split_input(stream, FLAGS.input, strategy, FLAGS.xla)
     with strategy.scope():
         network = MatchingNetwork(FLAGS.channels, FLAGS.bfloat16)
-        optimizers = make_optimizers()
-        compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
-        train_step = make_train_step(
-            network, optimizers, FLAGS.batches, FLAGS.clip_norm, finish, compiled, FLAGS.background
-        )
+        if FLAGS.start_from:
+            weights.start_from(network, FLAGS.start_from)
+        optimizers, train_step = make_updates(network, strategy, finish)
     logging.info("flags: %s", run_flags.unusual(FLAGS))
     start_from = FLAGS.start_from and weights.checksum(FLAGS.start_from)
     inputs = {"crops": stream.store.fingerprint, "start_from": start_from}
@@ -168,7 +195,6 @@ def train():
     workers = distribution.Workers(strategy)
     run = training.Run(FLAGS.run_dir, run_flags.own(FLAGS), inputs, workers, **held)
     if FLAGS.start_from and int(run.step) == 0:
-        weights.start_from(network, FLAGS.start_from)
         run.step.assign(FLAGS.start_step)
     parent = {"start_from": weights.load_record(FLAGS.start_from)} if FLAGS.start_from else {}
 

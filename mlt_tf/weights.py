@@ -37,7 +37,7 @@ def start_from(model: tf.keras.Model, path: str) -> None:
     """Sets a network's variables from its own or a variant's file; channels that the file's w5 lacks keep theirs."""
     arrays = {name.removeprefix("matching/"): array for name, array in load(path, verify=False).items()}
     for name, variable in _named(model).items():
-        start = np.array(variable)  # numpy() of a scalar is no array.
+        start = np.array(variable.numpy())  # numpy() of a scalar is no array, and of others may be read only.
         if name not in arrays or arrays[name].ndim != start.ndim or np.any(np.less(start.shape, arrays[name].shape)):
             raise InputError(
                 f"{path}: {name} is missing or too large: give the file of a matching network as wide at most"

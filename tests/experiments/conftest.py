@@ -67,8 +67,8 @@ def crops(ilsvrc, tmp_path_factory):
 def run_binary(monkeypatch):
     """Returns a function that runs a binary with flags of its own, as its command line would.
 
-    A list gives a flag several times. What the binary does is its `main`, `train` or `show`. A training is watched only
-    where the flags say so: it takes longer than a few steps.
+    A list gives a flag several times. What the binary does is its `main`, `train`, `show` or `make`. A training is
+    watched only where the flags say so: it takes longer than a few steps.
     """
 
     def run(binary, *words, **options):
@@ -86,7 +86,8 @@ def run_binary(monkeypatch):
             if hasattr(binary, "main"):
                 binary.main(rest)
             else:
-                command_line.end_in_one_line(name, getattr(binary, "train", None) or binary.show)
+                work = next(getattr(binary, verb) for verb in ("train", "show", "make") if hasattr(binary, verb))
+                command_line.end_in_one_line(name, work)
 
     return run
 
