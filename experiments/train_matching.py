@@ -2,7 +2,7 @@
 
     python -m experiments.train_matching --data_dir crops --run_dir runs/matching
 
-Run it again to go on from the last checkpoint. The recipe of the shipped weights is in WORKSPACE.md.
+Run it again to go on from the last checkpoint. The recipe of the shipped weights is in docs/training.md.
 """
 
 import dataclasses

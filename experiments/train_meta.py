@@ -4,7 +4,7 @@
         --run_dir runs/meta
 
 Run it again to go on from the last checkpoint. With --features=cached the trunk's features are computed once, which
-makes a step ten times faster; the recipe of the shipped weights is in WORKSPACE.md.
+makes a step ten times faster; the recipe of the shipped weights is in docs/training.md.
 """
 
 import functools
