@@ -138,6 +138,23 @@ def load_sequences(data_dir: str, layout: str = "otb", names: Iterable[str] | No
     return [LAYOUTS[layout].read(name, targets[name]) for name in chosen]
 
 
+def take(sequence: Sequence, indices: np.ndarray) -> Sequence:
+    """Returns a sequence of these frames of another, in this order, with all that is known of each."""
+
+    def chosen(values):
+        return None if values is None else values[indices]
+
+    return dataclasses.replace(
+        sequence,
+        frame_paths=tuple(sequence.frame_paths[index] for index in indices),
+        boxes_xywh=chosen(sequence.boxes_xywh),
+        frame_numbers=chosen(sequence.frame_numbers),
+        absent=chosen(sequence.absent),
+        polygons=chosen(sequence.polygons),
+        flags={name: chosen(marks) for name, marks in sequence.flags.items()},
+    )
+
+
 class _Layout(NamedTuple):
     targets: Callable[[pathlib.Path], dict[str, pathlib.Path]]
     read: Callable[[str, pathlib.Path], Sequence]

@@ -17,7 +17,7 @@ from typing import NamedTuple, TextIO
 
 from absl import app, flags, logging
 
-from experiments import command_line, plain_table, results
+from experiments import clip_scores, command_line, plain_table, results
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -90,11 +90,13 @@ META = Kind(
 )
 KINDS = {"matching": MATCHING, "meta": META}
 CONFIG = "pyramid=exemplars,bfloat16=True"  # The fastest.
-COLUMNS = ["attempt", "changed", "steps", "minutes", "held-out loss", "margin", "AUC"]
+COLUMNS = ["attempt", "changed", "steps", "minutes", "held-out loss", "margin", "AUC", "95 % interval"]
 NOTE = (
     "Held-out loss: of matching networks Eq. 6; of meta-learners Eq. 7 un-adapted / own delta / another's / mean "
     "delta. Margin: of the same four, how far the similarity at the target exceeds that of the rest. "
-    "AUC: success on whole clips that no network trained on; of meta-learners, after the slash un-adapted."
+    "AUC: success on whole clips that no network trained on; of meta-learners, after the slash un-adapted. "
+    "Less {reference}: the difference on the same clips, by how many of them it is better or worse; intervals are over "
+    "clips. experiments.score_clips plays the clips there and back, too, with the weights of attempts named to it."
 )
 
 
@@ -103,21 +105,25 @@ def define_flags(values: flags.FlagValues) -> None:
     define_string = functools.partial(flags.DEFINE_string, flag_values=values)
     flags.DEFINE_enum("kind", "matching", list(KINDS), "Which network to try on.", flag_values=values)
     define_string("data_dir", None, "Folder of prepared crops (experiments.prepare_crops).")
-    define_string("validation_dir", None, "Videos to track, which no network was trained on and no test set has.")
+    define_string(
+        "validation_dir", None,
+        "Folder or suite file of videos to track, which no network was trained on and no test set has.",
+    )  # fmt: skip
+    define_string("reference", "recipe", "The attempt with which the others are compared on these videos.")
     define_string("out", None, "Folder of the runs and of table.md.")
     flags.DEFINE_integer("steps", 0, "Steps of each; 0: those of the kind.", 0, flag_values=values)
     flags.DEFINE_list("only", [], "Names of the attempts; all when empty.", flag_values=values)
     flags.DEFINE_bool("list", False, "Show the attempts and train nothing.", flag_values=values)
 
 
-def choose(kind: Kind, only: list[str]) -> list[str]:
-    """Returns the names of the attempts that --only names, or all.
+def choose(kind: Kind, only: list[str], flag: str = "--only") -> list[str]:
+    """Returns the names of the attempts that a flag names, or all.
 
     Raises:
       InputError: There is none of that name.
     """
     if strangers := [name for name in only if name not in kind.attempts]:
-        raise InputError(f"--only: {', '.join(strangers)} unknown; the attempts are: {', '.join(kind.attempts)}")
+        raise InputError(f"{flag}: {', '.join(strangers)} unknown; the attempts are: {', '.join(kind.attempts)}")
     return only or list(kind.attempts)
 
 
@@ -168,20 +174,42 @@ def _record_path(run_dir, steps):
     return run_dir / "weights" / f"step-{steps:06d}.json"
 
 
-def row(kind: Kind, name: str, run_dir: pathlib.Path, steps: int) -> list[str]:
-    """Returns an attempt's row of the table; it may not be finished."""
+def row(kind: Kind, name: str, run_dir: pathlib.Path, steps: int, reference: pathlib.Path) -> list[str]:
+    """Returns an attempt's row of the table; it may not be finished.
+
+    Args:
+      kind: Of which network.
+      name: The attempt.
+      run_dir: Its folder.
+      steps: At its end.
+      reference: Folder of the attempt that it is compared with, where that is finished.
+    """
     from experiments import training_log  # Here, so that bad input is said before TensorFlow starts.
 
     changed = kind.attempts[name].format(config=CONFIG, steps=steps, out="out").replace("--", "") or "-"
     path = _record_path(run_dir, steps)
     if not path.exists():
-        return [name, changed, "-", "-", "-", "-", "not run"]
+        return [name, changed, "-", "-", "-", "-", "not run", *["-"] * 4]
     record, scalars = json.loads(path.read_text()), training_log.scalars(str(run_dir))
     losses = list(record.get("held_out_loss", {}).values()) or [_last(scalars, "validation/loss")]
     aucs = [_last(scalars, tag) for tag in ("tracking/auc", "tracking/auc_unadapted")]
     margins = record.get("held_out_margin", {}).values()
     figures = [_figures(values) for values in (losses, margins, aucs)]
-    return [name, changed, str(steps), f"{record['minutes']:.0f}", *figures]
+    return [name, changed, str(steps), f"{record['minutes']:.0f}", *figures, *_on_clips(run_dir, reference)]
+
+
+def _on_clips(run_dir, reference):
+    """Returns the cells of an attempt's AUC on single clips, as its last tracking left them."""
+    scores, others = (_read_scores(folder) for folder in (run_dir, reference))
+    if scores is None:
+        return ["-"] * 4
+    pair = clip_scores.difference(scores, others) if others and run_dir != reference else None
+    return [*clip_scores.in_words(clip_scores.estimate(scores))[1:], *clip_scores.difference_in_words(pair)]
+
+
+def _read_scores(run_dir):
+    path = run_dir / clip_scores.TRACKED
+    return clip_scores.read(path)[clip_scores.ONCE] if path.exists() else None
 
 
 def _last(scalars, tag):
@@ -204,11 +232,14 @@ def run(arguments: list[str]) -> None:
         raise InputError(f"{', '.join(missing)} missing")
     steps = FLAGS.steps or kind.steps
     folders = {name: folder_of(FLAGS.out, name) for name in kind.attempts}
+    (reference,) = choose(kind, [FLAGS.reference], "--reference")
+    head = [*COLUMNS, f"less {reference}", "95 % interval", "won / lost"]
     path = pathlib.Path(FLAGS.out) / "table.md"
     for name in chosen:
         train(command(kind, name, FLAGS, steps, arguments), folders[name], steps)
-        rows = [row(kind, other, folder, steps) for other, folder in folders.items()]
-        results.write_text(path, "\n".join([*plain_table.markdown([COLUMNS, *rows]), "", NOTE, ""]))
+        rows = [row(kind, other, folder, steps, folders[reference]) for other, folder in folders.items()]
+        note = NOTE.format(reference=reference)
+        results.write_text(path, "\n".join([*plain_table.markdown([head, *rows]), "", note, ""]))
     print(path.read_text())
 
 

@@ -17,7 +17,7 @@ MAY_CHANGE = frozenset(
     ["steps", "max_minutes", "learning_rate", "log_every", "save_every", "deterministic", "input", "distribute", "xla"]
     + ["data_dir", "run_dir", "cache_dir", "matching", "start_from"]
     + ["validation_sets", "validate_every", "validation_batches", "show_every", "profile_steps", "track_every"]
-    + ["validation_dir", "validation_layout", "validation_frames", "validation_config"]
+    + ["validation_dir", "validation_layout", "validation_frames", "validation_config", "reference_scores"]
 )
 
 

@@ -106,8 +106,4 @@ def _round(value):
 
 
 def _from(sequence: Sequence, start: int) -> Sequence:
-    per_frame = ("frame_paths", "boxes_xywh", "frame_numbers", "absent", "polygons")
-    parts = {name: getattr(sequence, name) for name in per_frame}
-    parts = {name: None if value is None else value[start:] for name, value in parts.items()}
-    flags = {name: marks[start:] for name, marks in sequence.flags.items()}
-    return dataclasses.replace(sequence, **parts, flags=flags)
+    return sequences.take(sequence, np.arange(start, len(sequence.frame_paths)))

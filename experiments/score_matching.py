@@ -1,22 +1,21 @@
 """Scores matching networks as train_matching leaves them: loss and centre error on prepared crops, AUC on videos.
 
     python -m experiments.score_matching --weights a.npz,b.npz --data_dir crops --sets vid_train,vid_validation
-    python -m experiments.score_matching --weights a.npz,b.npz --videos TUNE --config pyramid=exemplars,bfloat16=True
+    python -m experiments.score_matching --weights a.npz,b.npz --videos tuning.txt --reference a.npz --out scores
 
-The videos are tracked whole and without updates, whatever the number of channels. `experiments.evaluate` scores the
-files of the complete variants.
+The videos are tracked without updates, whatever the number of channels, by `experiments.score_clips`, which scores
+the complete variants too, and says what the flags of tracking mean.
 """
 
 import functools
+import tempfile
 
 from absl import flags
 
-from data_pipelines import sequences
 from data_pipelines.crop_store import CropStore
-from experiments import command_line, evaluate, probes, validation_tracking
-from mlt_tf import config, pretrained, weights
+from experiments import clip_trackers, command_line, evaluate, probes, score_clips
+from mlt_tf import config
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
 
 FLAGS = flags.FLAGS
 
@@ -29,44 +28,32 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list("sets", ["vid_validation"], "Prepared sets to measure on, each by itself.", flag_values=values)
     flags.DEFINE_integer("batches", 16, "Batches of 16 pairs of each set.", 1, flag_values=values)
     flags.DEFINE_float("label_radius", config.LABEL_RADIUS, "Of the loss's labels, in cells.", flag_values=values)
-    define_string("videos", None, "Folder of sequences to track.")
-    flags.DEFINE_enum("layout", "otb", tuple(sequences.LAYOUTS), "Their layout.", flag_values=values)
-    flags.DEFINE_list("sequences", [], "Names of the sequences; all when empty.", flag_values=values)
-    define_string("config", "", 'Settings of the tracker that differ from the defaults: "bfloat16=True".')
+    score_clips.define_tracking_flags(values)
 
 
-def load(path: str, bfloat16: bool) -> pretrained.Networks:
-    """Loads a file of train_matching, of any number of channels, as a tracker without updates.
-
-    Raises:
-      InputError: It is missing, damaged, or no such file.
-    """
-    arrays = weights.load(path)
-    if "w5" not in arrays:
-        raise InputError(f"{path} is not of train_matching; experiments.evaluate takes the files of the variants")
-    network = MatchingNetwork(arrays["w5"].shape[1], bfloat16)
-    weights.assign(network, arrays)
-    return pretrained.Networks("mlt_mt", network)
-
-
-def show() -> None:
-    """Prints a line for each file and set, and for each file and the videos."""
-    if not (FLAGS.data_dir or FLAGS.videos):
-        raise InputError("give --data_dir, --videos, or both")
+def measure_on_crops() -> None:
+    """Prints a line for each file and set."""
     settings = config.TrackerConfig().replace(**evaluate.parse_config(FLAGS.config))
-    stores = {name: CropStore(FLAGS.data_dir, [name]) for name in FLAGS.sets} if FLAGS.data_dir else {}
-    chosen = []
-    if FLAGS.videos:
-        chosen = sequences.load_sequences(FLAGS.videos, FLAGS.layout, FLAGS.sequences or None)
+    stores = {name: CropStore(FLAGS.data_dir, [name]) for name in FLAGS.sets}
     for path in FLAGS.weights:
-        networks = load(path, settings.bfloat16)
+        networks = clip_trackers.load_unadapted(path, settings.bfloat16)
         for name, store in stores.items():
             probe = probes.PairProbe(networks, store, name, FLAGS.batches, FLAGS.label_radius)
             found = probe.measure()
             print(f"{path}  {name}: loss {found['loss']:.4f}, centre error {found['centre_error']:.2f} px", flush=True)
-        if chosen:
-            auc = validation_tracking.TrackingProbe(networks, chosen, settings).measure()["auc"]
-            print(f"{path}  {len(chosen)} sequences of {FLAGS.videos}: success AUC {auc:.4f}", flush=True)
+
+
+def show() -> None:
+    """Prints what the files score on the crops, and a table of the videos."""
+    if not (FLAGS.data_dir or FLAGS.videos):
+        raise InputError("give --data_dir, --videos, or both")
+    if FLAGS.data_dir:
+        measure_on_crops()
+    if FLAGS.videos:
+        trackers = [f"{clip_trackers.UNADAPTED}={path}" for path in FLAGS.weights]
+        with tempfile.TemporaryDirectory() as unnamed:
+            request = score_clips.read_request(FLAGS, FLAGS.out or unnamed)
+            score_clips.show_table(score_clips.compare(trackers, request), FLAGS.table)
 
 
 if __name__ == "__main__":

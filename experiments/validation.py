@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from absl import flags, logging
 
-from experiments import probes, validation_tracking
+from experiments import clip_scores, probes, validation_tracking
 from mlt_tf import weights
 from mlt_tf.errors import InputError
 from mlt_tf.pretrained import Networks
@@ -42,14 +42,14 @@ def make_hooks(values: flags.FlagValues, run, networks: Networks, export: Callab
 
     Returns:
       Hooks; none where nothing is validated. Their scalars are validation/{loss,centre_error,seconds},
-      tracking/{auc,seconds} and those of `own` under held_out/; for the meta-learner {loss,centre_error,auc}_unadapted
-      too. What decides which weights are the best is, of those there are: tracking/auc, the loss on sets that
-      --validation_sets names, held_out/loss.
+      tracking/seconds and what `TrackingProbe.measure` returns, and those of `own` under held_out/; for the
+      meta-learner {loss,centre_error,auc}_unadapted too. What decides which weights are the best is, of those there
+      are: tracking/auc, the loss on sets that --validation_sets names, held_out/loss.
 
     Raises:
       InputError: The flags contradict each other, or what they name is not there.
     """
-    tracked = validation_tracking.make_probe(values, networks)
+    tracked = validation_tracking.make_probe(values, networks, os.path.join(run.folder, clip_scores.TRACKED))
     held_out = probes.make_probe(values, networks) if values.validate_every else None
     if values.validate_every and not (held_out or own):
         logging.info("no held-out crops: nothing to validate on (--validation_sets)")

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from experiments import attempts, train_matching, train_meta
+from experiments import attempts, clip_scores, train_matching, train_meta
 from mlt_tf.errors import InputError
 
 
@@ -26,6 +26,9 @@ def trained(monkeypatch):
         (run_dir / "weights").mkdir()
         meta = {"held_out_loss": {"unadapted": 0.31, "own_delta": 0.27}} if "train_meta" in words[2] else {}
         (run_dir / "weights" / "step-000007.json").write_text(json.dumps({"minutes": 2.6, **meta}))
+        aucs = {"a": 0.4, "b": 0.6} if run_dir.name == "recipe" else {"a": 0.5, "b": 0.66}
+        scores = {name: clip_scores.Score(auc, 30) for name, auc in aucs.items()}
+        clip_scores.write(run_dir / "tracking.json", {"once": scores}, {})
         with tf.summary.create_file_writer(str(run_dir / "tensorboard")).as_default(7):
             for tag, value in {"tracking/auc": 0.5, "tracking/auc_unadapted": 0.49, "validation/loss": 0.25}.items():
                 tf.summary.scalar(tag, value)
@@ -82,8 +85,10 @@ def test_attempts_are_trained_once_and_tabled(trained, options, tmp_path, monkey
     assert len(trained) == 2 and "--leave_out=blur" in trained[1]
     table = (tmp_path / "out" / "table.md").read_text()
     assert capsys.readouterr().out.strip() == table.strip()
-    assert "| recipe | - | 7 | 3 | .2500 | - | .5000 / .4900 |" in table
-    assert "| no blur | leave_out=blur | 7 | 3 | .2500 |" in table and "| radius 1 | label_radius=1 |" in table
+    assert "| recipe | - | 7 | 3 | .2500 | - | .5000 / .4900 | .400 to .600 | - | - | - |" in table
+    (row,) = [line for line in table.splitlines() if line.startswith("| no blur | leave_out=blur | 7 | 3 | .2500 |")]
+    assert row.endswith("| .500 to .660 | +.080 | +.060 to +.100 | 2 / 0 |") and "| less recipe |" in table
+    assert "| radius 1 | label_radius=1 |" in table
     assert table.count("not run") == len(attempts.MATCHING.attempts) - 2
     start(monkeypatch, only="recipe", **options)
     assert len(trained) == 2
@@ -103,6 +108,8 @@ def test_what_failed_is_named(trained, options, monkeypatch):
 def test_bad_input(options, monkeypatch):
     with pytest.raises(InputError, match="--only: recipes unknown; the attempts are: recipe, "):
         start(monkeypatch, only="recipes", **options)
+    with pytest.raises(InputError, match="--reference: recipes unknown"):
+        start(monkeypatch, reference="recipes", **options)
     with pytest.raises(InputError, match="--data_dir, --validation_dir, --out missing"):
         start(monkeypatch)
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from absl import flags
 
 from data_pipelines import sequences
-from experiments import metrics, validation_tracking
+from experiments import clip_scores, metrics, validation_tracking
 from mlt_tf import pretrained
 from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
@@ -66,7 +66,9 @@ def test_live_matching_network_tracks_as_mlt_mt(videos):
     found = []
     for _ in range(2):
         found.append(probe.measure())
-        assert found[-1] == {"auc": pytest.approx(auc(networks, videos, pyramid="exemplars"), abs=1e-6)}
+        assert found[-1].keys() == {"auc", "auc_low", "auc_high"}
+        assert found[-1]["auc"] == pytest.approx(auc(networks, videos, pyramid="exemplars"), abs=1e-6)
+        assert found[-1]["auc_low"] <= found[-1]["auc"] <= found[-1]["auc_high"]
         for block in network.extractor.blocks:  # As if the training went on.
             block.norm.beta.assign_add(tf.random.stateless_normal(block.norm.beta.shape, [1, 2], 0, 2.0))
     assert probe._tracker.steps.track.experimental_get_tracing_count() == 1
@@ -87,6 +89,29 @@ def test_meta_learner_has_both_scores_and_tracks_without_updates_only_once(video
     assert probe.measure() == found
 
 
+def test_difference_is_to_the_scores_that_a_run_left(videos, tmp_path):
+    tf.keras.utils.set_random_seed(2)
+    networks = pretrained.Networks("mlt_mt", MatchingNetwork())
+    path = tmp_path / "run" / "tracking.json"
+    values = flags_of(track_every=5, validation_dir=videos, validation_frames=FRAMES)
+    first = validation_tracking.make_probe(values, networks, str(path)).measure()
+    scores = clip_scores.read(path)["once"]
+    assert first["auc"] == pytest.approx(np.mean([of_video.auc for of_video in scores.values()]))
+    worse = {name: of_video._replace(auc=of_video.auc - 0.1) for name, of_video in scores.items()}
+    clip_scores.write(path, {"once": worse}, {})
+    found = probe_of(videos, networks, reference_scores=path).measure()
+    assert [found[f"difference{end}"] for end in ("", "_low", "_high")] == pytest.approx([0.1] * 3)
+    with pytest.raises(InputError, match="--reference_scores=.*score of 3 frames of left, not 2.*--validation_frames"):
+        probe_of(videos, networks, reference_scores=path, validation_frames=2)
+
+
+def test_suite_is_tracked(videos, tmp_path):
+    (tmp_path / "suite.txt").write_text(f"{videos} otb right\n")
+    assert [sequence.name for sequence in probe_of(tmp_path / "suite.txt", pretrained.build("mlt_mt"))._sequences] == [
+        "right"
+    ]
+
+
 def test_bfloat16_may_be_the_trackers_alone(videos):
     tf.keras.utils.set_random_seed(2)
     networks = pretrained.Networks("mlt_mt", MatchingNetwork())
@@ -103,6 +128,7 @@ def test_off_is_nothing():
     [
         ({"track_every": 5}, "--track_every=5 needs --validation_dir"),
         ({"validation_dir": "x"}, "--validation_dir=x needs --track_every"),
+        ({"reference_scores": "x"}, "--reference_scores=x needs --track_every"),
         ({"track_every": 5, "validation_dir": "nowhere"}, "nowhere: no such folder"),
     ],
 )
