@@ -16,7 +16,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from data_pipelines import video
 from experiments import opencv_trackers, timing
-from mlt_tf import boxes, config, crops, pretrained
+from mlt_tf import boxes, config, crops
 from mlt_tf.tracker import MultiTracker, Tracker
 from mlt_tf.tracking import TrackingSteps
 
@@ -99,8 +99,8 @@ def measure_parts(setup: Setup, batch: int) -> dict[str, float]:
     """
     _use_threads(setup.threads)
     frames = read_clip(setup.clip, 32)
-    networks = {name: pretrained.load(name, None, setup.settings.bfloat16) for name in ("mlt", "mlt_mt_ft")}
-    targets = {name: MultiTracker(networks[name], setup.settings) for name in networks}
+    settings = dataclasses.asdict(setup.settings)
+    targets = {name: MultiTracker.load(name, **settings) for name in ("mlt", "mlt_mt_ft")}
     start_boxes = np.tile(np.float32(setup.box_xywh), [batch, 1])
     for target in targets.values():
         target.add(frames[0], start_boxes)
@@ -128,8 +128,8 @@ def measure_parts(setup: Setup, batch: int) -> dict[str, float]:
         "trunk": lambda: trunk(flat)[0].numpy(),
         "head": lambda: head(state, phi_z)[1].score.numpy(),
         "frame": lambda: _whole_frame(steps["mlt"], state, images, sizes_wh, frame_of),
-        "update": lambda: steps["mlt"].update_step(state)[1].after.numpy(),
-        "fine-tuning": lambda: steps["mlt_mt_ft"].update_step(states["mlt_mt_ft"])[1].after.numpy(),
+        "update": lambda: steps["mlt"].update(state)[1].adapted.numpy(),
+        "fine-tuning": lambda: steps["mlt_mt_ft"].update(states["mlt_mt_ft"])[1].adapted.numpy(),
     }
     seconds = timing.interleaved(actions, setup.repetitions)
     fastest_or_middle = {name: min if name == "trunk" else statistics.median for name in actions}
@@ -163,9 +163,7 @@ def measure_trackers(setup: Setup) -> dict[str, float]:
     _use_threads(setup.threads)
     lengths = dict.fromkeys(config.VARIANTS, 2 * setup.settings.update_interval)
     lengths["mlt_mt_ft"] = setup.settings.finetune_interval
-    trackers = {}
-    for name in config.VARIANTS:
-        trackers[name] = Tracker(pretrained.load(name, None, setup.settings.bfloat16), setup.settings)
+    trackers = {name: Tracker.load(name, **dataclasses.asdict(setup.settings)) for name in config.VARIANTS}
     for name, overrides in MODES.items():
         trackers[f"mlt, {name}"] = Tracker.load("mlt", **overrides)
     for name in opencv_trackers.available_algorithms():

@@ -8,7 +8,7 @@ import tensorflow as tf
 from data_pipelines import context_sets, feature_cache, sampling, streams
 from data_pipelines.crop_store import CropStore
 from experiments import probes
-from mlt_tf import gradients, labels, last_layer, meta_loss
+from mlt_tf import adaptation, gradients, labels, last_layer, meta_loss
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.pretrained import Networks
 
@@ -192,7 +192,7 @@ def _measure(networks, batch, mean_delta, radius, delta_label):
     delta = _delta(networks.matching, batch, radius, delta_label)
     layers = [last_layer.unadapted(networks.matching, len(phi_x))]
     for choice in (delta, tf.roll(delta, 1, 0), tf.broadcast_to(mean_delta, delta.shape)):
-        layers.append(meta_loss.adapted_layer(networks.matching, networks.meta_learner, networks.adaptation, choice))
+        layers.append(adaptation.adapted_layer(networks.matching, networks.meta_learner, networks.adaptation, choice))
     found = []
     for layer in layers:
         similarity = last_layer.similarity(layer, phi_x, phi_z)

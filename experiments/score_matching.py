@@ -46,7 +46,7 @@ def load(path: str, bfloat16: bool) -> pretrained.Networks:
         raise InputError(f"{path} is not of train_matching; experiments.evaluate takes the files of the variants")
     network = MatchingNetwork(arrays["w5"].shape[1], bfloat16)
     weights.assign(network, arrays)
-    return pretrained.Networks("mlt_mt", network)
+    return pretrained.Networks(network)
 
 
 def show() -> None:

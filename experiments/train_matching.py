@@ -175,7 +175,7 @@ def train():
     def export(path, **more):
         weights.save(path, weights.collect(network), {**run.record(FLAGS.seed), **parent, **more})
 
-    networks = pretrained.Networks("mlt_mt", network)
+    networks = pretrained.Networks(network)
     hooks = []
     if workers.chief:
         hooks = [*validation.make_hooks(FLAGS, run, networks, export), *inspection.make_hooks(FLAGS, run, networks)]

@@ -29,7 +29,7 @@ from experiments import (
     validation,
 )
 from mlt_tf import config, gradients, labels, losses, meta_loss, pretrained, replicas, weights
-from mlt_tf.adaptation import Adaptation
+from mlt_tf.adaptation import Adaptation, adapted_layer
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.meta_learner import HIDDEN_UNITS, KEEP_PROBABILITY, LAYOUTS, MetaLearner
@@ -109,7 +109,7 @@ def make_train_step(
         sampled = meta_sources.sample_label(delta_shift, label_radius, delta_label)
         delta = gradients.loss_gradient(network, phi_x, phi_delta, sampled)
         with tf.GradientTape() as tape:
-            layer = meta_loss.adapted_layer(network, meta_learner, adaptation, delta, True, dropped)
+            layer = adapted_layer(network, meta_learner, adaptation, delta, True, dropped)
             response = meta_loss.responses(network, layer, phi_x, phi_z)
             fit = tf.reduce_mean(meta_loss.context_set_loss(y, response))
             loss = fit
@@ -229,7 +229,7 @@ def train():
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}
     held = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer}
     run = training.Run(FLAGS.run_dir, run_flags.own(FLAGS), inputs, workers, **held)
-    networks = pretrained.Networks("mlt", network, meta_learner, adaptation)
+    networks = pretrained.Networks(network, meta_learner, adaptation)
     if int(run.step) == 0:
         meta_sources.set_statistics(networks, source)
     held_out = HeldOut(run, source, networks)

@@ -13,13 +13,17 @@ FILES = {"mlt": "mlt.npz", "mlt_mt": "mlt_mt.npz", "mlt_mt_ft": "mlt_mt.npz"}
 
 
 class Networks(NamedTuple):
-    """The networks of one variant; `meta_learner` and `adaptation` are None but for "mlt"."""
+    """A matching network, and what MLT has beside it, or None."""
 
-    variant: str
     matching: MatchingNetwork
     meta_learner: MetaLearner | None = None
     adaptation: Adaptation | None = None
     checksum: str = "untrained"
+
+    @property
+    def updates(self) -> str:
+        """The updates that these networks are for: by the meta-learner where there is one, otherwise none."""
+        return "none" if self.meta_learner is None else "meta_learner"
 
 
 def build(variant: str, layout: str = "paired", bfloat16: bool = False, units: int = HIDDEN_UNITS) -> Networks:
@@ -27,8 +31,8 @@ def build(variant: str, layout: str = "paired", bfloat16: bool = False, units: i
     if variant not in config.VARIANTS:
         raise InputError(f"variant {variant!r}: give one of {', '.join(config.VARIANTS)}")
     if variant != "mlt":
-        return Networks(variant, MatchingNetwork(config.BASELINE_CHANNELS, bfloat16))
-    return Networks(variant, MatchingNetwork(bfloat16=bfloat16), MetaLearner(layout, units=units), Adaptation())
+        return Networks(MatchingNetwork(config.BASELINE_CHANNELS, bfloat16))
+    return Networks(MatchingNetwork(bfloat16=bfloat16), MetaLearner(layout, units=units), Adaptation())
 
 
 def load(variant: str, path: str | None = None, bfloat16: bool = False) -> Networks:

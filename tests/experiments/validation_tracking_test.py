@@ -61,7 +61,7 @@ def auc(networks, videos, **settings):
 def test_live_matching_network_tracks_as_mlt_mt(videos):
     tf.keras.utils.set_random_seed(2)
     network = MatchingNetwork()  # Of fewer channels than MLT-mt has.
-    networks = pretrained.Networks("mlt_mt", network)
+    networks = pretrained.Networks(network)
     probe = probe_of(videos, networks, validation_config="pyramid=exemplars")
     found = []
     for _ in range(2):
@@ -81,7 +81,7 @@ def test_meta_learner_has_both_scores_and_tracks_without_updates_only_once(video
     probe = probe_of(videos, networks, validation_config=text)  # Compiles searches and updates: it takes seconds.
     found = probe.measure()
     assert found["auc"] == pytest.approx(auc(networks, videos, **settings), abs=1e-6)
-    plain = auc(networks._replace(variant="mlt_mt"), videos, **settings)
+    plain = auc(pretrained.Networks(networks.matching), videos, **settings)
     assert found["auc_unadapted"] == pytest.approx(plain, abs=1e-6) and found["auc"] != found["auc_unadapted"]
     monkeypatch.setattr(probe, "_unadapted", object())
     assert probe.measure() == found
@@ -89,7 +89,7 @@ def test_meta_learner_has_both_scores_and_tracks_without_updates_only_once(video
 
 def test_bfloat16_may_be_the_trackers_alone(videos):
     tf.keras.utils.set_random_seed(2)
-    networks = pretrained.Networks("mlt_mt", MatchingNetwork())
+    networks = pretrained.Networks(MatchingNetwork())
     probe = probe_of(videos, networks, validation_config="bfloat16=True,pyramid=exemplars")
     assert {variable.dtype for variable in probe._trunk.variables} == {tf.bfloat16}
 
