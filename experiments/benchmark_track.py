@@ -17,7 +17,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from data_pipelines import video
 from experiments import opencv_trackers, timing
 from mlt_tf import boxes, config, crops
-from mlt_tf.tracker import MultiTracker, Tracker
+from mlt_tf.tracker import MultiTracker
 from mlt_tf.tracking import TrackingSteps
 
 MODES = {
@@ -163,9 +163,9 @@ def measure_trackers(setup: Setup) -> dict[str, float]:
     _use_threads(setup.threads)
     lengths = dict.fromkeys(config.VARIANTS, 2 * setup.settings.update_interval)
     lengths["mlt_mt_ft"] = setup.settings.finetune_interval
-    trackers = {name: Tracker.load(name, **dataclasses.asdict(setup.settings)) for name in config.VARIANTS}
+    trackers = {name: MultiTracker.load(name, **dataclasses.asdict(setup.settings)) for name in config.VARIANTS}
     for name, overrides in MODES.items():
-        trackers[f"mlt, {name}"] = Tracker.load("mlt", **overrides)
+        trackers[f"mlt, {name}"] = MultiTracker.load("mlt", **overrides)
     for name in opencv_trackers.available_algorithms():
         trackers[f"opencv_{name}"] = opencv_trackers.OpenCVTracker(name)
     frames = read_clip(setup.clip, 1 + max(lengths.values()))
@@ -180,11 +180,13 @@ def measure_trackers(setup: Setup) -> dict[str, float]:
 
 def _follow(tracker, frames, box_xywh):
     """Tracks through the frames and returns the mean milliseconds of all but the first."""
-    tracker.init(frames[0], np.float32(box_xywh))
+    tracker.add(frames[0], [np.float32(box_xywh)])
     start = time.perf_counter()
     for frame in frames[1:]:
         tracker.update(frame)
-    return 1e3 * (time.perf_counter() - start) / (len(frames) - 1)
+    spent = time.perf_counter() - start
+    tracker.remove([0])
+    return 1e3 * spent / (len(frames) - 1)
 
 
 def measure_memory(setup: Setup, count: int, every: int) -> list[tuple[int, float]]:
@@ -192,8 +194,8 @@ def measure_memory(setup: Setup, count: int, every: int) -> list[tuple[int, floa
     _use_threads(setup.threads)
     frames = read_clip(setup.clip)
     frames = frames + frames[::-1]
-    tracker = Tracker.load("mlt", **dataclasses.asdict(setup.settings))
-    tracker.init(frames[0], np.float32(setup.box_xywh))
+    tracker = MultiTracker.load("mlt", **dataclasses.asdict(setup.settings))
+    tracker.add(frames[0], [np.float32(setup.box_xywh)])
     sizes = []
     for number in range(1, count + 1):
         tracker.update(frames[number % len(frames)])
