@@ -67,7 +67,7 @@ class TrackerSpec:
 
 
 def parse_config(text: str, flag: str = "--config") -> dict[str, Any]:
-    """Reads "tau=0.6,penalise=sigmoid", which a flag gives, as {"tau": 0.6, "penalise": "sigmoid"}.
+    """Reads "tau=0.6,pyramid=exemplars", which a flag gives, as {"tau": 0.6, "pyramid": "exemplars"}.
 
     Raises:
       InputError: A part is not name=value, or a name comes twice.

@@ -116,7 +116,7 @@ class TrackingSteps(tf.Module):
         self.trunk = trunk or InferenceTrunk(networks.matching.extractor)
         self._learn = self.interval and functools.partial(update_rules.RULES[self.updates], networks, settings)
         self._settings, self._network = settings, networks.matching
-        self._localise = Localiser(settings, networks.matching.respond)
+        self._localise = Localiser(settings)
         self._pyramid = pyramid.make(settings)
         state = state_spec(settings)
         frames = [

@@ -144,8 +144,8 @@ def test_raw_results_of_another_tracker_are_scored_on_the_sequences_at_hand(data
 
 
 def test_settings_are_parsed():
-    settings = {"tau": 0.6, "memory": 64, "keep_first": False, "penalise": "sigmoid"}
-    assert evaluate.parse_config(" tau=0.6, memory = 64,keep_first=False,penalise=sigmoid") == settings
+    settings = {"tau": 0.6, "memory": 64, "keep_first": False, "pyramid": "exemplars"}
+    assert evaluate.parse_config(" tau=0.6, memory = 64,keep_first=False,pyramid=exemplars") == settings
     assert evaluate.parse_config("") == {}
 
 
