@@ -58,7 +58,6 @@ MATCHING = Kind(
         "no blur": "--leave_out=blur",
         "radius 1": "--label_radius=1",
         "radius 3": "--label_radius=3",
-        "background .1": "--background=0.1",
     },
 )
 META = Kind(
@@ -82,7 +81,6 @@ META = Kind(
         "no distractors": "--distractors=0",
         "no ranking": "--ranking=0",
         "ranking 2": "--ranking=2",
-        "background in ranking's place": "--ranking=0 --background=0.5",
         "larger errors": "--jitter=2",
         "strong views": "--view_augmentation=strong --cache_dir={out}/cache-strong",
         "both splits": "--splits=train,validation --views=16,3 --cache_dir={out}/cache-both",

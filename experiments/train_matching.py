@@ -53,9 +53,6 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float("response_rate", 20.0, "Learning rate of the response's scale and bias over the others'.")
     define_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
     define_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
-    define_float(
-        "background", 0.0, "Weight of the loss on each context's most similar other place; the paper has none."
-    )
     define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
     define_enum("augmentation", "shift", list(AUGMENTATIONS), "Translation alone, or as in sampling.py.")
     flags.DEFINE_list("leave_out", [], f"Parts of --augmentation to leave out: {', '.join(PARTS)}.", flag_values=values)
@@ -118,7 +115,6 @@ def make_train_step(
     clip_norm: float,
     finish: Callable = lambda batch: batch,
     compiled: Callable = tf.function,
-    background: float = 0.0,
 ) -> Callable:
     """Returns the update, compiled: it takes what `finish` makes a batch of the kind `batches`, and returns scalars.
 
@@ -133,7 +129,7 @@ def make_train_step(
     def train_step(element):
         batch = finish(element)
         with tf.GradientTape() as tape:
-            loss = loss_of(network, *batch, background=background)
+            loss = loss_of(network, *batch)
         loss, *gradients = replicas.mean([loss, *tape.gradient(loss, others + response)])
         norm = tf.linalg.global_norm(gradients)
         if clip_norm:
@@ -158,9 +154,7 @@ def train():
         network = MatchingNetwork(FLAGS.channels, FLAGS.bfloat16)
         optimizers = make_optimizers()
         compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
-        train_step = make_train_step(
-            network, optimizers, FLAGS.batches, FLAGS.clip_norm, finish, compiled, FLAGS.background
-        )
+        train_step = make_train_step(network, optimizers, FLAGS.batches, FLAGS.clip_norm, finish, compiled)
     logging.info("flags: %s", run_flags.unusual(FLAGS))
     start_from = FLAGS.start_from and weights.checksum(FLAGS.start_from)
     inputs = {"crops": stream.store.fingerprint, "start_from": start_from}

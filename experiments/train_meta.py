@@ -62,9 +62,6 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
     define_enum("delta_label", "centred", meta_sources.DELTA_LABELS, "Where Eq. 2 has a shifted sample's target.")
     flags.DEFINE_bool("attention", True, "Train the gates; else they stay open.", flag_values=values)
-    define_float(
-        "background", 0.0, "Weight of the loss on each context's most similar other place; the paper has none."
-    )
     define_float("ranking", 0.0, "Weight of the cross-entropy of the target's place; the paper has none.")
     define_float("distractors", 0.0, "Weight of the loss on other targets' contexts; the paper has none.")
     define_enum("features", "images", ["images", "cached"], "Pass images through the trunk, or cache its features.")
@@ -89,7 +86,6 @@ def make_train_step(
     finish: Callable = lambda *features: features,
     compiled: Callable = tf.function,
     seed: int = 0,
-    background: float = 0.0,
     ranking: float = 0.0,
     delta_label: str = "centred",
     clip_norm: float = 0.0,
@@ -113,8 +109,6 @@ def make_train_step(
             response = meta_loss.responses(network, layer, phi_x, phi_z)
             fit = tf.reduce_mean(meta_loss.context_set_loss(y, response))
             loss = fit
-            if background:
-                loss += background * tf.reduce_mean(losses.background(y, response))
             if ranking:
                 loss += ranking * tf.reduce_mean(losses.ranking(y, response))
             if distractors:
@@ -223,7 +217,7 @@ def train():
         compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
         train_step = make_train_step(
             network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors,
-            source.finish, compiled, FLAGS.seed, FLAGS.background, FLAGS.ranking, FLAGS.delta_label, FLAGS.clip_norm,
+            source.finish, compiled, FLAGS.seed, FLAGS.ranking, FLAGS.delta_label, FLAGS.clip_norm,
         )  # fmt: skip
     logging.info("flags: %s", run_flags.unusual(FLAGS))
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}
