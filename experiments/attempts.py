@@ -74,7 +74,6 @@ META = Kind(
         "stills .8": "--stills_share=0.8",
         "no attention": "--noattention",
         "M' = M": "--contexts=8",
-        "delta's label shifted": "--delta_label=shifted",
         "M = 4": "--samples=4 --validation_config={config},samples=4",
         "M = 16": "--samples=16 --validation_config={config},samples=16",
         "first context not kept": "--validation_config={config},keep_first=False",

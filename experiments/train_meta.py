@@ -60,7 +60,6 @@ def define_flags(values: flags.FlagValues) -> None:
     define_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
     define_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
     define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
-    define_enum("delta_label", "centred", meta_sources.DELTA_LABELS, "Where Eq. 2 has a shifted sample's target.")
     flags.DEFINE_bool("attention", True, "Train the gates; else they stay open.", flag_values=values)
     define_float("ranking", 0.0, "Weight of the cross-entropy of the target's place; the paper has none.")
     define_float("distractors", 0.0, "Weight of the loss on other targets' contexts; the paper has none.")
@@ -87,7 +86,6 @@ def make_train_step(
     compiled: Callable = tf.function,
     seed: int = 0,
     ranking: float = 0.0,
-    delta_label: str = "centred",
     clip_norm: float = 0.0,
 ) -> Callable:
     """Returns the update of theta, gain and offset (Eq. 7), compiled; it returns scalars.
@@ -99,11 +97,10 @@ def make_train_step(
     optimizer.build(variables)
 
     def train_step(*element):
-        phi_x, phi_z, shift, phi_delta, delta_shift = finish(*element)
+        phi_x, phi_z, shift, phi_delta, _ = finish(*element)
         dropped = tf.stack([tf.constant(seed, tf.int64), optimizer.iterations])  # A function of (seed, step).
         y = labels.response_label(shift, label_radius)  # [B, M', 17, 17]
-        sampled = meta_sources.sample_label(delta_shift, label_radius, delta_label)
-        delta = gradients.loss_gradient(network, phi_x, phi_delta, sampled)
+        delta = gradients.loss_gradient(network, phi_x, phi_delta, labels.centred_label(label_radius))
         with tf.GradientTape() as tape:
             layer = adapted_layer(network, meta_learner, adaptation, delta, True, dropped)
             response = meta_loss.responses(network, layer, phi_x, phi_z)
@@ -173,7 +170,7 @@ class HeldOut:
     def figures(self) -> dict:
         """Returns those of `CachedSource.held_out` at the run's step."""
         if self._step != (step := int(self._run.step)):
-            self._figures = self._source.held_out(self._networks, FLAGS.label_radius, FLAGS.delta_label)
+            self._figures = self._source.held_out(self._networks, FLAGS.label_radius)
             self._step = step
             for name, figures in self._figures.items():
                 logging.info("step %d  %s: %s", step, name, figures)
@@ -217,7 +214,7 @@ def train():
         compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
         train_step = make_train_step(
             network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors,
-            source.finish, compiled, FLAGS.seed, FLAGS.ranking, FLAGS.delta_label, FLAGS.clip_norm,
+            source.finish, compiled, FLAGS.seed, FLAGS.ranking, FLAGS.clip_norm,
         )  # fmt: skip
     logging.info("flags: %s", run_flags.unusual(FLAGS))
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}

@@ -50,7 +50,7 @@ def test_what_decides_a_run_may_not_change(binary):
         "context_size", "leave_out", "patches",
     }  # fmt: skip
     meta = {
-        "layout", "contexts", "samples", "distractors", "features", "views", "jitter", "attention", "delta_label",
+        "layout", "contexts", "samples", "distractors", "features", "views", "jitter", "attention",
         "view_augmentation", "ranking", "hidden_units", "keep_probability",
     }  # fmt: skip
     assert fixed == both | (matching if binary is train_matching else meta)
@@ -124,7 +124,7 @@ def test_same_start_has_no_changes():
     assert run_flags.check("folder", start({"crops": ["a"]}, **values), start({"crops": ["a"]}, **values)) == []
 
 
-@pytest.mark.parametrize(("name", "kept", "gone"), [("background", 0.0, 0.3)])
+@pytest.mark.parametrize(("name", "kept", "gone"), [("background", 0.0, 0.3), ("delta_label", "centred", "shifted")])
 def test_run_with_a_flag_that_is_gone_is_refused(name, kept, gone):
     assert run_flags.check("runs/a", start(seed=1), start(seed=1, **{name: kept})) == []
     with pytest.raises(InputError) as caught:
