@@ -68,7 +68,6 @@ META = Kind(
     {
         "recipe": "",
         "own backgrounds": "--pasted_stills=0 --cache_dir={out}/cache-own",
-        "row-wise": "--layout=rowwise",
         "flat": "--layout=flat --learning_rate=1e-4",
         "no stills": "--stills_share=0 --cache_dir={out}/cache-videos",
         "stills .8": "--stills_share=0.8",

@@ -20,7 +20,7 @@ MAY_CHANGE = frozenset(
     + ["validation_dir", "validation_layout", "validation_frames", "validation_config"]
 )
 # Flags of which something lost and is gone, with the values that are as they were. Commit 171a062 last had the others.
-KEPT = {"background": [0.0], "delta_label": ["centred"]}
+KEPT = {"background": [0.0], "delta_label": ["centred"], "layout": ["paired", "flat"]}
 
 
 def own(values: flags.FlagValues) -> dict:

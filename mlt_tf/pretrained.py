@@ -53,7 +53,10 @@ def load(variant: str, path: str | None = None, bfloat16: bool = False) -> Netwo
     record = weights.load_record(path)
     bias = arrays.get("meta_learner/hidden1/bias")
     units = HIDDEN_UNITS if bias is None else bias.size
-    networks = build(variant, record.get("layout", "rowwise"), bfloat16, units)
+    layout = record.get("layout", "rowwise")
+    if variant == "mlt" and layout == "rowwise":
+        raise InputError(f"{path}: the meta-learner's row-wise layout is gone after commit 171a062: use that commit")
+    networks = build(variant, layout if variant == "mlt" else "paired", bfloat16, units)
     parts = {"matching/": networks.matching, "meta_learner/": networks.meta_learner, "adaptation/": networks.adaptation}
     for prefix, model in parts.items():
         if model is not None:

@@ -124,7 +124,10 @@ def test_same_start_has_no_changes():
     assert run_flags.check("folder", start({"crops": ["a"]}, **values), start({"crops": ["a"]}, **values)) == []
 
 
-@pytest.mark.parametrize(("name", "kept", "gone"), [("background", 0.0, 0.3), ("delta_label", "centred", "shifted")])
+@pytest.mark.parametrize(
+    ("name", "kept", "gone"),
+    [("background", 0.0, 0.3), ("delta_label", "centred", "shifted"), ("layout", "flat", "rowwise")],
+)
 def test_run_with_a_flag_that_is_gone_is_refused(name, kept, gone):
     assert run_flags.check("runs/a", start(seed=1), start(seed=1, **{name: kept})) == []
     with pytest.raises(InputError) as caught:

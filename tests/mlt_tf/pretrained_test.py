@@ -95,6 +95,13 @@ def test_record_names_the_layout(mlt_path, baseline_path):
     assert "layout" not in weights.load_record(baseline_path)
 
 
+def test_file_of_the_row_wise_layout_says_that_it_is_gone(mlt_path, monkeypatch):
+    record = {name: value for name, value in weights.load_record(mlt_path).items() if name != "layout"}
+    monkeypatch.setattr(weights, "load_record", lambda path: record)
+    with pytest.raises(InputError, match="row-wise layout is gone after commit 171a062"):
+        pretrained.load("mlt", mlt_path)
+
+
 def test_layout_of_the_record_is_built(mlt_path, monkeypatch):
     record = {**weights.load_record(mlt_path), "layout": "diagonal"}
     monkeypatch.setattr(weights, "load_record", lambda path: record)
