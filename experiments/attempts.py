@@ -60,7 +60,6 @@ MATCHING = Kind(
         "no blur": "--leave_out=blur",
         "radius 1": "--label_radius=1",
         "radius 3": "--label_radius=3",
-        "background .1": "--background=0.1",
     },
 )
 META = Kind(
@@ -71,20 +70,17 @@ META = Kind(
     {
         "recipe": "",
         "own backgrounds": "--pasted_stills=0 --cache_dir={out}/cache-own",
-        "row-wise": "--layout=rowwise",
         "flat": "--layout=flat --learning_rate=1e-4",
         "no stills": "--stills_share=0 --cache_dir={out}/cache-videos",
         "stills .8": "--stills_share=0.8",
         "no attention": "--noattention",
         "M' = M": "--contexts=8",
-        "delta's label shifted": "--delta_label=shifted",
         "M = 4": "--samples=4 --validation_config={config},samples=4",
         "M = 16": "--samples=16 --validation_config={config},samples=16",
         "first context not kept": "--validation_config={config},keep_first=False",
         "no distractors": "--distractors=0",
         "no ranking": "--ranking=0",
         "ranking 2": "--ranking=2",
-        "background in ranking's place": "--ranking=0 --background=0.5",
         "larger errors": "--jitter=2",
         "strong views": "--view_augmentation=strong --cache_dir={out}/cache-strong",
         "both splits": "--splits=train,validation --views=16,3 --cache_dir={out}/cache-both",

@@ -70,7 +70,7 @@ class TrackerSpec:
 
 
 def parse_config(text: str, flag: str = "--config") -> dict[str, Any]:
-    """Reads "tau=0.6,penalise=sigmoid", which a flag gives, as {"tau": 0.6, "penalise": "sigmoid"}.
+    """Reads "tau=0.6,pyramid=exemplars", which a flag gives, as {"tau": 0.6, "pyramid": "exemplars"}.
 
     Raises:
       InputError: A part is not name=value, or a name comes twice.
@@ -110,7 +110,7 @@ def tracker_specs(args: flags.FlagValues) -> list[TrackerSpec]:
 
 @functools.lru_cache(maxsize=1)
 def make_tracker(spec: TrackerSpec) -> Any:
-    """Makes a tracker with `init` and `update`, or a `MultiTracker` for a batch; a process keeps its last one.
+    """Makes a `MultiTracker`, or what has its interface for one target; a process keeps its last one.
 
     Raises:
       InputError: Unknown tracker, setting or weights.
@@ -121,11 +121,10 @@ def make_tracker(spec: TrackerSpec) -> Any:
         return opencv_trackers.OpenCVTracker(spec.name.removeprefix(_OPENCV))
     import tensorflow as tf  # Here, so that baselines and scoring start without TensorFlow.
 
-    from mlt_tf.tracker import MultiTracker, Tracker
+    from mlt_tf.tracker import MultiTracker
 
     tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
-    kind = MultiTracker if spec.batch > 1 else Tracker
-    return kind.load(variant=spec.name, weights=spec.weights, tflite=spec.tflite, **dict(spec.overrides))
+    return MultiTracker.load(variant=spec.name, weights=spec.weights, tflite=spec.tflite, **dict(spec.overrides))
 
 
 def read_runs(args: flags.FlagValues) -> tuple[list[sequences.Sequence], int]:

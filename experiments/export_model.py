@@ -52,11 +52,11 @@ def sample_contexts(data_dir: str, count: int) -> Iterator[np.ndarray]:
         yield z[0].numpy()
 
 
-def write_saved_model(networks, settings: config.TrackerConfig, folder: pathlib.Path) -> None:
+def write_saved_model(networks, settings: config.TrackerConfig, updates: str, folder: pathlib.Path) -> None:
     """Writes the complete tracker."""
     from mlt_tf import export
 
-    export.save(networks, settings, folder)
+    export.save(networks, settings, folder, updates)
 
 
 def write_lite(networks, contexts: list[np.ndarray] | None, folder: pathlib.Path) -> None:
@@ -68,12 +68,12 @@ def write_lite(networks, contexts: list[np.ndarray] | None, folder: pathlib.Path
     (folder / "match.tflite").write_bytes(lite.convert_network(networks, contexts))
 
 
-def write_programs(networks, settings: config.TrackerConfig, batch: int, folder: pathlib.Path) -> None:
+def write_programs(networks, settings: config.TrackerConfig, batch: int, updates: str, folder: pathlib.Path) -> None:
     """Writes each compiled step as an XLA program, its weights, and what goes in and comes out."""
     from mlt_tf import programs
 
     folder.mkdir()
-    for name, program in programs.make_programs(networks, settings, batch).items():
+    for name, program in programs.make_programs(networks, settings, batch, updates).items():
         (folder / f"{name}.hlo").write_bytes(program.hlo)
         np.savez(folder / f"{name}.npz", **{f"s{i}": value for i, value in enumerate(program.state)})
         described = {"args": program.args, "results": program.results, "state": len(program.state)}
@@ -105,17 +105,18 @@ def export_model(values: flags.FlagValues) -> None:
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow has much to say of what it writes.
     networks = pretrained.load(values.variant, values.weights, settings.bfloat16)
+    updates = config.UPDATES[values.variant]
     contexts = list(sample_contexts(values.data_dir, values.samples)) if values.int8 else None
     out = pathlib.Path(values.out)
     part = out.with_name(f"{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if values.format == "saved_model":
-            write_saved_model(networks, settings, part)
+            write_saved_model(networks, settings, updates, part)
         elif values.format == "tflite":
             write_lite(networks, contexts, part)
         else:
-            write_programs(networks, settings, values.batch, part)
+            write_programs(networks, settings, values.batch, updates, part)
         described = {"variant": values.variant, "weights_checksum": networks.checksum}
         record = {**described, "settings": dataclasses.asdict(settings), **provenance.made_by()}
         (part / "record.json").write_text(json.dumps(record, indent=1) + "\n")

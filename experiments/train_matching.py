@@ -46,9 +46,6 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float("response_rate", 20.0, "Learning rate of the response's scale and bias over the others'.")
     define_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
     define_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
-    define_float(
-        "background", 0.0, "Weight of the loss on each context's most similar other place; the paper has none."
-    )
     define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
     define_enum("augmentation", "shift", list(AUGMENTATIONS), "Translation alone, or as in sampling.py.")
     flags.DEFINE_list("leave_out", [], f"Parts of --augmentation to leave out: {', '.join(PARTS)}.", flag_values=values)
@@ -113,7 +110,6 @@ def make_train_step(
     clip_norm: float,
     finish: Callable = lambda batch: batch,
     compiled: Callable = tf.function,
-    background: float = 0.0,
     parts: list[list[tf.Variable]] | None = None,
 ) -> Callable:
     """Returns the update, compiled: it takes what `finish` makes a batch of the kind `batches`, and returns scalars.
@@ -130,7 +126,7 @@ def make_train_step(
     def train_step(element):
         batch = finish(element)
         with tf.GradientTape() as tape:
-            loss = loss_of(network, *batch, background=background)
+            loss = loss_of(network, *batch)
         loss, *gradients = replicas.mean([loss, *tape.gradient(loss, every_variable)])
         norm = tf.linalg.global_norm(gradients)
         if clip_norm:
@@ -157,7 +153,7 @@ def make_updates(network: MatchingNetwork, strategy: tf.distribute.Strategy, fin
     def make(first, then):
         compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla, then=then)
         return make_train_step(
-            network, optimizers[first:], FLAGS.batches, FLAGS.clip_norm, finish, compiled, FLAGS.background,
+            network, optimizers[first:], FLAGS.batches, FLAGS.clip_norm, finish, compiled,
             [part.variables for part in trained[first:]],
         )  # fmt: skip
 
@@ -192,7 +188,7 @@ def train():
     def export(path, **more):
         weights.save(path, weights.collect(network), {**run.record(FLAGS.seed), **parent, **more})
 
-    networks = pretrained.Networks("mlt_mt", network)
+    networks = pretrained.Networks(network)
     hooks = []
     if workers.chief:
         hooks = [*validation.make_hooks(FLAGS, run, networks, export), *inspection.make_hooks(FLAGS, run, networks)]

@@ -20,7 +20,7 @@ from experiments.shared import command_line
 from experiments.training import distribution, loop, meta_sources, run_record, schedules, stopping, training_input
 from experiments.watching import inspection, validation
 from mlt_tf import config, gradients, labels, losses, meta_loss, pretrained, replicas, weights
-from mlt_tf.adaptation import Adaptation
+from mlt_tf.adaptation import Adaptation, adapted_layer
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.meta_learner import HIDDEN_UNITS, KEEP_PROBABILITY, LAYOUTS, MetaLearner
@@ -51,11 +51,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
     define_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
     define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
-    define_enum("delta_label", "centred", meta_sources.DELTA_LABELS, "Where Eq. 2 has a shifted sample's target.")
     flags.DEFINE_bool("attention", True, "Train the gates; else they stay open.", flag_values=values)
-    define_float(
-        "background", 0.0, "Weight of the loss on each context's most similar other place; the paper has none."
-    )
     define_float("ranking", 0.0, "Weight of the cross-entropy of the target's place; the paper has none.")
     define_float("distractors", 0.0, "Weight of the loss on other targets' contexts; the paper has none.")
     define_enum("features", "images", ["images", "cached"], "Pass images through the trunk, or cache its features.")
@@ -85,9 +81,7 @@ def make_train_step(
     finish: Callable = lambda *features: features,
     compiled: Callable = tf.function,
     seed: int = 0,
-    background: float = 0.0,
     ranking: float = 0.0,
-    delta_label: str = "centred",
     clip_norm: float = 0.0,
 ) -> Callable:
     """Returns the update of theta, gain and offset (Eq. 7), compiled; it returns scalars.
@@ -99,18 +93,15 @@ def make_train_step(
     optimizer.build(variables)
 
     def train_step(*element):
-        phi_x, phi_z, shift, phi_delta, delta_shift = finish(*element)
+        phi_x, phi_z, shift, phi_delta, _ = finish(*element)
         dropped = tf.stack([tf.constant(seed, tf.int64), optimizer.iterations])  # A function of (seed, step).
         y = labels.response_label(shift, label_radius)  # [B, M', 17, 17]
-        sampled = meta_sources.sample_label(delta_shift, label_radius, delta_label)
-        delta = gradients.loss_gradient(network, phi_x, phi_delta, sampled)
+        delta = gradients.loss_gradient(network, phi_x, phi_delta, labels.centred_label(label_radius))
         with tf.GradientTape() as tape:
-            layer = meta_loss.adapted_layer(network, meta_learner, adaptation, delta, True, dropped)
+            layer = adapted_layer(network, meta_learner, adaptation, delta, True, dropped)
             response = meta_loss.responses(network, layer, phi_x, phi_z)
             fit = tf.reduce_mean(meta_loss.context_set_loss(y, response))
             loss = fit
-            if background:
-                loss += background * tf.reduce_mean(losses.background(y, response))
             if ranking:
                 loss += ranking * tf.reduce_mean(losses.ranking(y, response))
             if distractors:
@@ -176,7 +167,7 @@ class HeldOut:
     def figures(self) -> dict:
         """Returns those of `CachedSource.held_out` at the run's step."""
         if self._step != (step := int(self._run.step)):
-            self._figures = self._source.held_out(self._networks, FLAGS.label_radius, FLAGS.delta_label)
+            self._figures = self._source.held_out(self._networks, FLAGS.label_radius)
             self._step = step
             for name, figures in self._figures.items():
                 logging.info("step %d  %s: %s", step, name, figures)
@@ -220,13 +211,13 @@ def train():
         compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
         train_step = make_train_step(
             network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors,
-            source.finish, compiled, FLAGS.seed, FLAGS.background, FLAGS.ranking, FLAGS.delta_label, FLAGS.clip_norm,
+            source.finish, compiled, FLAGS.seed, FLAGS.ranking, FLAGS.clip_norm,
         )  # fmt: skip
     logging.info("flags: %s", run_record.unusual(FLAGS))
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}
     held = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer}
     run = loop.Run(FLAGS.run_dir, run_record.own(FLAGS), inputs, workers, **held)
-    networks = pretrained.Networks("mlt", network, meta_learner, adaptation)
+    networks = pretrained.Networks(network, meta_learner, adaptation)
     if int(run.step) == 0:
         meta_sources.set_statistics(networks, source)
     held_out = HeldOut(run, source, networks)

@@ -64,7 +64,7 @@ def answer(tracker: Any, request: Any) -> tuple[np.ndarray, float]:
     """Does what one request asks, a start where it brings a target.
 
     Args:
-      tracker: Has `init(frame, box_xywh)` and `update(frame)`, which return a State.
+      tracker: Has `add`, `update`, `remove` and a length as `MultiTracker` has.
       request: TraX's: `image["color"]`, a file, and `objects`, [(region, properties)] or None.
 
     Returns:
@@ -75,11 +75,13 @@ def answer(tracker: Any, request: Any) -> tuple[np.ndarray, float]:
     """
     frame = sequences.read_frame(request.image["color"].path())
     if not request.objects:
-        state = tracker.update(frame)
+        (state,) = tracker.update(frame)
     elif len(request.objects) > 1:
         raise InputError(f"{len(request.objects)} targets at once: this tracker follows one")
     else:
-        state = tracker.init(frame, centred_inside(region_to_xywh(request.objects[0][0]), frame.shape))
+        box_xywh = centred_inside(region_to_xywh(request.objects[0][0]), frame.shape)
+        tracker.remove(range(len(tracker)))
+        (state,) = tracker.add(frame, [box_xywh])
     return state.box_xywh, state.score
 
 
@@ -87,7 +89,7 @@ def serve(tracker: Any, trax: Any) -> None:
     """Greets the client and answers it until it ends the session; tells it why, should the tracker fail.
 
     Args:
-      tracker: Has `init(frame, box_xywh)` and `update(frame)`, which return a State.
+      tracker: As for `answer`.
       trax: The module of that name, or what stands in for it.
 
     Raises:

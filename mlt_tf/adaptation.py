@@ -5,7 +5,7 @@ import tensorflow as tf
 from mlt_tf import config, last_layer
 from mlt_tf.last_layer import LastLayer
 from mlt_tf.matching import MatchingNetwork
-from mlt_tf.meta_learner import AdaptiveWeights
+from mlt_tf.meta_learner import AdaptiveWeights, MetaLearner
 
 GAIN_START = 3.0  # [ours] Of w5's channels' size; at 0 the gradient of w_target would be exactly zero.
 EPSILON = 1e-5
@@ -40,3 +40,15 @@ class Adaptation(tf.keras.layers.Layer):
             tf.concat([base.offset, self.offset - mean * scale], 1),
             weights.attention,
         )
+
+
+def adapted_layer(
+    network: MatchingNetwork,
+    meta_learner: MetaLearner,
+    adaptation: Adaptation,
+    delta: tf.Tensor,
+    training: bool = False,
+    seed: tf.Tensor | None = None,
+) -> LastLayer:
+    """Makes w_adapt = [w5, g_theta(delta)] with its gates (Eq. 3, Eq. 4); see `MetaLearner.call`."""
+    return adaptation(network, meta_learner(delta, training=training, seed=seed))

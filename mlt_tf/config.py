@@ -14,12 +14,12 @@ TRUNK_CHANNELS = 256  # Channels of phi_w1..w4, and rows of w5.
 MATCHING_CHANNELS = 192  # Channels of w5 (Sec. 3.2.2).
 TARGET_CHANNELS = 32  # Channels of w_target (Sec. 3.2.2).
 BASELINE_CHANNELS = MATCHING_CHANNELS + TARGET_CHANNELS  # Channels of w5 in MLT-mt and MLT-mt+ft (Sec. 4.2.1).
-VARIANTS = ("mlt", "mlt_mt", "mlt_mt_ft")  # Table 2.
-# (similarity + 1) / 2; similarity where it is positive, else 0; the sigmoid of the response.
-PENALISED = ("similarity", "positive", "sigmoid")
+UPDATES = {"mlt": "meta_learner", "mlt_mt": "none", "mlt_mt_ft": "fine_tuning"}  # While tracking, by variant (Table 2).
+VARIANTS = tuple(UPDATES)
 # Where the three scales come from: three contexts z, as in the paper, or three exemplars x, with one context a frame.
 PYRAMIDS = ("contexts", "exemplars")
 REDUCED = {"pyramid": "exemplars"}  # Settings of the reduced mode: a third of the trunk's work.
+GONE = {"penalise": "the penalties multiply (similarity + 1) / 2"}  # Settings that lost; 171a062 last had them.
 LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.
 
 
@@ -38,7 +38,6 @@ class TrackerConfig:
     samples: int = 8  # M: contexts in one update.
     memory: int = 64  # K [ours]: contexts kept; the oldest leaves first.
     keep_first: bool = True  # [ours] The first frame's context is always among the M.
-    penalise: str = "similarity"  # [ours] What the penalties multiply; see PENALISED.
     pyramid: str = "contexts"  # See PYRAMIDS; "exemplars" needs a third of the trunk's work.
     lost_below: float = 0.35  # [ours] `lost` labels frames whose similarity is lower; it changes nothing.
     bfloat16: bool = False  # [ours] The trunk computes in bfloat16: faster where the processor has it.
@@ -52,10 +51,8 @@ class TrackerConfig:
                 raise InputError(
                     f"{name}={getattr(self, name)} in the tracker's settings: give a whole number from 1 up"
                 )
-        for name, choices in (("penalise", PENALISED), ("pyramid", PYRAMIDS)):
-            value = getattr(self, name)
-            if value not in choices:
-                raise InputError(f"{name}={value!r} in the tracker's settings: give one of {', '.join(choices)}")
+        if self.pyramid not in PYRAMIDS:
+            raise InputError(f"pyramid={self.pyramid!r} in the tracker's settings: give one of {', '.join(PYRAMIDS)}")
         if self.scale_step <= 1 or not 0 <= self.window_influence <= 1:
             raise InputError("scale_step must exceed 1 and window_influence lie in 0..1 in the tracker's settings")
 
@@ -63,11 +60,13 @@ class TrackerConfig:
         """Returns a copy with some settings changed.
 
         Raises:
-          InputError: A name is unknown or a value has another type.
+          InputError: A name is unknown or gone, or a value has another type.
         """
         types = {field.name: field.type for field in dataclasses.fields(self)}
         changed = {}
         for name, value in overrides.items():
+            if name in GONE:
+                raise InputError(f"tracker setting {name!r} is gone after commit 171a062: {GONE[name]}; leave it out")
             if name not in types:
                 raise InputError(f"unknown tracker setting {name!r}: the settings are {', '.join(types)}")
             changed[name] = float(value) if types[name] is float and type(value) is int else value

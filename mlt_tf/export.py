@@ -35,21 +35,23 @@ def track_and_update(steps: TrackingSteps, state: TargetState, frame: tf.Tensor)
 
     def update():
         part = tf.nest.map_structure(lambda tensor: tf.gather_nd(tensor, due), state)
-        part, _ = steps.update_step(part)
+        part, _ = steps.update(part)
         return LastLayer(*(tf.tensor_scatter_nd_update(old, due, new) for old, new in zip(state.layer, part.layer)))
 
     layer = tf.cond(tf.size(due) > 0, update, lambda: LastLayer(*map(tf.identity, state.layer)))
     return state._replace(layer=layer), found
 
 
-def make_module(networks: Networks, settings: config.TrackerConfig) -> tuple[tf.Module, dict]:
-    """Makes what is exported.
+def make_module(
+    networks: Networks, settings: config.TrackerConfig, updates: str | None = None
+) -> tuple[tf.Module, dict]:
+    """Makes what is exported, of what `save` takes.
 
     Returns:
       (module with the functions `init`, `track`, `embed`, `match`; the signatures of the same names). Boxes are
       x, y, w, h in 0-based pixels, images uint8 RGB.
     """
-    steps, network = TrackingSteps(settings, networks), networks.matching
+    steps, network = TrackingSteps(settings, networks, updates=updates), networks.matching
     base = last_layer.unadapted(network)
     frame_spec = tf.TensorSpec([None, None, 3], tf.uint8, "frame")
     box_spec = tf.TensorSpec([None, 4], tf.float32, "box")
@@ -102,13 +104,16 @@ def make_module(networks: Networks, settings: config.TrackerConfig) -> tuple[tf.
     return module, signatures
 
 
-def save(networks: Networks, settings: config.TrackerConfig, folder: str | os.PathLike) -> None:
-    """Writes a variant's complete tracker as a SavedModel.
+def save(
+    networks: Networks, settings: config.TrackerConfig, folder: str | os.PathLike, updates: str | None = None
+) -> None:
+    """Writes a complete tracker as a SavedModel.
 
     Args:
-      networks: The variant's networks.
+      networks: The networks that track.
       settings: Settings of Algorithm 1.
       folder: Where to; must not exist.
+      updates: As for `TrackingSteps`.
     """
-    module, signatures = make_module(networks, settings)
+    module, signatures = make_module(networks, settings, updates)
     tf.saved_model.save(module, os.fspath(folder), signatures)

@@ -48,8 +48,11 @@ def widen(layer: LastLayer, channels: int) -> LastLayer:
 
 
 def w5_of(network: MatchingNetwork, layer: LastLayer) -> tf.Tensor:
-    """Returns the kernels w5 [B, 256, C] that `with_w5` made a layer of; 0 where a channel is always constant."""
-    return tf.math.divide_no_nan(layer.kernel, norm_scale(network))
+    """Returns the kernels w5 [B, 256, C] that `with_w5` made a layer of, be it widened since or not.
+
+    They are 0 where a channel is always constant.
+    """
+    return tf.math.divide_no_nan(layer.kernel[..., : network.channels], norm_scale(network))
 
 
 def project(layer: LastLayer, trunk_features: tf.Tensor) -> tf.Tensor:
@@ -76,11 +79,18 @@ def similarity(layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tf.Tenso
     return ops.correlate(ops.normalise_exemplar(x), ops.l2_normalise(z))
 
 
-def similarity_of_many(layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tf.Tensor:
-    """Matches X exemplars [B, X, 8, 8, 256] of each target with its one context [B, 24, 24, 256]: [B, X, 17, 17]."""
-    x = ops.normalise_exemplar(project(layer, phi_x))
-    z = ops.l2_normalise(project(layer, phi_z[:, None])[:, 0])
-    count, batch = phi_x.shape[1], tf.shape(phi_x)[0]
-    x = tf.reshape(x, [-1, *phi_x.shape[2:4], layer.kernel.shape[-1]])
-    maps = ops.correlate(x, tf.repeat(z, count, axis=0)[:, None])  # [B X, 1, 17, 17]
-    return tf.reshape(maps, [batch, count, *maps.shape[2:]])
+def similarity_of_all(layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tf.Tensor:
+    """Matches each of a target's exemplars with each of its contexts.
+
+    Args:
+      layer: The last layer of each target.
+      phi_x: [B, X, 8, 8, 256] trunk features of the exemplars.
+      phi_z: [B, S, 24, 24, 256] trunk features of the contexts.
+
+    Returns:
+      [B, X * S, 17, 17] in [-1, 1], all contexts of the first exemplar first.
+    """
+    x, z = ops.normalise_exemplar(project(layer, phi_x)), ops.l2_normalise(project(layer, phi_z))
+    exemplars, contexts = x.shape[1], z.shape[1]
+    maps = ops.correlate(tf.reshape(x, [-1, *x.shape[2:]]), tf.repeat(z, exemplars, axis=0))  # [B X, S, 17, 17]
+    return tf.reshape(maps, [-1, exemplars * contexts, *maps.shape[2:]])

@@ -69,10 +69,9 @@ def _refine(line, index):
 class Localiser(tf.Module):
     """Up-samples the maps, penalises changes of place and scale, and finds the maximum."""
 
-    def __init__(self, settings: TrackerConfig, respond):
-        """Keeps the settings; `respond` makes a logit of a similarity, for penalise="sigmoid"."""
+    def __init__(self, settings: TrackerConfig):
+        """Keeps the settings."""
         super().__init__(name="localiser")
-        self._penalise, self._respond = settings.penalise, respond
         self._scale_penalties = tf.constant([1.0, settings.scale_penalty, settings.scale_penalty])
         self._upsampling = tf.constant(upsampling_matrix())
         self._window = tf.constant(cosine_window(settings.window_influence))
@@ -80,12 +79,7 @@ class Localiser(tf.Module):
     def __call__(self, similarity: tf.Tensor) -> Peak:
         """Finds the best place in the maps [B, 3, 17, 17] of the scales 1, smaller, larger."""
         up = tf.einsum("ui,bsij,vj->bsuv", self._upsampling, similarity, self._upsampling)  # [B, S, 272, 272]
-        quality = {
-            "similarity": lambda: (up + 1) / 2,
-            "positive": lambda: tf.nn.relu(up) + 1e-6,  # Where nothing is positive, the window decides.
-            "sigmoid": lambda: tf.sigmoid(self._respond(up)),
-        }[self._penalise]()
-        penalised = quality * self._scale_penalties[:, None, None] * self._window
+        penalised = (up + 1) / 2 * self._scale_penalties[:, None, None] * self._window  # [ours] Not of a sigmoid.
         best = tf.argmax(tf.reshape(penalised, [-1, 3 * UPSAMPLED**2]), 1, output_type=tf.int32)  # [B]
         scale, row, column = best // UPSAMPLED**2, best // UPSAMPLED % UPSAMPLED, best % UPSAMPLED
         pixels = config.STRIDE * config.RESPONSE_CELLS / UPSAMPLED

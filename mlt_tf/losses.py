@@ -2,8 +2,6 @@
 
 import tensorflow as tf
 
-CLEARANCE = 2  # [ours] Cells around the positives that are no background.
-
 
 def balanced_logistic(y: tf.Tensor, response: tf.Tensor) -> tf.Tensor:
     """Computes the logistic loss with positives and negatives weighing half each (Eq. 6).
@@ -47,19 +45,3 @@ def ranking(y: tf.Tensor, response: tf.Tensor) -> tf.Tensor:
     """
     positives = tf.where(y > 0, response, response.dtype.min)
     return tf.reduce_logsumexp(response, [-2, -1]) - tf.reduce_logsumexp(positives, [-2, -1])
-
-
-def background(y: tf.Tensor, response: tf.Tensor) -> tf.Tensor:
-    """Computes the loss of the background's most similar place [ours]: what looks like the target, beside it.
-
-    Args:
-      y: [..., H, W] in {-1, +1}.
-      response: [..., H, W] logits.
-
-    Returns:
-      [...], the softplus of the highest response more than CLEARANCE cells, along an axis, from every positive.
-    """
-    shape = tf.shape(response)
-    maps = tf.reshape(tf.cast(y > 0, response.dtype), [-1, *response.shape[-2:], 1])
-    near = tf.reshape(tf.nn.max_pool2d(maps, 2 * CLEARANCE + 1, 1, "SAME"), shape)
-    return tf.nn.softplus(tf.reduce_max(tf.where(near > 0, response.dtype.min, response), [-2, -1]))

@@ -12,7 +12,7 @@ KEEP_PROBABILITY = 0.7
 GATE_OPEN = 30.0  # Logit of a gate that is 1 in single precision.
 STEP = 0.5  # [ours] Of the layout "paired" at its start: how far along delta, in w5's own size.
 GATE_START = 3.0  # [ours] Bias of the attention's logits: gates start nearly open.
-LAYOUTS = ("paired", "rowwise", "flat")
+LAYOUTS = ("paired", "flat")
 
 
 class AdaptiveWeights(NamedTuple):
@@ -48,7 +48,7 @@ class MetaLearner(tf.keras.Model):
 
         Args:
           layout: "paired": the layers act on each of delta's 256 rows, with the row of w5 that it would change beside
-            it [ours]; "rowwise": on the row alone; "flat": on delta as one vector.
+            it [ours]; "flat": on delta as one vector.
           channels: Channels of w5.
           units: Of each hidden layer.
           keep: Probability that dropout keeps a hidden unit.
@@ -95,13 +95,12 @@ class MetaLearner(tf.keras.Model):
         """
         direction, log_rms = normalise_rms(delta)
         if self.layout == "flat":
-            direction = tf.reshape(direction, [-1, 1, delta.shape[1] * delta.shape[2]])
-        norm = tf.tile(log_rms[:, None, None], [1, direction.shape[1], 1])  # The norm tells how well the samples fit.
-        beside = []
-        if self.layout == "paired":
+            rows = tf.reshape(direction, [-1, 1, delta.shape[1] * delta.shape[2]])
+        else:
             kernels, _ = normalise_rms(self.kernels[None])
-            beside = [tf.tile(kernels, [tf.shape(delta)[0], 1, 1])]
-        hidden = self.hidden1(tf.concat([direction, *beside, norm], -1))  # [B, 256 or 1, units]
+            rows = tf.concat([direction, tf.tile(kernels, [tf.shape(delta)[0], 1, 1])], -1)
+        norm = tf.tile(log_rms[:, None, None], [1, rows.shape[1], 1])  # The norm tells how well the samples fit.
+        hidden = self.hidden1(tf.concat([rows, norm], -1))  # [B, 256 or 1, units]
         seeds = [None, None] if seed is None else tf.random.experimental.stateless_split(seed, 2)
         hidden = self.hidden2(self._drop(hidden, training, seeds[0]))
         hidden = self._drop(hidden, training, seeds[1])

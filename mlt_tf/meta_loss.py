@@ -3,21 +3,7 @@
 import tensorflow as tf
 
 from mlt_tf import last_layer, losses, replicas
-from mlt_tf.adaptation import Adaptation
 from mlt_tf.matching import MatchingNetwork
-from mlt_tf.meta_learner import MetaLearner
-
-
-def adapted_layer(
-    network: MatchingNetwork,
-    meta_learner: MetaLearner,
-    adaptation: Adaptation,
-    delta: tf.Tensor,
-    training: bool = False,
-    seed: tf.Tensor | None = None,
-) -> last_layer.LastLayer:
-    """Makes w_adapt = [w5, g_theta(delta)] with its gates (Eq. 3, Eq. 4); see `MetaLearner.call`."""
-    return adaptation(network, meta_learner(delta, training=training, seed=seed))
 
 
 def responses(network: MatchingNetwork, layer: last_layer.LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tf.Tensor:

@@ -13,13 +13,17 @@ FILES = {"mlt": "mlt.npz", "mlt_mt": "mlt_mt.npz", "mlt_mt_ft": "mlt_mt.npz"}
 
 
 class Networks(NamedTuple):
-    """The networks of one variant; `meta_learner` and `adaptation` are None but for "mlt"."""
+    """A matching network, and what MLT has beside it, or None."""
 
-    variant: str
     matching: MatchingNetwork
     meta_learner: MetaLearner | None = None
     adaptation: Adaptation | None = None
     checksum: str = "untrained"
+
+    @property
+    def updates(self) -> str:
+        """The updates that these networks are for: by the meta-learner where there is one, otherwise none."""
+        return "none" if self.meta_learner is None else "meta_learner"
 
 
 def build(variant: str, layout: str = "paired", bfloat16: bool = False, units: int = HIDDEN_UNITS) -> Networks:
@@ -27,8 +31,8 @@ def build(variant: str, layout: str = "paired", bfloat16: bool = False, units: i
     if variant not in config.VARIANTS:
         raise InputError(f"variant {variant!r}: give one of {', '.join(config.VARIANTS)}")
     if variant != "mlt":
-        return Networks(variant, MatchingNetwork(config.BASELINE_CHANNELS, bfloat16))
-    return Networks(variant, MatchingNetwork(bfloat16=bfloat16), MetaLearner(layout, units=units), Adaptation())
+        return Networks(MatchingNetwork(config.BASELINE_CHANNELS, bfloat16))
+    return Networks(MatchingNetwork(bfloat16=bfloat16), MetaLearner(layout, units=units), Adaptation())
 
 
 def load(variant: str, path: str | None = None, bfloat16: bool = False) -> Networks:
@@ -49,7 +53,10 @@ def load(variant: str, path: str | None = None, bfloat16: bool = False) -> Netwo
     record = weights.load_record(path)
     bias = arrays.get("meta_learner/hidden1/bias")
     units = HIDDEN_UNITS if bias is None else bias.size
-    networks = build(variant, record.get("layout", "rowwise"), bfloat16, units)
+    layout = record.get("layout", "rowwise")
+    if variant == "mlt" and layout == "rowwise":
+        raise InputError(f"{path}: the meta-learner's row-wise layout is gone after commit 171a062: use that commit")
+    networks = build(variant, layout if variant == "mlt" else "paired", bfloat16, units)
     parts = {"matching/": networks.matching, "meta_learner/": networks.meta_learner, "adaptation/": networks.adaptation}
     for prefix, model in parts.items():
         if model is not None:

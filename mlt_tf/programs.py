@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import config, export, tracking
+from mlt_tf import config, export, pyramid, tracking
 from mlt_tf.pretrained import Networks
 
 
@@ -26,19 +26,32 @@ class Program(NamedTuple):
     state: list[np.ndarray]
 
 
-def make_programs(networks: Networks, settings: config.TrackerConfig, batch: int) -> dict[str, Program]:
-    """Compiles `track_step` and, where the variant has updates, `update_step` for exactly `batch` targets."""
-    steps = tracking.TrackingSteps(settings, networks)
+def make_programs(
+    networks: Networks, settings: config.TrackerConfig, batch: int, updates: str | None = None
+) -> dict[str, Program]:
+    """Compiles the steps of Algorithm 1 for exactly `batch` targets.
+
+    Args:
+      networks: The networks that track.
+      settings: Settings of Algorithm 1.
+      batch: Number of targets.
+      updates: As for `TrackingSteps`.
+
+    Returns:
+      {"track_step": from the crops of `TrackingSteps.cut_search` and a state to the next one and what was found;
+      "update_step": where there are updates, from a state to its new layer}.
+    """
+    steps = tracking.TrackingSteps(settings, networks, updates=updates)
     spec = export.flatten_state(tracking.state_spec(settings, batch))
-    scales = 3 if settings.pyramid == "contexts" else 1
+    scales = len(pyramid.make(settings).contexts)
     z = tf.TensorSpec([batch, scales, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3])
 
     def track_step(z, *parts):
-        state, found = steps.track_step(export.unflatten_state(dict(zip(spec, parts))), z)
+        state, found = steps.locate(export.unflatten_state(dict(zip(spec, parts))), steps.features(z))
         return {**export.flatten_state(state), **found._asdict()}
 
     def update_step(*parts):
-        state, _ = steps.update_step(export.unflatten_state(dict(zip(spec, parts))))
+        state, _ = steps.update(export.unflatten_state(dict(zip(spec, parts))))
         return state.layer._asdict()
 
     programs = {"track_step": _compile(track_step, {"z": z, **spec})}

@@ -1,10 +1,11 @@
 """Algorithm 1 as a pure function of (state, frame), for B targets at once."""
 
+import functools
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from mlt_tf import config, crops, finetuning, gradients, last_layer, memory
+from mlt_tf import config, crops, last_layer, memory, pyramid, update_rules
 from mlt_tf.config import TrackerConfig
 from mlt_tf.crops import Frames
 from mlt_tf.inference import InferenceTrunk
@@ -23,9 +24,9 @@ class TargetState(NamedTuple):
     Attributes:
       box_cxcywh: [B, 4], pixels of the frame.
       frame_wh: [B, 2], size of the targets' videos.
-      phi_x: [B, X, 8, 8, 256], trunk features of the exemplars; X is 1, or 3 where they make up the pyramid of scales.
+      phi_x: [B, X, 8, 8, 256], trunk features of the exemplars of the `Pyramid`.
       layer: The last layer, 224 channels: w5 and w_target, its offsets, the attention. w_target is 0 before the first
-        update.
+        update, and where w5 has fewer channels and there is no meta-learner.
       memory: The confident contexts.
       frames: [B] int32, number of frames seen.
     """
@@ -51,19 +52,19 @@ class Found(NamedTuple):
 
 
 class Updated(NamedTuple):
-    """What an update of B targets was made of, and did.
+    """What an update of B targets was made of, and what it makes of the network.
 
     Attributes:
       contexts: [B, M, 255, 255, 3] uint8, those of lowest entropy.
       weights: [B, M], 1 for each context and 0 where the memory held fewer.
-      before: [B, M, 17, 17] their similarity maps before the update.
-      after: [B, M, 17, 17] the same after it.
+      unadapted: [B, M, 17, 17] their similarity maps by the network as it was trained.
+      adapted: [B, M, 17, 17] the same by the layer after the update.
     """
 
     contexts: tf.Tensor
     weights: tf.Tensor
-    before: tf.Tensor
-    after: tf.Tensor
+    unadapted: tf.Tensor
+    adapted: tf.Tensor
 
 
 def state_spec(settings: TrackerConfig, batch: int | None = None) -> TargetState:
@@ -75,7 +76,7 @@ def state_spec(settings: TrackerConfig, batch: int | None = None) -> TargetState
     def integers():
         return tf.TensorSpec([batch], tf.int32)
 
-    exemplars = 1 if settings.pyramid == "contexts" else 3
+    exemplars = len(pyramid.make(settings).exemplars)
     places = 1 + settings.memory
     contexts = tf.TensorSpec([batch, places, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3], tf.uint8)
     return TargetState(
@@ -89,132 +90,130 @@ def state_spec(settings: TrackerConfig, batch: int | None = None) -> TargetState
 
 
 class TrackingSteps(tf.Module):
-    """What the frames and the updates of B targets compute, as functions compiled once for all videos.
+    """What the frames and the updates of B targets compute; `start`, `track` and `update` compile once for all videos.
 
     Attributes:
-      interval: Frames between two updates of a target; None for MLT-mt, which has none.
+      updates: How the last layer is updated: a name of `update_rules.RULES`.
+      interval: Frames between two updates of a target; None where there are none.
       trunk: Maps images [N, side, side, 3] to features [N, cells, cells, 256].
-      start: (images [F, H, W, 3] uint8, sizes_wh [F, 2], frame_of [B] int32, box_cxcywh [B, 4]) to a `TargetState`.
-      track: (state, images, sizes_wh, frame_of) to (state, Found): the first half of Algorithm 1.
-      track_step: (state, crops [B, S, 255, 255, 3]) to (state, Found): the same, of crops that are cut already, and
-        without taking anything into the memory.
-      update_step: state to (state, Updated): the second half, for all targets that have a context to learn from.
     """
 
-    def __init__(self, settings: TrackerConfig, networks: Networks, trunk=None):
-        """Compiles the steps of a variant.
+    def __init__(self, settings: TrackerConfig, networks: Networks, trunk=None, updates: str | None = None):
+        """Prepares the steps.
 
         Args:
           settings: Settings of Algorithm 1.
-          networks: The variant's networks.
+          networks: The networks that track.
           trunk: What to use for the trunk; None for the network's own, folded.
+          updates: A name of `update_rules.RULES`; None for the meta-learner's where there is one, otherwise none.
+
+        Raises:
+          InputError: There is no such rule.
         """
         super().__init__()
-        self.interval = {"mlt": settings.update_interval, "mlt_mt_ft": settings.finetune_interval}.get(networks.variant)
-        self._settings, self._networks, self._network = settings, networks, networks.matching
+        self.updates = updates or networks.updates
+        self.interval = update_rules.interval(self.updates, settings)
         self.trunk = trunk or InferenceTrunk(networks.matching.extractor)
-        self._localise = Localiser(settings, networks.matching.respond)
-        self._scales = tf.constant([1.0, 1 / settings.scale_step, settings.scale_step])
+        self._learn = self.interval and functools.partial(update_rules.RULES[self.updates], networks, settings)
+        self._settings, self._network = settings, networks.matching
+        self._localise = Localiser(settings)
+        self._pyramid = pyramid.make(settings)
         state = state_spec(settings)
-        images = [tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, 2])]
-        frame_of = tf.TensorSpec([None], tf.int32)
-        scales = 3 if settings.pyramid == "contexts" else 1
-        z = tf.TensorSpec([None, scales, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3])
-        self.start = tf.function(self._start, [*images, frame_of, tf.TensorSpec([None, 4])])
-        self.track = tf.function(self._track, [state, *images, frame_of])
-        self.track_step = tf.function(self._track_step, [state, z])
-        self.update_step = tf.function(self._update_step, [state])
+        frames = [
+            tf.TensorSpec([None, None, None, 3], tf.uint8),
+            tf.TensorSpec([None, 2]),
+            tf.TensorSpec([None], tf.int32),
+        ]
+        self.start = tf.function(self.start, [*frames, tf.TensorSpec([None, 4])])
+        self.track = tf.function(self.track, [state, *frames])
+        self.update = tf.function(self.update, [state])
 
-    def _start(self, images, sizes_wh, frame_of, box_cxcywh):
-        """Takes the exemplars and the first contexts of targets in their first frame."""
+    def start(self, images: tf.Tensor, sizes_wh: tf.Tensor, frame_of: tf.Tensor, box_cxcywh: tf.Tensor) -> TargetState:
+        """Takes the exemplars and the first contexts of targets in their first frame.
+
+        Args:
+          images: [F, H, W, 3] uint8, frames filled up to one size.
+          sizes_wh: [F, 2], their own sizes.
+          frame_of: [B] int32, the frame that shows each target.
+          box_cxcywh: [B, 4], pixels.
+        """
         frames = Frames(images, sizes_wh)
-        sides = crops.context_side(box_cxcywh[:, 2:]) * config.EXEMPLAR_SIZE / config.CONTEXT_SIZE  # [B]
-        if self._settings.pyramid == "exemplars":  # A target grown by a scale fills less of its first frame.
-            sides = sides[:, None] / self._scales
-        else:
-            sides = sides[:, None]
+        sides = _sides(box_cxcywh, self._pyramid.exemplars) * config.EXEMPLAR_SIZE / config.CONTEXT_SIZE
         x = _cut_each(frames, frame_of, box_cxcywh, sides, config.EXEMPLAR_SIZE)
         layer = last_layer.widen(last_layer.unadapted(self._network, tf.shape(sides)[0]), CHANNELS)
         contexts = self.cut_contexts(frames, frame_of, box_cxcywh)
         kept = memory.start(contexts, self._settings.memory, self._settings.keep_first)
         frame_wh = tf.gather(sizes_wh, frame_of)
-        return TargetState(box_cxcywh, frame_wh, self._features(x), layer, kept, tf.ones_like(frame_of))
+        return TargetState(box_cxcywh, frame_wh, self.features(x), layer, kept, tf.ones_like(frame_of))
 
-    def _track(self, state, images, sizes_wh, frame_of):
-        """Finds the targets near their last places and remembers the contexts of those that it is confident of."""
+    def track(
+        self, state: TargetState, images: tf.Tensor, sizes_wh: tf.Tensor, frame_of: tf.Tensor
+    ) -> tuple[TargetState, Found]:
+        """Does the first half of Algorithm 1: finds the targets and remembers the contexts of the confident ones.
+
+        The frames come as in `start`.
+        """
         frames = Frames(images, sizes_wh)
-        state, found = self.track_step(state, self.cut_search(frames, frame_of, state.box_cxcywh))
+        z = self.cut_search(frames, frame_of, state.box_cxcywh)
+        state, found = self.locate(state, self.features(z))
         contexts = self.cut_contexts(frames, frame_of, state.box_cxcywh)
         kept = memory.store(state.memory, contexts, found.entropy, found.score > self._settings.tau)
         return state._replace(memory=kept), found
 
-    def _track_step(self, state, z):
-        """Finds the targets in their contexts (Algorithm 1, first half)."""
-        return self.locate(state, self._features(z))
-
     def locate(self, state: TargetState, phi_z: tf.Tensor) -> tuple[TargetState, Found]:
-        """Does what `track_step` does, from the trunk features [B, S, 24, 24, 256] of the crops on."""
-        if self._settings.pyramid == "contexts":
-            similarity = last_layer.similarity(state.layer, state.phi_x[:, 0], phi_z)  # [B, 3, 17, 17]
-        else:
-            similarity = last_layer.similarity_of_many(state.layer, state.phi_x, phi_z[:, 0])
-        peak = self._localise(similarity)
-        scale = tf.gather(self._scales, peak.scale)[:, None]  # [B, 1]
-        side = crops.context_side(state.box_cxcywh[:, 2:])[:, None]
-        cut_at = scale if self._settings.pyramid == "contexts" else 1.0
-        box = self._moved(state, peak.offset * side * cut_at / config.CONTEXT_SIZE, scale)
+        """Finds the targets by the trunk features [B, S, 24, 24, 256] of what `cut_search` cuts."""
+        sizes, sides = (tf.constant(each) for each in zip(*self._pyramid.matches()))  # [X S]
+        peak = self._localise(last_layer.similarity_of_all(state.layer, state.phi_x, phi_z))
+        size, side = (tf.gather(each, peak.scale)[:, None] for each in (sizes, sides))  # [B, 1]
+        pixel = crops.context_side(state.box_cxcywh[:, 2:])[:, None] * side / config.CONTEXT_SIZE  # Of the crop.
+        box = self._moved(state, peak.offset * pixel, size)
         entropy = memory.entropy(self._network.respond(peak.similarity))
         return state._replace(box_cxcywh=box, frames=state.frames + 1), Found(peak.score, entropy)
 
-    def _moved(self, state, offset, scale):
+    def _moved(self, state, offset, size):
         """Moves and damps the states; centres stay in the frame, sides between 4 px and the frame's."""
-        centre, size = state.box_cxcywh[:, :2], state.box_cxcywh[:, 2:]
+        centre, old_size = state.box_cxcywh[:, :2], state.box_cxcywh[:, 2:]
         damping, limits = self._settings.scale_damping, state.frame_wh
         centre = tf.clip_by_value(centre + offset, 0.0, limits)
-        size = size * ((1 - damping) + damping * scale)
-        return tf.concat([centre, tf.clip_by_value(size, tf.minimum(MIN_SIDE, limits), limits)], 1)
+        new_size = old_size * ((1 - damping) + damping * size)
+        return tf.concat([centre, tf.clip_by_value(new_size, tf.minimum(MIN_SIDE, limits), limits)], 1)
 
-    def _update_step(self, state):
-        """Updates the last layers (Algorithm 1, second half): by the meta-learner, or by fine-tuning for MLT-mt+ft."""
+    def update(self, state: TargetState) -> tuple[TargetState, Updated]:
+        """Does the second half of Algorithm 1, for all targets that have a context to learn from."""
         contexts, weights = memory.choose(state.memory, self._settings.samples)
         phi_x = state.phi_x[:, 0]
         features = tf.TensorSpec([contexts.shape[1], *_CONTEXT_FEATURES])
         phi_z = tf.map_fn(self.trunk, contexts, parallel_iterations=1, fn_output_signature=features)  # Sparing memory.
-        if self._networks.variant == "mlt":
-            before = last_layer.widen(last_layer.unadapted(self._network, tf.shape(phi_x)[0]), CHANNELS)
-            delta = gradients.loss_gradient(self._network, phi_x, phi_z, weights=weights)  # Eq. 2
-            after = self._networks.adaptation(self._network, self._networks.meta_learner(delta))  # Eq. 3, Eq. 4
-        else:
-            before = state.layer
-            w5 = last_layer.w5_of(self._network, before)
-            steps, rate = self._settings.finetune_steps, self._settings.finetune_rate
-            w5, _ = finetuning.fine_tune(self._network, w5, phi_x, phi_z, steps, rate, weights)
-            after = last_layer.with_w5(self._network, w5)
+        learnt = self._learn(state.layer, phi_x, phi_z, weights)
         known = memory.is_filled(state.memory)
-        layer = LastLayer(*(tf.where(_beside(known, new), new, old) for new, old in zip(after, state.layer)))
-        maps = (last_layer.similarity(part, phi_x, phi_z) for part in (before, layer))
+        layer = LastLayer(*(tf.where(_beside(known, new), new, old) for new, old in zip(learnt, state.layer)))
+        unadapted = last_layer.unadapted(self._network, tf.shape(phi_x)[0])
+        maps = (last_layer.similarity(part, phi_x, phi_z) for part in (unadapted, layer))
         return state._replace(layer=layer), Updated(contexts, weights, *maps)
 
-    def _features(self, images):
-        """Passes [B, S, side, side, 3] through the trunk."""
+    def features(self, images: tf.Tensor) -> tf.Tensor:
+        """Passes [B, S, side, side, 3] through the trunk: [B, S, cells, cells, 256]."""
         shape = tf.shape(images)
         phi = self.trunk(tf.reshape(images, [-1, *images.shape[2:]]))
         return tf.reshape(phi, [shape[0], images.shape[1], *phi.shape[1:]])
 
     def cut_search(self, frames: Frames, frame_of: tf.Tensor, box_cxcywh: tf.Tensor) -> tf.Tensor:
-        """Cuts the crops that `track_step` takes, about boxes [B, 4]: float32 [B, S, 255, 255, 3]."""
-        sides = crops.context_side(box_cxcywh[:, 2:])[:, None]  # [B, 1]
-        sides = sides * self._scales if self._settings.pyramid == "contexts" else sides
+        """Cuts what targets are searched for in, about boxes [B, 4]: float32 [B, S, 255, 255, 3]."""
+        sides = _sides(box_cxcywh, self._pyramid.contexts)
         return _cut_each(frames, frame_of, box_cxcywh, sides, config.CONTEXT_SIZE)
 
     def cut_contexts(self, frames: Frames, frame_of: tf.Tensor, box_cxcywh: tf.Tensor) -> tf.Tensor:
         """Cuts the contexts that the memory takes, about boxes [B, 4]: uint8 [B, 255, 255, 3]."""
-        sides = crops.context_side(box_cxcywh[:, 2:])[:, None]
-        z = _cut_each(frames, frame_of, box_cxcywh, sides, config.CONTEXT_SIZE)[:, 0]
+        z = _cut_each(frames, frame_of, box_cxcywh, _sides(box_cxcywh, (1.0,)), config.CONTEXT_SIZE)[:, 0]
         return tf.cast(tf.round(z), tf.uint8)
 
 
 _CONTEXT_FEATURES = (config.CONTEXT_CELLS, config.CONTEXT_CELLS, config.TRUNK_CHANNELS)
+
+
+def _sides(box_cxcywh, scales):
+    """Returns the sides of contexts about B boxes, times each of S scales: [B, S] pixels of the frame."""
+    return crops.context_side(box_cxcywh[:, 2:])[:, None] * tf.constant(scales)
 
 
 def _cut_each(frames, frame_of, box_cxcywh, sides, size):

@@ -90,4 +90,4 @@ def assert_same_update(ours: Update, expected: Update) -> None:
     """Compares two updates, their contexts to a grey level."""
     assert ours.frame == expected.frame
     assert np.abs(ours.contexts.astype(int) - expected.contexts).max() <= 1
-    np.testing.assert_allclose([ours.before, ours.after], [expected.before, expected.after], atol=1e-3)
+    np.testing.assert_allclose([ours.unadapted, ours.adapted], [expected.unadapted, expected.adapted], atol=1e-3)

@@ -17,8 +17,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from data_pipelines.datasets import video
 from experiments.running import opencv_trackers
 from experiments.shared import timing
-from mlt_tf import boxes, config, crops, pretrained
-from mlt_tf.tracker import MultiTracker, Tracker
+from mlt_tf import boxes, config, crops
+from mlt_tf.tracker import MultiTracker
 from mlt_tf.tracking import TrackingSteps
 
 MODES = {
@@ -100,8 +100,8 @@ def measure_parts(setup: Setup, batch: int) -> dict[str, float]:
     """
     _use_threads(setup.threads)
     frames = read_clip(setup.clip, 32)
-    networks = {name: pretrained.load(name, None, setup.settings.bfloat16) for name in ("mlt", "mlt_mt_ft")}
-    targets = {name: MultiTracker(networks[name], setup.settings) for name in networks}
+    settings = dataclasses.asdict(setup.settings)
+    targets = {name: MultiTracker.load(name, **settings) for name in ("mlt", "mlt_mt_ft")}
     start_boxes = np.tile(np.float32(setup.box_xywh), [batch, 1])
     for target in targets.values():
         target.add(frames[0], start_boxes)
@@ -129,8 +129,8 @@ def measure_parts(setup: Setup, batch: int) -> dict[str, float]:
         "trunk": lambda: trunk(flat)[0].numpy(),
         "head": lambda: head(state, phi_z)[1].score.numpy(),
         "frame": lambda: _whole_frame(steps["mlt"], state, images, sizes_wh, frame_of),
-        "update": lambda: steps["mlt"].update_step(state)[1].after.numpy(),
-        "fine-tuning": lambda: steps["mlt_mt_ft"].update_step(states["mlt_mt_ft"])[1].after.numpy(),
+        "update": lambda: steps["mlt"].update(state)[1].adapted.numpy(),
+        "fine-tuning": lambda: steps["mlt_mt_ft"].update(states["mlt_mt_ft"])[1].adapted.numpy(),
     }
     seconds = timing.interleaved(actions, setup.repetitions)
     fastest_or_middle = {name: min if name == "trunk" else statistics.median for name in actions}
@@ -164,11 +164,9 @@ def measure_trackers(setup: Setup) -> dict[str, float]:
     _use_threads(setup.threads)
     lengths = dict.fromkeys(config.VARIANTS, 2 * setup.settings.update_interval)
     lengths["mlt_mt_ft"] = setup.settings.finetune_interval
-    trackers = {}
-    for name in config.VARIANTS:
-        trackers[name] = Tracker(pretrained.load(name, None, setup.settings.bfloat16), setup.settings)
+    trackers = {name: MultiTracker.load(name, **dataclasses.asdict(setup.settings)) for name in config.VARIANTS}
     for name, overrides in MODES.items():
-        trackers[f"mlt, {name}"] = Tracker.load("mlt", **overrides)
+        trackers[f"mlt, {name}"] = MultiTracker.load("mlt", **overrides)
     for name in opencv_trackers.available_algorithms():
         trackers[f"opencv_{name}"] = opencv_trackers.OpenCVTracker(name)
     frames = read_clip(setup.clip, 1 + max(lengths.values()))
@@ -183,11 +181,13 @@ def measure_trackers(setup: Setup) -> dict[str, float]:
 
 def _follow(tracker, frames, box_xywh):
     """Tracks through the frames and returns the mean milliseconds of all but the first."""
-    tracker.init(frames[0], np.float32(box_xywh))
+    tracker.add(frames[0], [np.float32(box_xywh)])
     start = time.perf_counter()
     for frame in frames[1:]:
         tracker.update(frame)
-    return 1e3 * (time.perf_counter() - start) / (len(frames) - 1)
+    spent = time.perf_counter() - start
+    tracker.remove([0])
+    return 1e3 * spent / (len(frames) - 1)
 
 
 def measure_memory(setup: Setup, count: int, every: int) -> list[tuple[int, float]]:
@@ -195,8 +195,8 @@ def measure_memory(setup: Setup, count: int, every: int) -> list[tuple[int, floa
     _use_threads(setup.threads)
     frames = read_clip(setup.clip)
     frames = frames + frames[::-1]
-    tracker = Tracker.load("mlt", **dataclasses.asdict(setup.settings))
-    tracker.init(frames[0], np.float32(setup.box_xywh))
+    tracker = MultiTracker.load("mlt", **dataclasses.asdict(setup.settings))
+    tracker.add(frames[0], [np.float32(setup.box_xywh)])
     sizes = []
     for number in range(1, count + 1):
         tracker.update(frames[number % len(frames)])

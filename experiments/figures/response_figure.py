@@ -69,9 +69,9 @@ def mean_movement(updates: Iterable[Update]) -> float:
 def pick_example(name: str, updates: list[Update], gain: float | None = None) -> Example:
     """Picks the update of a sequence that moved the responses most, and of its contexts the one that moved most."""
     update = max(updates, key=update_figure.movement)
-    moved = np.abs(update.after - update.before).mean((1, 2))
+    moved = np.abs(update.adapted - update.unadapted).mean((1, 2))
     index = int(moved.argmax())
-    images = (update.contexts[index], update.before[index], update.after[index])
+    images = (update.contexts[index], update.unadapted[index], update.adapted[index])
     return Example(name, update.frame, *images, float(moved[index]), gain)
 
 

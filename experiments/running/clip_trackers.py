@@ -82,7 +82,7 @@ def load_unadapted(path: str, bfloat16: bool):
         raise InputError(f"{path} has no matching network; give a file of train_matching or train_meta")
     network = MatchingNetwork(arrays["w5"].shape[1], bfloat16)
     weights.assign(network, arrays)
-    return pretrained.Networks("mlt_mt", network, checksum=weights.load_record(path)["sha256"])
+    return pretrained.Networks(network, checksum=weights.load_record(path)["sha256"])
 
 
 def make(spec: TrackerSpec) -> Any:

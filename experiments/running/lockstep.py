@@ -7,7 +7,7 @@ what the work took: they tell the throughput, not how long a frame waits for its
 import dataclasses
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,27 +33,6 @@ class Progress(NamedTuple):
     frames: int
     ended: str | None = None
     answer: str | None = None
-
-
-class OneTarget:
-    """Gives a tracker that has `init` and `update` the interface of `MultiTracker`, for one target at a time."""
-
-    def __init__(self, tracker: Any):
-        """Wraps the tracker."""
-        self._tracker = tracker
-
-    def add(self, frame: np.ndarray, boxes_xywh: Sequence) -> list:
-        """Starts on the target."""
-        (box_xywh,) = boxes_xywh
-        return [self._tracker.init(frame, box_xywh)]
-
-    def update(self, frames: Sequence[np.ndarray]) -> list:
-        """Follows the target into its next frame."""
-        (frame,) = frames
-        return [self._tracker.update(frame)]
-
-    def remove(self, indices: Sequence[int]) -> None:
-        """Does nothing: the next `add` takes the target's place."""
 
 
 @dataclasses.dataclass
@@ -96,12 +75,11 @@ class Lockstep:
         """Starts without runs.
 
         Args:
-          tracker: Has `add`, `update` and `remove` as `MultiTracker` has, or `init` and `update` for one target.
+          tracker: Has `add`, `update` and `remove` as `MultiTracker` has.
           folder: Where results go, and claims on them.
           tell: Is called after each step, and as a run ends.
         """
-        self._tracker = tracker if hasattr(tracker, "add") else OneTarget(tracker)
-        self._folder, self._tell = folder, tell
+        self._tracker, self._folder, self._tell = tracker, folder, tell
         self._slots: list[_Slot] = []  # In the order of the tracker's targets.
 
     def do(self, runs: Iterator[Run], batch: int) -> None:

@@ -1,6 +1,7 @@
-"""OpenCV's own trackers behind the interface of ours: `init(frame, box)`, then `update(frame)`."""
+"""OpenCV's own trackers behind the interface of our `MultiTracker`, for one target at a time."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -63,33 +64,48 @@ class OpenCVTracker:
     def warm_up(self) -> None:
         """Does nothing: OpenCV's trackers are compiled already."""
 
-    def init(self, frame: np.ndarray, box_xywh: np.ndarray) -> OpenCVState:
-        """Starts on a target.
+    def __len__(self):
+        return int(self._tracker is not None)
+
+    def add(self, frame: np.ndarray, boxes_xywh: Sequence[np.ndarray]) -> list[OpenCVState]:
+        """Starts on the target.
 
         Args:
           frame: [H, W, 3] uint8 RGB.
-          box_xywh: [4], 0-based pixels. OpenCV works on whole pixels inside the frame, so it gets the nearest such box.
+          boxes_xywh: [1, 4], 0-based pixels. OpenCV works on whole pixels inside the frame: it gets the nearest such
+            box.
 
         Returns:
-          The state, with the box as given.
-        """
-        self._tracker = getattr(cv2, _ALGORITHMS[self.config.algorithm]).create()
-        self._tracker.init(_bgr(frame), whole_pixel_box(box_xywh, frame.shape))
-        self._box_xywh = np.asarray(box_xywh, np.float32)
-        return OpenCVState(self._box_xywh)
-
-    def update(self, frame: np.ndarray) -> OpenCVState:
-        """Finds the target in the next frame, [H, W, 3] uint8 RGB; a lost one keeps its last box.
+          Its state, with the box as given.
 
         Raises:
-          RuntimeError: `init` has not been called.
+          InputError: There is a target already, or another number of boxes than one.
+        """
+        if len(self) + len(boxes_xywh) != 1:
+            raise InputError(f"{len(self) + len(boxes_xywh)} targets: OpenCV's trackers follow one; remove() it first")
+        self._tracker = getattr(cv2, _ALGORITHMS[self.config.algorithm]).create()
+        self._tracker.init(_bgr(frame), whole_pixel_box(boxes_xywh[0], frame.shape))
+        self._box_xywh = np.asarray(boxes_xywh[0], np.float32)
+        return [OpenCVState(self._box_xywh)]
+
+    def remove(self, indices: Sequence[int]) -> None:
+        """Drops the target, if its index, 0, is among those given."""
+        if len(indices):
+            self._tracker = None
+
+    def update(self, frames: np.ndarray | Sequence[np.ndarray]) -> list[OpenCVState]:
+        """Finds the target in its next frame, [H, W, 3] uint8 RGB or a list of that; a lost one keeps its last box.
+
+        Raises:
+          RuntimeError: There is no target.
         """
         if self._tracker is None:
-            raise RuntimeError("update() needs init() first")
+            raise RuntimeError("update() needs add() first")
+        (frame,) = frames if isinstance(frames, (list, tuple)) else [frames]
         found, box = self._tracker.update(_bgr(frame))
         if found:
             self._box_xywh = np.asarray(box, np.float32)
-        return OpenCVState(self._box_xywh, lost=not found)
+        return [OpenCVState(self._box_xywh, lost=not found)]
 
 
 def whole_pixel_box(box_xywh: np.ndarray, frame_shape: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -8,13 +8,12 @@ import tensorflow as tf
 from data_pipelines.batches import context_sets, feature_cache, sampling, streams
 from data_pipelines.crops.crop_store import CropStore
 from experiments.watching import probes
-from mlt_tf import gradients, labels, last_layer, meta_loss
+from mlt_tf import adaptation, gradients, labels, last_layer, meta_loss
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.pretrained import Networks
 
 HELD_OUT_EVERY = 8  # Every eighth target is held out of a cached source.
 HELD_OUT_BATCHES = 24
-DELTA_LABELS = ("centred", "shifted")
 
 
 class Sizes(NamedTuple):
@@ -54,7 +53,7 @@ class ImageSource:
         for _, phi_z, *_ in _take(self.stream(0), 4):
             yield phi_z.numpy().reshape(-1, phi_z.shape[-1])
 
-    def held_out(self, networks: Networks, radius: float, delta_label: str = "centred") -> dict:
+    def held_out(self, networks: Networks, radius: float) -> dict:
         """Returns nothing: with this source no target is held out."""
         return {}
 
@@ -112,26 +111,20 @@ class CachedSource:
             features = self._cache.features[self._cache.first[target]].astype(np.float32)
             yield features[8:24, 8:24].reshape(-1, features.shape[-1])
 
-    def held_out(self, networks: Networks, radius: float, delta_label: str = "centred") -> dict:
+    def held_out(self, networks: Networks, radius: float) -> dict:
         """Measures four layers on the held-out targets; on videos alone, where there are any, as in tracking.
 
         Args:
           networks: The networks.
           radius: Of the labels, in cells.
-          delta_label: One of DELTA_LABELS.
 
         Returns:
           {"held_out_loss": Eq. 7, "held_out_margin": `probes.margin`}, means: un-adapted, with the target's own delta,
           with another target's, and with the mean delta.
         """
-        mean_delta = tf.reduce_mean(
-            tf.concat(
-                [_delta(networks.matching, b, radius, delta_label) for b in _take(self._tensors(self._sampler, 0), 8)],
-                0,
-            ),
-            0,
-        )
-        sums = [_measure(networks, batch, mean_delta, radius, delta_label) for batch in self._held_out_batches()]
+        some = [_delta(networks.matching, batch, radius) for batch in _take(self._tensors(self._sampler, 0), 8)]
+        mean_delta = tf.reduce_mean(tf.concat(some, 0), 0)
+        sums = [_measure(networks, batch, mean_delta, radius) for batch in self._held_out_batches()]
         names = ("unadapted", "own_delta", "anothers_delta", "mean_delta")
         return {
             part: {name: round(float(value), 4) for name, value in zip(names, means)}
@@ -161,38 +154,24 @@ def _take(iterable, count):
         yield item
 
 
-def sample_label(delta_shift: tf.Tensor, radius: float, delta_label: str) -> tf.Tensor:
-    """Makes the label of Eq. 2 for contexts whose targets lie `delta_shift` [B, M, 2] cells off their centres.
-
-    Args:
-      delta_shift: The samples' true shifts.
-      radius: Of the label, in cells.
-      delta_label: "centred", as the paper assumes and as a tracker must; "shifted", as it is.
-
-    Returns:
-      y, [17, 17] or [B, M, 17, 17].
-    """
-    return labels.centred_label(radius) if delta_label == "centred" else labels.response_label(delta_shift, radius)
-
-
 @tf.function(reduce_retracing=True)
 def _compiled_delta(network, phi_x, phi_delta, y):
     return gradients.loss_gradient(network, phi_x, phi_delta, y)
 
 
-def _delta(network, batch, radius, delta_label):
-    phi_x, _, _, phi_delta, delta_shift = batch
-    return _compiled_delta(network, phi_x, phi_delta, sample_label(delta_shift, radius, delta_label))
+def _delta(network, batch, radius):
+    phi_x, _, _, phi_delta, _ = batch
+    return _compiled_delta(network, phi_x, phi_delta, labels.centred_label(radius))
 
 
-def _measure(networks, batch, mean_delta, radius, delta_label):
+def _measure(networks, batch, mean_delta, radius):
     """Returns loss and margin of the four layers: [4, 2]."""
     phi_x, phi_z, shift, *_ = batch
     y = labels.response_label(shift, radius)
-    delta = _delta(networks.matching, batch, radius, delta_label)
+    delta = _delta(networks.matching, batch, radius)
     layers = [last_layer.unadapted(networks.matching, len(phi_x))]
     for choice in (delta, tf.roll(delta, 1, 0), tf.broadcast_to(mean_delta, delta.shape)):
-        layers.append(meta_loss.adapted_layer(networks.matching, networks.meta_learner, networks.adaptation, choice))
+        layers.append(adaptation.adapted_layer(networks.matching, networks.meta_learner, networks.adaptation, choice))
     found = []
     for layer in layers:
         similarity = last_layer.similarity(layer, phi_x, phi_z)

@@ -15,6 +15,7 @@ from data_pipelines.crops.crop_store import CropStore
 from experiments.training import training_input
 from experiments.watching import contact_sheet
 from mlt_tf import config, gradients, labels, last_layer, localisation, losses
+from mlt_tf.adaptation import adapted_layer
 from mlt_tf.errors import InputError
 from mlt_tf.pretrained import Networks
 
@@ -171,13 +172,13 @@ class SetProbe:
 
     def _adapted(self, phi_x, phi_z):
         """Makes the responses before and after adaptation, and what lies between."""
-        _, network, meta_learner, adaptation, _ = self._networks
+        network, meta_learner, adaptation, *_ = self._networks
         y = labels.centred_label(self._radius)
         delta = gradients.loss_gradient(network, phi_x, phi_z[:, : self._samples], y)
-        weights = meta_learner(delta)
-        layers = [last_layer.unadapted(network, tf.shape(phi_x)[0]), adaptation(network, weights)]
+        adapted = adapted_layer(network, meta_learner, adaptation, delta)
+        layers = [last_layer.unadapted(network, tf.shape(phi_x)[0]), adapted]
         responses = [network.respond(last_layer.similarity(layer, phi_x, phi_z)) for layer in layers]
-        return {"responses": responses, "delta": delta, **weights._asdict()}
+        return {"responses": responses, "delta": delta, **meta_learner(delta)._asdict()}
 
 
 def peak_offset(response: tf.Tensor) -> tf.Tensor:

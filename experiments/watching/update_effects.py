@@ -13,7 +13,8 @@ from data_pipelines.datasets import sequences
 from data_pipelines.datasets.sequences import Sequence
 from experiments.scoring import metrics
 from experiments.watching import probes
-from mlt_tf import boxes, config, crops, gradients, labels, last_layer, losses, meta_loss, tracker_input
+from mlt_tf import boxes, config, crops, gradients, labels, last_layer, losses, tracker_input
+from mlt_tf.adaptation import adapted_layer
 from mlt_tf.config import TrackerConfig
 from mlt_tf.crops import Frames
 from mlt_tf.last_layer import LastLayer
@@ -194,9 +195,9 @@ class UpdateStudy:
 
     def _measure_layers(self, phi_x, contexts, shift, deltas):
         """Returns mean loss and margin, [1 + D] each, of the un-adapted layer and of those of deltas [D, 256, 192]."""
-        _, network, meta_learner, adaptation, _ = self._networks
+        network, meta_learner, adaptation, *_ = self._networks
         plain = last_layer.widen(last_layer.unadapted(network), CHANNELS)
-        adapted = meta_loss.adapted_layer(network, meta_learner, adaptation, deltas)
+        adapted = adapted_layer(network, meta_learner, adaptation, deltas)
         layer = LastLayer(*(tf.concat(parts, 0) for parts in zip(plain, adapted)))
         phi_z = self._tracker.steps.trunk(contexts)[None]
         count = tf.shape(layer.kernel)[0]

@@ -35,8 +35,8 @@ def make_hooks(values: flags.FlagValues, run, networks: Networks, export: Callab
       values: The binary's flags: those of `define_flags`, data_dir, splits and label_radius; contexts and samples too
         where there is a meta-learner.
       run: The `training.Run`: its folder takes best.npz and best.json.
-      networks: The live networks: Networks("mlt_mt", network) for the matching network whatever its channels,
-        Networks("mlt", network, meta_learner, adaptation) for the meta-learner.
+      networks: The live networks: Networks(network) for the matching network whatever its channels,
+        Networks(network, meta_learner, adaptation) for the meta-learner.
       export: `export(path, **more)` writes the weights of this moment as beside a checkpoint, with `more` in their
         record.
       own: What measures the targets that a run leaves out of its own training; None where it leaves out none.

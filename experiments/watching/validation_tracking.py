@@ -62,7 +62,7 @@ class TrackingProbe:
         self._extractor, self._sequences = networks.matching.extractor, chosen
         self._tracker = MultiTracker(networks, settings, self._trunk)
         frozen = networks.meta_learner is not None
-        self._unadapted = MultiTracker(networks._replace(variant="mlt_mt"), settings, self._trunk) if frozen else None
+        self._unadapted = MultiTracker(networks, settings, self._trunk, updates="none") if frozen else None
         self._unadapted_scores = None
         self._reference, self._path = reference, path
 

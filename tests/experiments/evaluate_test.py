@@ -33,18 +33,22 @@ class FakeTracker:
     weights_checksum = "abc"
 
     def __init__(self, tau=0.5, fails_on=None):
-        self.config, self.fails_on, self.inits = Config(tau), fails_on, 0
+        self.config, self.fails_on, self.starts = Config(tau), fails_on, 0
+        self.boxes = []
 
-    def init(self, frame, box_xywh):
-        self.inits += 1
-        self.box = np.asarray(box_xywh, np.float32)
-        return State(self.box + 100)  # Must not end up in the results: the ground truth does.
+    def add(self, frame, boxes_xywh):
+        self.starts += 1
+        self.boxes += [np.asarray(box, np.float32) for box in boxes_xywh]
+        return [State(self.boxes[-1] + 100)]  # Must not end up in the results: the ground truth does.
 
-    def update(self, frame):
-        if frame[0, 0, 0] == self.fails_on:
+    def update(self, frames):
+        if any(frame[0, 0, 0] == self.fails_on for frame in frames):
             raise ValueError("no target left")
-        self.box = self.box + np.array([1, 0, 0, 0], np.float32)
-        return State(self.box)
+        self.boxes = [box + np.array([1, 0, 0, 0], np.float32) for box in self.boxes]
+        return [State(box) for box in self.boxes]
+
+    def remove(self, indices):
+        self.boxes = [box for index, box in enumerate(self.boxes) if index not in indices]
 
 
 @pytest.fixture
@@ -101,11 +105,11 @@ def test_sequences_already_done_are_skipped(data_dir, tmp_path, use):
     tracker = use(FakeTracker())
     arguments = (f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
     run(*arguments, "--sequences=B")
-    assert tracker.inits == 1
+    assert tracker.starts == 1
     run(*arguments)
-    assert tracker.inits == 2  # A alone.
+    assert tracker.starts == 2  # A alone.
     run(*arguments)
-    assert tracker.inits == 2
+    assert tracker.starts == 2
 
 
 def test_results_of_another_configuration_are_not_mixed_in(data_dir, tmp_path, use):
@@ -140,8 +144,8 @@ def test_raw_results_of_another_tracker_are_scored_on_the_sequences_at_hand(data
 
 
 def test_settings_are_parsed():
-    settings = {"tau": 0.6, "memory": 64, "keep_first": False, "penalise": "sigmoid"}
-    assert evaluate.parse_config(" tau=0.6, memory = 64,keep_first=False,penalise=sigmoid") == settings
+    settings = {"tau": 0.6, "memory": 64, "keep_first": False, "pyramid": "exemplars"}
+    assert evaluate.parse_config(" tau=0.6, memory = 64,keep_first=False,pyramid=exemplars") == settings
     assert evaluate.parse_config("") == {}
 
 
@@ -249,7 +253,7 @@ def test_robustness_runs_have_folders_and_scores_of_their_own(data_dir, tmp_path
     tracker = use(FakeTracker())
     protocols = ["--protocols=ope", "--protocols=tre", "--protocols=sre"]
     reports = run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out", *protocols)
-    assert list(reports) == ["mlt", "mlt TRE", "mlt SRE"] and tracker.inits == 2 * (1 + 20 + 12)
+    assert list(reports) == ["mlt", "mlt TRE", "mlt SRE"] and tracker.starts == 2 * (1 + 20 + 12)
     assert reports["mlt TRE"].scores.auc == pytest.approx(20 / 21)  # It starts on the ground truth and follows it.
     assert reports["mlt SRE"].scores.auc < 0.9 and set(reports["mlt SRE"].scores.sequences) == {"A", "B"}
     assert len(list((tmp_path / "out/mlt/tre").glob("A.tre??.txt"))) == 20
@@ -258,11 +262,10 @@ def test_robustness_runs_have_folders_and_scores_of_their_own(data_dir, tmp_path
     assert "mlt TRE" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("batch", "kind"), [(1, "Tracker"), (2, "MultiTracker")])
-def test_a_batch_needs_a_tracker_of_many_targets(monkeypatch, batch, kind):
-    monkeypatch.setattr(f"mlt_tf.tracker.{kind}.load", lambda **options: options)
+def test_what_a_specification_says_is_loaded(monkeypatch):
+    monkeypatch.setattr("mlt_tf.tracker.MultiTracker.load", lambda **options: options)
     monkeypatch.setattr("tensorflow.config.threading.set_intra_op_parallelism_threads", print)
-    spec = evaluate.TrackerSpec("mlt", None, (("tau", 0.6),), batch=batch)
+    spec = evaluate.TrackerSpec("mlt", None, (("tau", 0.6),))
     assert evaluate.make_tracker.__wrapped__(spec) == {"variant": "mlt", "weights": None, "tflite": None, "tau": 0.6}
 
 

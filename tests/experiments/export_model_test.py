@@ -25,8 +25,8 @@ def written(monkeypatch):
     """Replaces what writes; returns a list of what was to be written."""
     calls = []
 
-    def write(networks, settings, folder):
-        calls.append((networks.variant, settings))
+    def write(networks, settings, updates, folder):
+        calls.append((updates, settings))
         folder.mkdir()
         (folder / "saved_model.pb").write_bytes(b"model")
 
@@ -37,8 +37,8 @@ def written(monkeypatch):
 def test_folder_with_a_record(tmp_path, written, capsys):
     out = tmp_path / "deep/model"
     export_model.export_model(parse("--variant=mlt_mt", "--config=tau=0.4", f"--out={out}"))
-    ((variant, settings),) = written
-    assert (variant, settings.tau) == ("mlt_mt", 0.4)
+    ((updates, settings),) = written
+    assert (updates, settings.tau) == ("none", 0.4)
     record = json.loads((out / "record.json").read_text())
     assert record["variant"] == "mlt_mt" and record["settings"]["tau"] == 0.4
     assert len(record["weights_checksum"]) == 64 and record["commit"] and record["command"]

@@ -48,7 +48,7 @@ def weights(tmp_path_factory):
     """Returns a weight file of untrained networks."""
     tf.keras.utils.set_random_seed(3)
     path = tmp_path_factory.mktemp("weights") / "mlt.npz"
-    networks = pretrained.build("mlt", "rowwise")
+    networks = pretrained.build("mlt")
     networks.adaptation.gain.assign(tf.fill([32], 0.3))  # So little adapted that the grey frame stays uncertain.
     pretrained.save(str(path), networks, {})
     return str(path)

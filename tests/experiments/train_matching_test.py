@@ -54,7 +54,7 @@ def test_defaults_are_the_papers():
         "steps": 95000, "learning_rate": 1e-4, "schedule": "constant", "warmup": 0, "batch": 8, "batches": "pairs",
         "channels": 192, "max_gap": 100, "label_radius": 2.0, "response_rate": 20.0, "clip_norm": 0.0,
         "splits": ["train"], "stills_share": 0.0, "augmentation": "shift", "input": "auto", "start_from": None,
-        "start_step": 0, "bfloat16": False, "max_minutes": 0.0, "context_size": 255, "leave_out": [], "background": 0.0,
+        "start_step": 0, "bfloat16": False, "max_minutes": 0.0, "context_size": 255, "leave_out": [],
         "patches": 0, "pasted_stills": 0.0, "trunk_rate": 1.0, "frozen_blocks": 0, "frozen_steps": 0, "pull": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
@@ -89,7 +89,6 @@ def test_folders_are_required(missing):
             4,
             {
                 "context_size": 191,
-                "background": 0.2,
                 "augmentation": "stronger",
                 "patches": 2,
                 "pasted_stills": 0.5,

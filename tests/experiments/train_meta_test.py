@@ -61,7 +61,7 @@ def test_defaults_are_the_papers():
         "steps": 11000, "learning_rate": 1e-4, "schedule": "constant", "warmup": 0, "batch": 8, "contexts": 16,
         "samples": 8, "splits": ["validation"], "label_radius": 2.0, "distractors": 0.0, "layout": "paired",
         "features": "images", "stills_share": 0.0, "bfloat16": False, "max_minutes": 0.0,
-        "attention": True, "background": 0.0, "ranking": 0.0, "delta_label": "centred",
+        "attention": True, "ranking": 0.0,
         "hidden_units": 512, "keep_probability": 0.7, "clip_norm": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
@@ -204,7 +204,7 @@ def test_cache_of_other_weights_is_refused(options, tmp_path, run_binary):
 
 def test_images_pass_through_the_trunk_in_the_papers_way(options, matching, tmp_path, run_binary):
     images = {name: value for name, value in options.items() if name not in ("cache_dir", "views", "stills_share")}
-    more = {"distractors": 0.5, "background": 0.2, "ranking": 0.2, "attention": False, "delta_label": "shifted"}
+    more = {"distractors": 0.5, "ranking": 0.2, "attention": False}
     run_binary(train_meta, steps=1, **{**images, "features": "images", **more})
     arrays, record = last_weights(tmp_path / "run", 1)
     assert "held_out_loss" not in record and record["step"] == 1

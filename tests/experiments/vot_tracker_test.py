@@ -69,15 +69,22 @@ class FakeTracker:
     """Answers the box it started on, moved by a pixel a frame."""
 
     def __init__(self):
-        self.box = None
+        self.boxes = []
 
-    def init(self, frame, box_xywh):
-        self.box = np.asarray(box_xywh, np.float32)
-        return State(self.box, 1.0)
+    def __len__(self):
+        return len(self.boxes)
+
+    def add(self, frame, boxes_xywh):
+        self.boxes += [np.asarray(box, np.float32) for box in boxes_xywh]
+        return [State(box, 1.0) for box in self.boxes]
+
+    def remove(self, indices):
+        for _ in indices:
+            self.boxes.pop()
 
     def update(self, frame):
-        self.box = self.box + np.float32([1, 0, 0, 0])
-        return State(self.box, 0.25)
+        self.boxes = [box + np.float32([1, 0, 0, 0]) for box in self.boxes]
+        return [State(box, 0.25) for box in self.boxes]
 
 
 class FakeTrax:

@@ -29,9 +29,9 @@ def test_sizes_are_those_of_the_paper():
 
 def test_replace_changes_a_copy():
     settings = TrackerConfig()
-    changed = settings.replace(tau=0.25, samples=4, keep_first=False, penalise="sigmoid")
+    changed = settings.replace(tau=0.25, samples=4, keep_first=False, pyramid="exemplars")
     assert dataclasses.asdict(settings) == dataclasses.asdict(TrackerConfig())
-    expected = {**dataclasses.asdict(settings), "tau": 0.25, "samples": 4, "keep_first": False, "penalise": "sigmoid"}
+    expected = {**dataclasses.asdict(settings), "tau": 0.25, "samples": 4, "keep_first": False, "pyramid": "exemplars"}
     assert dataclasses.asdict(changed) == expected
 
 
@@ -43,6 +43,11 @@ def test_whole_numbers_serve_as_floats():
 def test_unknown_name_lists_the_known_ones():
     with pytest.raises(InputError, match="unknown tracker setting 'taw'.*scale_step.*tau"):
         TrackerConfig().replace(taw=0.5)
+
+
+def test_setting_that_is_gone_says_so():
+    with pytest.raises(InputError, match="'penalise' is gone after commit 171a062: .*; leave it out"):
+        TrackerConfig().replace(penalise="similarity")
 
 
 @pytest.mark.parametrize(
@@ -57,8 +62,8 @@ def test_unknown_name_lists_the_known_ones():
         ("samples", np.int64(8)),
         ("keep_first", 1),
         ("keep_first", "no"),
-        ("penalise", 3),
         ("pyramid", None),
+        ("pyramid", 3),
     ],
 )
 def test_wrong_type_names_setting_and_type(name, value):
@@ -75,7 +80,6 @@ def test_wrong_type_names_setting_and_type(name, value):
         ("memory", -1),
         ("finetune_interval", 0),
         ("finetune_steps", 0),
-        ("penalise", "softmax"),
         ("pyramid", "images"),
         ("scale_step", 1.0),
         ("scale_step", 0.9),

@@ -107,7 +107,7 @@ def scripted(mlt, baseline):
     """
     compiled, planted = {}, tf.Variable(tf.zeros([2, 500]))
 
-    def search(state, z):
+    def search(state, phi_z):
         score, entropy = tf.unstack(tf.gather(planted, state.frames + 1, axis=1))
         box = state.box_cxcywh + tf.constant([1.0, 0, 0, 0])
         return state._replace(box_cxcywh=box, frames=state.frames + 1), Found(score, entropy)
@@ -120,9 +120,9 @@ def scripted(mlt, baseline):
         key = (variant, *overrides.items())
         if key not in compiled:
             settings = {"update_interval": 4, "finetune_interval": 3, "samples": 3, "memory": 6, **overrides}
-            networks = mlt if variant == "mlt" else baseline._replace(variant=variant)
-            compiled[key] = Tracker(networks, TrackerConfig(**settings), _blind)
-            compiled[key]._targets.steps.track_step = search
+            networks = mlt if variant == "mlt" else baseline
+            compiled[key] = Tracker(networks, TrackerConfig(**settings), _blind, config.UPDATES[variant])
+            compiled[key]._targets.steps.locate = search
         return compiled[key]
 
     return make

@@ -110,14 +110,14 @@ def test_bad_boxes_and_frames_of_another_size_are_refused(model):
         model.track(state, frame[:50])
 
 
-@pytest.mark.parametrize("variant", ["mlt_mt", "mlt_mt_ft"])
-def test_the_baselines_are_exported_too(baseline, variant):
+@pytest.mark.parametrize("updates", [None, "fine_tuning"])
+def test_the_baselines_are_exported_too(baseline, updates):
     settings = config.TrackerConfig(finetune_interval=2, finetune_steps=2, memory=2, samples=2)
-    module, signatures = export.make_module(baseline._replace(variant=variant), settings)
+    module, signatures = export.make_module(baseline, settings, updates)
     assert set(signatures) == {"init", "track", "embed", "match"}
     frame = np.random.default_rng(1).integers(0, 256, [90, 120, 3], dtype=np.uint8)
     state = module.init(frame, np.float32([[40, 30, 20, 20]]))
     before = state["kernel"]
     state, box, _ = module.track(state, frame)
     assert box.shape == [1, 4]
-    assert (np.abs(state["kernel"] - before).max() > 0) == (variant == "mlt_mt_ft")
+    assert (np.abs(state["kernel"] - before).max() > 0) == (updates == "fine_tuning")

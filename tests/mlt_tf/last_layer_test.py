@@ -124,18 +124,21 @@ def test_w5_of_a_channel_that_is_always_constant_is_zero():
     ours = last_layer.w5_of(network, last_layer.with_w5(network, w5)).numpy()
     np.testing.assert_array_equal(ours[..., 1], 0)
     np.testing.assert_allclose(ours[..., ::2], w5[..., ::2], atol=1e-5)
+    widened = last_layer.w5_of(network, last_layer.widen(last_layer.with_w5(network, w5), 7))
+    np.testing.assert_array_equal(widened, ours)
 
 
-def test_several_exemplars_are_matched_one_by_one(phi):
-    phi_z, phi_x = phi[1][:, 0], phi[1][:, :, 4:12, 6:14]  # Three exemplars of each target, and one context.
+@pytest.mark.parametrize("exemplars, contexts", [(3, 1), (1, 3), (3, 2)])
+def test_each_exemplar_is_matched_with_each_context(phi, exemplars, contexts):
+    phi_x, phi_z = phi[1][:, :exemplars, 4:12, 6:14], phi[1][:, :contexts]
     layer = random_layer(np.random.default_rng(7), 2, 20)
-    ours = last_layer.similarity_of_many(layer, phi_x, phi_z)
-    assert ours.shape == [2, 3, 17, 17]
-    for number in range(3):
-        alone = last_layer.similarity(layer, phi_x[:, number], phi_z[:, None])[:, 0]
+    ours = last_layer.similarity_of_all(layer, phi_x, phi_z)
+    assert ours.shape == [2, exemplars * contexts, 17, 17]
+    for number in range(exemplars):
+        alone = last_layer.similarity(layer, phi_x[:, number], phi_z)
         assert np.std(alone) > 1e-3
-        np.testing.assert_allclose(ours[:, number], alone, atol=1e-5)
+        np.testing.assert_allclose(ours[:, number * contexts : (number + 1) * contexts], alone, atol=1e-5)
     for target in range(2):
         own = last_layer.LastLayer(*(part[target : target + 1] for part in layer))
-        alone = last_layer.similarity_of_many(own, phi_x[target : target + 1], phi_z[target : target + 1])
+        alone = last_layer.similarity_of_all(own, phi_x[target : target + 1], phi_z[target : target + 1])
         np.testing.assert_allclose(ours[target : target + 1], alone, atol=1e-5)

@@ -14,7 +14,7 @@ NO_WINDOW = {"window_influence": 0.0}
 
 def localise(*maps, **settings):
     """Finds the best places of targets with the maps [3, 17, 17] of their scales, which the paper's 0.97 penalises."""
-    localiser = Localiser(TrackerConfig(**{"scale_penalty": 0.97, **settings}), lambda similarity: 8 * similarity - 4)
+    localiser = Localiser(TrackerConfig(**{"scale_penalty": 0.97, **settings}))
     return tf.nest.map_structure(lambda part: part.numpy(), localiser(tf.constant(np.stack(maps))))
 
 
@@ -102,38 +102,22 @@ def test_change_of_scale_must_outweigh_its_penalty(height, changes):
     assert found.scale.tolist() == [2 * changes]
 
 
-@pytest.mark.parametrize(
-    "heights, changes",
-    [
-        # 0.95 against 0.97 * 0.99; the same; s(3.2) = 0.961 against 0.97 * s(3.84) = 0.950.
-        ((0.90, 0.98), {"similarity": True, "positive": True, "sigmoid": False}),
-        # 0.9 against 0.97 * 0.92 = 0.892; 0.8 against 0.97 * 0.84 = 0.815; s(2.4) = 0.917 against 0.97 * s(2.72).
-        ((0.80, 0.84), {"similarity": False, "positive": True, "sigmoid": False}),
-    ],
-)
-def test_what_the_penalties_multiply(heights, changes):
-    maps = scales(peak(height=heights[0]), larger=peak(height=heights[1]))
-    found = {penalise: localise(maps, penalise=penalise).scale.tolist() for penalise in changes}
-    assert found == {penalise: [2 * change] for penalise, change in changes.items()}
-
-
 def test_score_is_the_chosen_maps_without_penalties():
     found = localise(scales(peak(height=0.3), larger=peak(1, 1, height=0.95)))
     np.testing.assert_allclose(found.score, [0.95], atol=0.01)  # The penalty of scales alone would take 0.03.
 
 
-@pytest.mark.parametrize("penalise", ["similarity", "positive", "sigmoid"])
-def test_maps_of_several_targets_give_what_each_gives_alone(penalise):
+def test_maps_of_several_targets_give_what_each_gives_alone():
     rng = np.random.default_rng(0)
     maps = [scales(*rng.uniform(-0.5, 0.5, [3, 17, 17])) for _ in range(3)]
     maps += [scales(peak(2, 1)), scales(peak(height=0.2), larger=peak(-4, 0, height=0.9))]
-    together = localise(*maps, penalise=penalise)
+    together = localise(*maps)
     assert len(set(together.scale)) > 1
-    for target, alone in enumerate(localise(map_, penalise=penalise) for map_ in maps):
+    for target, alone in enumerate(localise(map_) for map_ in maps):
         for ours, expected in zip(together, alone):
             np.testing.assert_allclose(ours[target : target + 1], expected, atol=1e-5)
 
 
-def test_where_no_similarity_is_positive_the_window_decides():
-    found = localise(scales(np.full([17, 17], -0.5)), penalise="positive")
+def test_where_all_places_are_alike_the_window_decides():
+    found = localise(scales(np.full([17, 17], -0.5)))
     np.testing.assert_allclose(found.offset, [[0, 0]], atol=0.5)

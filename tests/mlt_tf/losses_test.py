@@ -77,14 +77,3 @@ def test_ranking_is_the_share_of_the_softmax():
     np.testing.assert_allclose(losses.ranking(y, tf.constant(response)), expected, rtol=1e-4, atol=1e-5)
     raised = losses.ranking(y, tf.constant(response) + 7)  # The height of the map is all the same.
     np.testing.assert_allclose(raised, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_background_is_the_highest_place_clear_of_the_target():
-    y = labels.response_label(tf.constant([[0.0, 0.0], [-3.0, 2.0]]))
-    response = np.full([2, 17, 17], -9.0, np.float32)
-    response[0, 8, 8] = response[0, 8 + 4, 8] = 50.0  # The target, and what lies 2 cells beyond the positives.
-    response[0, 8 + 5, 8] = 1.5
-    response[1, 0, 16] = -2.0
-    expected = np.log1p(np.exp([1.5, -2.0]))
-    np.testing.assert_allclose(losses.background(y, tf.constant(response)), expected, rtol=1e-5)
-    np.testing.assert_allclose(losses.background(y[None], tf.constant(response)[None]), expected[None], rtol=1e-5)

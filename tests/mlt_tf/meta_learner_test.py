@@ -17,10 +17,10 @@ def learner(request):
 
 
 @pytest.fixture(scope="module")
-def rowwise():
-    """Returns a small row-wise meta-learner whose delta has 6 channels."""
+def small():
+    """Returns a paired meta-learner whose delta has 6 channels."""
     tf.keras.utils.set_random_seed(8)
-    return MetaLearner("rowwise", channels=6)
+    return MetaLearner("paired", channels=6)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_gates_start_nearly_open(learner, delta):
 
 
 def test_number_of_weights(learner):
-    expected = {"paired": 476_704, "rowwise": 378_400, "flat": 29_632_000}[learner.layout]
+    expected = {"paired": 476_704, "flat": 29_632_000}[learner.layout]
     fixed = 256 * 192 if learner.layout == "paired" else 0  # w5.
     assert count(learner.hidden1, learner.hidden2, learner.output_layer) == expected
     assert count(learner.gate_layer) == 512 * 224 + 224
@@ -66,12 +66,18 @@ def test_videos_do_not_mix(learner, delta):
     assert np.abs(both.w_target[0] - both.w_target[1]).max() > 0.01
 
 
-def test_only_the_rowwise_layout_follows_a_permutation_of_rows(learner, delta):
-    order = np.random.default_rng(1).permutation(256)
-    weights, permuted = learner(delta), learner(tf.gather(delta, order, axis=1))
-    follows = np.allclose(permuted.w_target, tf.gather(weights.w_target, order, axis=1), atol=1e-4)
-    same_gates = np.allclose(permuted.attention, weights.attention, atol=1e-4)
-    assert (follows, same_gates) == ((True, True) if learner.layout == "rowwise" else (False, False))
+def test_paired_follows_a_permutation_of_the_rows_of_delta_and_w5_together(small):
+    order, w5 = np.random.default_rng(1).permutation(256), small.kernels.numpy()
+    delta = tf.random.stateless_normal([2, 256, 6], [3, 4])
+    weights, permuted = small(delta), tf.gather(delta, order, axis=1)
+    expected = tf.gather(weights.w_target, order, axis=1)
+    assert np.abs(small(permuted).w_target - expected).max() > 1e-2
+    small.kernels.assign(w5[order])
+    try:
+        np.testing.assert_allclose(small(permuted).w_target, expected, atol=1e-4)
+        np.testing.assert_allclose(small(permuted).attention, weights.attention, atol=1e-4)
+    finally:
+        small.kernels.assign(w5)
 
 
 def test_size_of_delta_enters_by_its_logarithm_alone(learner, delta):
@@ -95,40 +101,41 @@ def test_dropout_acts_in_training_only(learner, delta):
     assert np.abs(one - other).max() > 1e-2
 
 
-def test_dropout_keeps_seven_tenths(rowwise):
+def test_dropout_keeps_seven_tenths(small):
     tf.random.set_seed(2)
-    dropped = rowwise.dropout(tf.ones([200, 512]), training=True).numpy()
+    dropped = small.dropout(tf.ones([200, 512]), training=True).numpy()
     assert np.mean(dropped > 0) == pytest.approx(0.7, abs=0.01)
     np.testing.assert_allclose(dropped[dropped > 0], 1 / 0.7, rtol=1e-5)
 
 
-def test_seed_decides_what_is_dropped(rowwise):
+def test_seed_decides_what_is_dropped(small):
     delta = tf.random.stateless_normal([2, 256, 6], [1, 2])
-    one, again, other = (rowwise(delta, training=True, seed=[3, step]).w_target for step in (1, 1, 2))
+    one, again, other = (small(delta, training=True, seed=[3, step]).w_target for step in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert np.abs(one - other).max() > 1e-2
-    np.testing.assert_array_equal(rowwise(delta, seed=[3, 1]).w_target, rowwise(delta).w_target)
+    np.testing.assert_array_equal(small(delta, seed=[3, 1]).w_target, small(delta).w_target)
 
 
-def test_seed_drops_three_tenths_of_each_layer(rowwise):
+def test_seed_drops_three_tenths_of_each_layer(small):
     ones = tf.ones([1, 200, 512])
-    dropped = [rowwise._drop(ones, True, seed).numpy() for seed in ([1, 2], [1, 3])]
+    dropped = [small._drop(ones, True, seed).numpy() for seed in ([1, 2], [1, 3])]
     for mask in dropped:
         assert np.mean(mask > 0) == pytest.approx(0.7, abs=0.01)
         np.testing.assert_allclose(mask[mask > 0], 1 / 0.7, rtol=1e-5)
     assert np.mean((dropped[0] > 0) == (dropped[1] > 0)) == pytest.approx(0.58, abs=0.02)
 
 
-def test_rowwise_equals_numpy(rowwise):
+def test_paired_equals_numpy(small):
     delta = np.random.default_rng(2).normal(size=[3, 256, 6]).astype(np.float32) * 0.01
     rms = np.sqrt(np.mean(delta**2, (1, 2)))
     log_rms = np.broadcast_to(np.log(rms)[:, None, None], [3, 256, 1])
-    hidden = np.concatenate([delta / rms[:, None, None], log_rms], -1)
-    for layer in (rowwise.hidden1, rowwise.hidden2):
+    w5 = small.kernels.numpy() / np.sqrt(np.mean(small.kernels.numpy() ** 2))
+    hidden = np.concatenate([delta / rms[:, None, None], np.broadcast_to(w5, delta.shape), log_rms], -1)
+    for layer in (small.hidden1, small.hidden2):
         hidden = np.maximum(hidden @ layer.kernel.numpy() + layer.bias, 0)
-    logits = hidden.mean(1) @ rowwise.gate_layer.kernel.numpy() + rowwise.gate_layer.bias
-    weights = rowwise(tf.constant(delta))
-    expected = hidden @ rowwise.output_layer.kernel.numpy() + rowwise.output_layer.bias
+    logits = hidden.mean(1) @ small.gate_layer.kernel.numpy() + small.gate_layer.bias
+    weights = small(tf.constant(delta))
+    expected = hidden @ small.output_layer.kernel.numpy() + small.output_layer.bias
     np.testing.assert_allclose(weights.w_target, expected, atol=1e-4)
     np.testing.assert_allclose(weights.attention, 1 / (1 + np.exp(-logits)), atol=1e-5)
     assert weights.attention.shape == [3, 6 + 32]
@@ -162,26 +169,26 @@ def test_normalise_rms(delta):
     np.testing.assert_allclose(direction * np.exp(log_rms)[:, None, None], delta, rtol=1e-4)
 
 
-def test_no_gradient_at_all_gives_finite_weights(rowwise):
-    for part in rowwise(tf.zeros([1, 256, 6])):
+def test_no_gradient_at_all_gives_finite_weights(small):
+    for part in small(tf.zeros([1, 256, 6])):
         assert np.isfinite(part).all()
 
 
-def test_works_in_a_graph_of_unknown_batch(rowwise):
-    compiled = tf.function(rowwise, input_signature=[tf.TensorSpec([None, 256, 6])])
+def test_works_in_a_graph_of_unknown_batch(small):
+    compiled = tf.function(small, input_signature=[tf.TensorSpec([None, 256, 6])])
     delta = tf.random.stateless_normal([2, 256, 6], [1, 2])
-    for ours, expected in zip(compiled(delta), rowwise(delta)):
+    for ours, expected in zip(compiled(delta), small(delta)):
         np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("layout", ["", "columnwise", None])
 def test_unknown_layout(layout):
-    with pytest.raises(InputError, match="layout.*give one of paired, rowwise, flat"):
+    with pytest.raises(InputError, match="layout.*give one of paired, flat"):
         MetaLearner(layout)
 
 
 def test_open_gates_are_1_and_stay_so():
-    learner = MetaLearner("rowwise", channels=6)
+    learner = MetaLearner("paired", channels=6)
     learner.open_gates()
     np.testing.assert_array_equal(learner(tf.random.stateless_normal([2, 256, 6], [0, 1])).attention, 1)
     assert len(learner.trainable_variables) == 6

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mlt_tf import labels, last_layer, meta_loss
+from mlt_tf import adaptation, labels, last_layer, meta_loss
 
 B, M = 3, 2
 
@@ -98,7 +98,7 @@ def test_distractor_loss_rises_where_targets_look_alike(network, layer, trunk_fe
 
 
 def test_adapted_layer_joins_w5_and_the_learned_channels(mlt, deltas):
-    layer = meta_loss.adapted_layer(mlt.matching, mlt.meta_learner, mlt.adaptation, deltas)
+    layer = adaptation.adapted_layer(mlt.matching, mlt.meta_learner, mlt.adaptation, deltas)
     assert [list(part.shape) for part in layer] == [[B, 256, 224], [B, 224], [B, 224]]
     norm = mlt.matching.norm5
     scale = norm.gamma.numpy() / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
@@ -113,7 +113,7 @@ def test_adapted_layer_joins_w5_and_the_learned_channels(mlt, deltas):
 
 def test_adapted_layer_drops_units_in_training_alone(mlt, deltas):
     def kernels(training):
-        return meta_loss.adapted_layer(mlt.matching, mlt.meta_learner, mlt.adaptation, deltas, training).kernel.numpy()
+        return adaptation.adapted_layer(mlt.matching, mlt.meta_learner, mlt.adaptation, deltas, training).kernel.numpy()
 
     np.testing.assert_array_equal(kernels(False), kernels(False))
     assert np.abs(kernels(True) - kernels(True)).max() > 1e-3
@@ -122,7 +122,7 @@ def test_adapted_layer_drops_units_in_training_alone(mlt, deltas):
 def test_loss_teaches_theta_gain_and_offset(mlt, sets, deltas):
     variables = mlt.meta_learner.trainable_variables + mlt.adaptation.trainable_variables
     with tf.GradientTape() as tape:
-        layer = meta_loss.adapted_layer(mlt.matching, mlt.meta_learner, mlt.adaptation, deltas)
+        layer = adaptation.adapted_layer(mlt.matching, mlt.meta_learner, mlt.adaptation, deltas)
         loss = tf.reduce_mean(equation_7(mlt.matching, layer, *sets))
     for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
         assert gradient is not None and np.abs(gradient).max() > 1e-9, variable.name

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from data_pipelines.datasets import annotations, video
-from mlt_tf import config, gradients, pretrained, weights
+from mlt_tf import adaptation, config, gradients, pretrained, weights
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import MultiTracker, Tracker
 from tests.scenes import assert_same_states, assert_same_update
@@ -43,9 +43,9 @@ def baseline_path(baseline, tmp_path_factory):
 
 def test_mlt_round_trip(mlt, mlt_path):
     loaded = pretrained.load("mlt", mlt_path)
-    assert loaded.variant == "mlt"
+    assert loaded.updates == "meta_learner"
     assert loaded.checksum == weights.checksum(mlt_path) != mlt.checksum
-    for ours, expected in zip(loaded[1:4], mlt[1:4]):
+    for ours, expected in zip(loaded[:3], mlt[:3]):
         assert_same(ours, expected)
 
 
@@ -55,7 +55,7 @@ def test_loaded_networks_compute_what_the_saved_ones_did(mlt, mlt_path, trunk_fe
     layers = []
     for networks in (mlt, loaded):
         delta = gradients.loss_gradient(networks.matching, *phi)
-        layers.append(networks.adaptation(networks.matching, networks.meta_learner(delta)))
+        layers.append(adaptation.adapted_layer(*networks[:3], delta))
     for ours, expected in zip(*layers):
         np.testing.assert_allclose(ours, expected, atol=0.02)
 
@@ -63,7 +63,7 @@ def test_loaded_networks_compute_what_the_saved_ones_did(mlt, mlt_path, trunk_fe
 @pytest.mark.parametrize("variant", ["mlt_mt", "mlt_mt_ft"])
 def test_baselines_round_trip_and_share_a_file(variant, baseline, baseline_path):
     loaded = pretrained.load(variant, baseline_path)
-    assert loaded.variant == variant
+    assert loaded.updates == "none"
     assert loaded.meta_learner is None and loaded.adaptation is None
     assert loaded.matching.channels == 224
     assert_same(loaded.matching, baseline.matching)
@@ -93,6 +93,13 @@ def test_bfloat16_changes_the_trunks_precision_alone(mlt, mlt_path):
 def test_record_names_the_layout(mlt_path, baseline_path):
     assert weights.load_record(mlt_path).items() >= {"layout": "paired", "step": 3}.items()
     assert "layout" not in weights.load_record(baseline_path)
+
+
+def test_file_of_the_row_wise_layout_says_that_it_is_gone(mlt_path, monkeypatch):
+    record = {name: value for name, value in weights.load_record(mlt_path).items() if name != "layout"}
+    monkeypatch.setattr(weights, "load_record", lambda path: record)
+    with pytest.raises(InputError, match="row-wise layout is gone after commit 171a062"):
+        pretrained.load("mlt", mlt_path)
 
 
 def test_layout_of_the_record_is_built(mlt_path, monkeypatch):

@@ -22,6 +22,6 @@ def test_programs_of_mlt(mlt):
         assert sizes > 2.6e6  # The trunk at least.
 
 
-@pytest.mark.parametrize("variant, names", [("mlt_mt", {"track_step"}), ("mlt_mt_ft", {"track_step", "update_step"})])
-def test_programs_of_the_baselines(baseline, variant, names):
-    assert set(programs.make_programs(baseline._replace(variant=variant), SETTINGS, batch=1)) == names
+@pytest.mark.parametrize("updates, names", [("none", {"track_step"}), ("fine_tuning", {"track_step", "update_step"})])
+def test_programs_of_the_baselines(baseline, updates, names):
+    assert set(programs.make_programs(baseline, SETTINGS, batch=1, updates=updates)) == names

@@ -75,7 +75,7 @@ def test_matching_network_alone_never_updates(scripted):
 def test_fine_tuning_has_an_interval_of_its_own(scripted):
     _, updates = run(scripted("mlt_mt_ft", finetune_steps=1), 9)
     assert [update.frame for update in updates] == [3, 6, 9]
-    assert shown(updates)[0] == [1, 2, 3] and updates[0].before.shape == (3, 17, 17)
+    assert shown(updates)[0] == [1, 2, 3] and updates[0].unadapted.shape == (3, 17, 17)
 
 
 def test_states_carry_box_score_and_the_lost_label(scripted):
@@ -95,7 +95,9 @@ def test_last_update_tells_what_the_update_did(scripted):
     made.update(FRAME)
     assert made.last_update.frame == 4
     assert made.last_update.contexts.shape == (2, 255, 255, 3) and made.last_update.contexts.dtype == np.uint8
-    assert made.last_update.before.shape == made.last_update.after.shape == (2, 17, 17)  # Without what fills places.
+    assert (
+        made.last_update.unadapted.shape == made.last_update.adapted.shape == (2, 17, 17)
+    )  # Without what fills places.
 
 
 def test_init_starts_all_over(scripted):
@@ -174,7 +176,7 @@ def test_warming_up_compiles_all_and_starts_nothing(real):
     made.warm_up()
     assert len(made) == 0 and made.last_updates == []
     steps = made.steps
-    assert [f.experimental_get_tracing_count() for f in (steps.start, steps.track, steps.update_step)] == [1, 1, 1]
+    assert [f.experimental_get_tracing_count() for f in (steps.start, steps.track, steps.update)] == [1, 1, 1]
 
 
 def test_target_is_followed_and_each_image_passes_the_trunk_once(real, cheap_trunk):

@@ -15,7 +15,7 @@ from tests.scenes import assert_same, own_frame, part_of, peak, scales, shifted,
 BOX = np.float32([200, 120, 40, 30])  # cx, cy, w, h.
 NO_WINDOW = {"window_influence": 0.0}
 SMALL = {"memory": 4, "samples": 3, "finetune_steps": 2, "scale_penalty": 1.0}  # Untrained, scales hardly differ.
-KINDS = [("mlt", "contexts"), ("mlt", "exemplars"), ("mlt_mt_ft", "contexts")]
+KINDS = [("meta_learner", "contexts"), ("meta_learner", "exemplars"), ("fine_tuning", "contexts")]
 SIDE = float(crops.context_side(tf.constant(BOX[2:])))
 
 
@@ -41,8 +41,7 @@ def find(mlt):
         state = tf.nest.map_structure(lambda part: tf.zeros(part.shape, part.dtype), spec)
         state = state._replace(box_cxcywh=tf.tile(box[None], [batch, 1]), frame_wh=tf.tile(size_wh, [batch, 1]))
         with pytest.MonkeyPatch.context() as patch:  # What is compiled once keeps reading `planted`.
-            for name in ("similarity", "similarity_of_many"):
-                patch.setattr(last_layer, name, lambda *_: planted.value())
+            patch.setattr(last_layer, "similarity_of_all", lambda *_: planted.value())
             return compiled[key].track(state, image, size_wh, np.zeros(batch, np.int32))
 
     return track
@@ -114,12 +113,12 @@ def test_frame_of_a_few_pixels_and_huge_box(find):
 
 @pytest.fixture(scope="module")
 def make(mlt, baseline, cheap_trunk):
-    """Returns a function that makes the steps of a variant and a pyramid, each compiled once."""
+    """Returns a function that makes the steps of a rule of updates and a pyramid, each compiled once."""
 
     @functools.cache
-    def cached(variant, pyramid):
-        networks = mlt if variant == "mlt" else baseline._replace(variant=variant)
-        return TrackingSteps(TrackerConfig(pyramid=pyramid, **SMALL), networks, cheap_trunk)
+    def cached(updates, pyramid):
+        networks = mlt if updates == "meta_learner" else baseline
+        return TrackingSteps(TrackerConfig(pyramid=pyramid, **SMALL), networks, cheap_trunk, updates)
 
     return cached
 
@@ -135,7 +134,7 @@ def test_start_takes_the_targets_and_their_contexts(make, cheap_trunk, network, 
     images, sizes_wh, boxes = scene
     frame_of = np.int32([2, 0, 2])
     boxes = np.stack([boxes[2], boxes[0], boxes[2] + np.float32([9, -8, 7, 0])])
-    state = make("mlt", pyramid).start(images, sizes_wh, frame_of, boxes)
+    state = make("meta_learner", pyramid).start(images, sizes_wh, frame_of, boxes)
     spec = tracking.state_spec(TrackerConfig(pyramid=pyramid, **SMALL), 3)
     for tensor, part in zip(tf.nest.flatten(state), tf.nest.flatten(spec), strict=True):
         assert (tensor.shape, tensor.dtype) == (part.shape, part.dtype)
@@ -164,7 +163,7 @@ def test_networks_own_trunk_is_the_default(mlt, scene):
 @pytest.mark.parametrize("pyramid", ["contexts", "exemplars"])
 def test_targets_are_found_where_they_went_and_as_large_as_they_became(make, scene, pyramid):
     images, sizes_wh, boxes = scene
-    steps, frame_of = make("mlt", pyramid), np.int32([0, 1, 2])
+    steps, frame_of = make("meta_learner", pyramid), np.int32([0, 1, 2])
     state = steps.start(images, sizes_wh, frame_of, boxes)
     for dx, dy in ((0, 0), (9, 0), (-6, 12)):
         now, found = steps.track(state, shifted(images, sizes_wh, dx, dy), sizes_wh, frame_of)
@@ -186,38 +185,38 @@ def tracked(make, scene):
     """Returns a function that makes the state of the three targets after two frames of a kind of tracker."""
 
     @functools.cache
-    def run(variant, pyramid):
+    def run(updates, pyramid):
         images, sizes_wh, boxes = scene
-        steps, frame_of = make(variant, pyramid), np.int32([0, 1, 2])
+        steps, frame_of = make(updates, pyramid), np.int32([0, 1, 2])
         state = steps.start(images, sizes_wh, frame_of, boxes)
         return steps.track(state, shifted(images, sizes_wh, 4, -3), sizes_wh, frame_of)[0]
 
     return run
 
 
-@pytest.mark.parametrize("variant, pyramid", KINDS)
-def test_targets_of_a_batch_are_tracked_as_each_alone(make, scene, tracked, variant, pyramid):
+@pytest.mark.parametrize("updates, pyramid", KINDS)
+def test_targets_of_a_batch_are_tracked_as_each_alone(make, scene, tracked, updates, pyramid):
     images, sizes_wh, boxes = scene
-    steps, frame_of = make(variant, pyramid), np.int32([0, 1, 2])
-    first, _ = steps.update_step(tracked(variant, pyramid))
+    steps, frame_of = make(updates, pyramid), np.int32([0, 1, 2])
+    first, _ = steps.update(tracked(updates, pyramid))
     then = shifted(images, sizes_wh, 2, 7)
     second, found = steps.track(first, then, sizes_wh, frame_of)
-    last, done = steps.update_step(second)
+    last, done = steps.update(second)
     assert not np.array_equal(last.layer.kernel[0], last.layer.kernel[1])
     for target in range(3):
         own = own_frame(images, sizes_wh, target)
         state = steps.start(*own, np.int32([0]), boxes[target : target + 1])
         state, _ = steps.track(state, shifted(*own, 4, -3), own[1], np.int32([0]))
-        state, _ = steps.update_step(state)
+        state, _ = steps.update(state)
         assert_same(part_of(first, target), state)
         outcome = steps.track(part_of(first, target), shifted(*own, 2, 7), own[1], np.int32([0]))
         assert_same(part_of((second, found), target), outcome)
-        assert_same(part_of((last, done), target), steps.update_step(part_of(second, target)))
+        assert_same(part_of((last, done), target), steps.update(part_of(second, target)))
 
 
 def test_matching_network_alone_takes_the_same_steps_and_has_no_turn_to_update(make, scene):
     images, sizes_wh, boxes = scene
-    steps = make("mlt_mt", "contexts")
+    steps = make("none", "contexts")
     state = steps.start(images, sizes_wh, np.int32([0]), boxes[:1])
     state, found = steps.track(state, images, sizes_wh, np.int32([0]))
     np.testing.assert_allclose(state.box_cxcywh, boxes[:1], atol=1.5)
@@ -226,8 +225,8 @@ def test_matching_network_alone_takes_the_same_steps_and_has_no_turn_to_update(m
 
 
 def test_update_goes_from_gradient_to_layer(make, mlt, cheap_trunk, tracked):
-    state, network = tracked("mlt", "contexts"), mlt.matching
-    after, done = make("mlt", "contexts").update_step(state)
+    state, network = tracked("meta_learner", "contexts"), mlt.matching
+    after, done = make("meta_learner", "contexts").update(state)
     np.testing.assert_array_equal(done.weights, [[1, 1, 0]] * 3)  # Two contexts each: a third only fills its place.
     contexts, _ = memory.choose(state.memory, 2)
     np.testing.assert_array_equal(done.contexts[:, :2], contexts)
@@ -235,65 +234,66 @@ def test_update_goes_from_gradient_to_layer(make, mlt, cheap_trunk, tracked):
     expected = mlt.adaptation(network, mlt.meta_learner(gradients.loss_gradient(network, phi_x, phi_z)))
     assert_same(after.layer, expected, atol=1e-3)
     own = last_layer.similarity(last_layer.unadapted(network, 3), phi_x, phi_z)
-    np.testing.assert_allclose(done.before[:, :2], own, atol=1e-4)
-    np.testing.assert_allclose(done.after[:, :2], last_layer.similarity(expected, phi_x, phi_z), atol=1e-3)
-    assert np.abs(done.after - done.before).max() > 1e-3
+    np.testing.assert_allclose(done.unadapted[:, :2], own, atol=1e-4)
+    np.testing.assert_allclose(done.adapted[:, :2], last_layer.similarity(expected, phi_x, phi_z), atol=1e-3)
+    assert np.abs(done.adapted - done.unadapted).max() > 1e-3
     assert_same(after._replace(layer=state.layer), state)
-    assert_same(make("mlt", "contexts").update_step(after)[1], done)  # From the un-adapted network again.
+    assert_same(make("meta_learner", "contexts").update(after)[1], done)  # From the un-adapted network again.
 
 
 def test_fine_tuning_fits_the_contexts_from_where_the_kernels_are(make, baseline, cheap_trunk, tracked):
-    steps, network, state = make("mlt_mt_ft", "contexts"), baseline.matching, tracked("mlt_mt_ft", "contexts")
+    steps, network, state = make("fine_tuning", "contexts"), baseline.matching, tracked("fine_tuning", "contexts")
     phi_z = tf.stack([cheap_trunk(each) for each in memory.choose(state.memory, 2)[0]])
 
     def loss(state):
         w5 = last_layer.w5_of(network, state.layer)
         return np.mean(gradients.sample_loss(network, w5, state.phi_x[:, 0], phi_z, labels.centred_label()), 1)
 
-    once, first = steps.update_step(state)
-    twice, second = steps.update_step(once)
+    once, first = steps.update(state)
+    twice, second = steps.update(once)
     assert np.all(loss(twice) < loss(once)) and np.all(loss(once) < loss(state))
-    np.testing.assert_allclose(second.before, first.after, atol=1e-4)
+    own = last_layer.similarity(last_layer.unadapted(network, 3), state.phi_x[:, 0], phi_z)
+    np.testing.assert_allclose([first.unadapted[:, :2], second.unadapted[:, :2]], [own, own], atol=1e-4)
 
 
-@pytest.mark.parametrize("variant", ["mlt", "mlt_mt_ft"])
-def test_update_of_targets_without_contexts_changes_nothing(make, tracked, variant):
-    steps, filled = make(variant, "contexts"), tracked(variant, "contexts")
+@pytest.mark.parametrize("updates", ["meta_learner", "fine_tuning"])
+def test_update_of_targets_without_contexts_changes_nothing(make, tracked, updates):
+    steps, filled = make(updates, "contexts"), tracked(updates, "contexts")
     some = tf.constant([[True], [False], [False]])  # The first target keeps its contexts.
     entropies = tf.where(some, filled.memory.entropies, memory.EMPTY)
     state = filled._replace(memory=filled.memory._replace(entropies=entropies))
-    after, done = steps.update_step(state)
+    after, done = steps.update(state)
     assert_same(after._replace(memory=filled.memory, layer=filled.layer), filled, atol=0)
-    for ours, updated, before in zip(after.layer, steps.update_step(filled)[0].layer, filled.layer):
+    for ours, updated, before in zip(after.layer, steps.update(filled)[0].layer, filled.layer):
         np.testing.assert_array_equal(ours[1:], before[1:])
         assert_same(ours[:1], updated[:1])
     np.testing.assert_array_equal(done.weights, [[1, 1, 0], [0, 0, 0], [0, 0, 0]])
-    assert np.isfinite(done.after).all()
+    assert np.isfinite(done.adapted).all()
 
 
 def test_every_number_of_targets_and_frames_of_every_size_share_one_trace(make, scene):
     images, sizes_wh, boxes = scene
-    steps = make("mlt", "contexts")
+    steps = make("meta_learner", "contexts")
     for which in ([0], [1, 2], [0, 1, 2]):
         for shown, frame_of in ((which, range(len(which))), (which[:1], [0] * len(which))):
             frames = images[shown][:, : int(sizes_wh[shown, 1].max()), : int(sizes_wh[shown, 0].max())]
             inputs = frames, sizes_wh[shown], np.int32(frame_of)
             state = steps.start(*inputs, boxes[shown][frame_of])
             state, _ = steps.track(state, *inputs)
-            state, _ = steps.track_step(state, tf.zeros([len(which), 3, 255, 255, 3]))
-            steps.update_step(state)
-    for step in (steps.start, steps.track, steps.track_step, steps.update_step):
+            steps.update(state)
+    for step in (steps.start, steps.track, steps.update):
         assert step.experimental_get_tracing_count() == 1
 
 
-XLA = [(KINDS[0], "track_step"), (KINDS[1], "track_step"), (KINDS[0], "update_step"), (KINDS[2], "update_step")]
+XLA = [(KINDS[0], "locate"), (KINDS[1], "locate"), (KINDS[0], "update"), (KINDS[2], "update")]
 
 
 @pytest.mark.parametrize("kind, step", XLA)
 def test_steps_compile_with_xla(make, tracked, kind, step):
-    steps = getattr(make(*kind), step)
+    steps = make(*kind)
     state = tf.nest.map_structure(lambda tensor: tensor[:2], tracked(*kind))
     z = tf.cast(tf.repeat(state.memory.contexts[:, 1:2], 3 if kind == KINDS[0] else 1, 1), tf.float32)
-    inputs = (state, z) if step == "track_step" else (state,)
-    compiled = tf.function(steps.python_function, jit_compile=True)
-    assert_same(compiled(*inputs), steps(*inputs), atol=1e-3)
+    function, inputs = steps.update.python_function, (state,)
+    if step == "locate":
+        function, inputs = lambda state, z: steps.locate(state, steps.features(z)), (state, z)
+    assert_same(tf.function(function, jit_compile=True)(*inputs), tf.function(function)(*inputs), atol=1e-3)

@@ -56,8 +56,8 @@ def test_example_is_what_moved_most():
     example = response_figure.pick_example("Deer", updates)
     assert (example.name, example.frame, example.moved) == ("Deer", 60, pytest.approx(0.45))
     assert np.all(example.z == 20)
-    np.testing.assert_array_equal(example.before, updates[1].before[2])
-    np.testing.assert_array_equal(example.after, updates[1].after[2])
+    np.testing.assert_array_equal(example.before, updates[1].unadapted[2])
+    np.testing.assert_array_equal(example.after, updates[1].adapted[2])
 
 
 def test_title_names_the_gain_there_is():

@@ -21,7 +21,7 @@ def test_movement_is_the_mean_absolute_change():
     after[1, 3, 4] = -0.5
     update = Update(30, np.zeros([2, 255, 255, 3], np.uint8), before, after)
     assert update_figure.movement(update) == pytest.approx((0.3 * 289 + 0.5) / (2 * 289))
-    assert update_figure.movement(update._replace(after=before)) == 0
+    assert update_figure.movement(update._replace(adapted=before)) == 0
 
 
 @pytest.mark.parametrize(("updates", "contexts"), [(1, 8), (2, 3), (1, 1)])
@@ -45,8 +45,8 @@ def test_figure_shows_contexts_above_their_maps(tmp_path, updates, contexts):
 
 def test_maps_of_all_updates_share_their_colours(tmp_path):
     rng = np.random.default_rng(0)
-    low = make_update(rng)._replace(before=np.zeros([8, 17, 17]), after=np.zeros([8, 17, 17]))
-    high = low._replace(frame=60, before=np.ones([8, 17, 17]), after=np.ones([8, 17, 17]))
+    low = make_update(rng)._replace(unadapted=np.zeros([8, 17, 17]), adapted=np.zeros([8, 17, 17]))
+    high = low._replace(frame=60, unadapted=np.ones([8, 17, 17]), adapted=np.ones([8, 17, 17]))
     path = tmp_path / "updates.png"
     update_figure.write_figure(path, [low, high])
     picture = cv2.imread(str(path))[..., ::-1].astype(int)

@@ -105,27 +105,6 @@ def test_results_are_those_of_one_at_a_time(starts, do, tmp_path, batch):
     assert sorted(notes) == ["s0", "s1", "s2", "s3", "s4"]
 
 
-class Single:
-    """A tracker of one target."""
-
-    def __init__(self):
-        self.inner = FakeTracker()
-        self.targets = []
-
-    def init(self, frame, box_xywh):
-        self.inner.targets = []
-        return self.inner.add(frame, [box_xywh])[0]
-
-    def update(self, frame):
-        return self.inner.update([frame])[0]
-
-
-def test_a_tracker_of_one_target_does(starts, do, tmp_path):
-    do(FakeTracker(), starts, 3, tmp_path / "together")
-    do(Single(), starts, 1, tmp_path / "alone")
-    assert boxes(tmp_path / "together") == boxes(tmp_path / "alone")
-
-
 @pytest.mark.parametrize(
     ("frame", "image", "message"),
     [

@@ -17,10 +17,10 @@ def scene(x, y, size=24):
 def test_mil_answers_with_boxes_of_the_target_s_size_near_it():
     """How near differs from process to process: nothing can seed the generator inside OpenCV."""
     tracker = opencv_trackers.OpenCVTracker("mil")
-    state = tracker.init(scene(40, 40), np.array([40, 40, 24, 24], np.float32))
+    (state,) = tracker.add(scene(40, 40), np.array([[40, 40, 24, 24]], np.float32))
     np.testing.assert_array_equal(state.box_xywh, [40, 40, 24, 24])
     for step in (1, 2):
-        state = tracker.update(scene(40 + 3 * step, 40))
+        (state,) = tracker.update([scene(40 + 3 * step, 40)])
     assert state.box_xywh.dtype == np.float32 and not state.lost
     np.testing.assert_array_equal(state.box_xywh[2:], [24, 24])
     np.testing.assert_allclose(state.box_xywh[:2], [46, 40], atol=40)
@@ -50,7 +50,7 @@ def fake(monkeypatch):
 def test_frames_reach_opencv_as_bgr_and_boxes_as_whole_pixels(fake):
     frame = np.zeros((50, 60, 3), np.uint8)
     frame[..., 0] = 255  # Red.
-    fake.init(frame, np.array([10.4, 9.6, 20.2, 20.2], np.float32))
+    fake.add(frame, [np.array([10.4, 9.6, 20.2, 20.2], np.float32)])
     fake.update(frame)
     assert fake._tracker.box == (10, 10, 21, 20)
     for seen in fake._tracker.frames:
@@ -59,8 +59,8 @@ def test_frames_reach_opencv_as_bgr_and_boxes_as_whole_pixels(fake):
 
 def test_a_lost_target_keeps_its_last_box(fake):
     frame = np.zeros((50, 60, 3), np.uint8)
-    fake.init(frame, np.array([10, 10, 20, 20]))
-    found, lost = fake.update(frame), fake.update(frame)
+    fake.add(frame, [np.array([10, 10, 20, 20])])
+    (found,), (lost,) = fake.update(frame), fake.update(frame)
     assert (found.lost, lost.lost) == (False, True)
     np.testing.assert_array_equal(lost.box_xywh, [1, 2, 3, 4])
 
@@ -84,6 +84,20 @@ def test_an_algorithm_that_opencv_lacks_is_refused_with_those_it_has():
         opencv_trackers.OpenCVTracker("siamfc")
 
 
-def test_update_before_init_is_a_bug():
-    with pytest.raises(RuntimeError, match="init"):
+def test_one_target_at_a_time(fake):
+    frame, box = np.zeros((50, 60, 3), np.uint8), np.array([10, 10, 20, 20])
+    with pytest.raises(InputError, match="2 targets: OpenCV's trackers follow one"):
+        fake.add(frame, [box, box])
+    fake.add(frame, [box])
+    with pytest.raises(InputError, match="2 targets: OpenCV's trackers follow one"):
+        fake.add(frame, [box])
+    fake.remove([])
+    assert len(fake) == 1
+    fake.remove([0])
+    assert len(fake) == 0
+    fake.add(frame, [box])
+
+
+def test_update_without_a_target_is_a_bug():
+    with pytest.raises(RuntimeError, match="add"):
         opencv_trackers.OpenCVTracker("mil").update(np.zeros((50, 60, 3), np.uint8))

@@ -19,21 +19,25 @@ class State(NamedTuple):
 
 
 class Slow:
-    """Stays where it starts; writes a line for every start into `log`; fails on the name "bad"."""
+    """Stays where it starts; writes a line for every start into `log`; fails on frames of a grey of 200."""
 
     def __init__(self, log):
-        self._log = log
+        self._log, self._boxes = log, []
 
-    def init(self, frame, box_xywh):
+    def add(self, frame, boxes_xywh):
         with open(self._log, "a") as file:
             file.write(f"{os.getpid()} {frame[0, 0, 0]}\n")
-        self._box = box_xywh
-        return State(box_xywh)
+        self._boxes += boxes_xywh
+        return [State(box) for box in boxes_xywh]
 
-    def update(self, frame):
-        if frame[0, 0, 0] == 200:
+    def update(self, frames):
+        assert len(frames) == len(self._boxes)
+        if any(frame[0, 0, 0] == 200 for frame in frames):
             raise ValueError("no target left")
-        return State(self._box)
+        return [State(box) for box in self._boxes]
+
+    def remove(self, indices):
+        self._boxes = [box for index, box in enumerate(self._boxes) if index not in indices]
 
 
 @pytest.fixture
@@ -97,32 +101,12 @@ def test_runs_that_no_process_answers_for_have_failed(tmp_path, starts, make, re
     assert all(reason in why for why in outcome.failed.values())
 
 
-class SideBySide(Slow):
-    """The same with any number of targets."""
-
-    def __init__(self, log):
-        super().__init__(log)
-        self.boxes = []
-
-    def add(self, frame, boxes_xywh):
-        (box_xywh,) = boxes_xywh
-        self.boxes.append(box_xywh)
-        return [self.init(frame, box_xywh)]
-
-    def update(self, frames):
-        assert len(frames) == len(self.boxes)
-        return [State(box) for box in self.boxes]
-
-    def remove(self, indices):
-        self.boxes = [box for index, box in enumerate(self.boxes) if index not in indices]
-
-
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_batch_starts_with_the_longest_and_reports_as_given(tmp_path, starts, jobs):
     frame = starts[6].sequence.frame_paths[0]
     starts[6] = starting.ope(Sequence("s6", (frame,) * 5, np.float32([[5, 5, 10, 10]] * 5), 1))[0]
     held = [claims.take(tmp_path / "out", name) for name in ("s6", "s1")]
-    batched = runner.Work(SideBySide, str(tmp_path / "log"), tmp_path / "out", batch=3)
+    batched = runner.Work(Slow, str(tmp_path / "log"), tmp_path / "out", batch=3)
     assert runner.track_all(batched, starts, jobs) == runner.Outcome({}, ("s1", "s6"))
     for claim in held:
         claim.release()

@@ -45,14 +45,14 @@ def test_what_decides_a_run_may_not_change(binary):
     fixed = run_record.own(parsed(binary)).keys() - run_record.MAY_CHANGE
     both = {
         "splits", "stills_share", "bfloat16", "seed", "optimizer", "batch", "schedule", "warmup", "label_radius",
-        "background", "pasted_stills", "clip_norm",
+        "pasted_stills", "clip_norm",
     }  # fmt: skip
     matching = {
         "channels", "batches", "response_rate", "augmentation", "max_gap", "start_step",
         "context_size", "leave_out", "patches", "trunk_rate", "frozen_blocks", "frozen_steps", "pull",
     }  # fmt: skip
     meta = {
-        "layout", "contexts", "samples", "distractors", "features", "views", "jitter", "attention", "delta_label",
+        "layout", "contexts", "samples", "distractors", "features", "views", "jitter", "attention",
         "view_augmentation", "ranking", "hidden_units", "keep_probability",
     }  # fmt: skip
     assert fixed == both | (matching if binary is train_matching else meta)
@@ -124,6 +124,20 @@ def test_file_that_cannot_be_read_is_refused(tmp_path, text):
 def test_same_start_has_no_changes():
     values = {"splits": ["train"], "seed": 0, "views": ["24", "6"]}
     assert run_record.check("folder", start({"crops": ["a"]}, **values), start({"crops": ["a"]}, **values)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "gone"),
+    [("background", 0.0, 0.3), ("delta_label", "centred", "shifted"), ("layout", "flat", "rowwise")],
+)
+def test_run_with_a_flag_that_is_gone_is_refused(name, kept, gone):
+    assert run_record.check("runs/a", start(seed=1), start(seed=1, **{name: kept})) == []
+    with pytest.raises(InputError) as caught:
+        run_record.check("runs/a", start(seed=1), start(seed=1, **{name: gone}))
+    assert str(caught.value) == (
+        f"the run in runs/a began with --{name}={gone}, which is gone after commit 171a062: "
+        "go on with that commit, or give another --run_dir"
+    )
 
 
 def test_what_may_change_is_shown():

@@ -58,7 +58,7 @@ def runs(crops, tmp_path_factory):
         patch.setattr(probes, "SETS", 2)
         tf.keras.utils.set_random_seed(1)
         values = flags_of(train_matching, f"--data_dir={crops}", "--show_every=2", "--schedule=cosine")
-        follow(root / "matching", values, pretrained.Networks("mlt_mt", MatchingNetwork()))
+        follow(root / "matching", values, pretrained.Networks(MatchingNetwork()))
         words = (f"--data_dir={crops}", "--matching=/far/away.npz", "--contexts=3", "--samples=2", "--seed=4")
         follow(root / "meta", flags_of(train_meta, *words, "--validation_batches=1"), pretrained.build("mlt"))
     return root
@@ -162,19 +162,19 @@ def test_hyper_parameters_are_the_flags_that_matter(runs):
 def test_hooks_return_how_long_the_sheets_took(crops, tmp_path, monkeypatch):
     monkeypatch.setattr(probes, "PAIRS", 2)
     values = flags_of(train_matching, f"--data_dir={crops}", "--show_every=3")
-    returned = follow(tmp_path, values, pretrained.Networks("mlt_mt", MatchingNetwork()))
+    returned = follow(tmp_path, values, pretrained.Networks(MatchingNetwork()))
     assert [scalars for scalars in returned if scalars] == [{"sheets/seconds": pytest.approx(5, abs=5)}]
 
 
 def test_nothing_is_shown_where_nothing_is_asked_for(crops, tmp_path):
     values = flags_of(train_matching, f"--data_dir={crops}", "--show_every=0")
-    assert follow(tmp_path, values, pretrained.Networks("mlt_mt", MatchingNetwork())) == []
+    assert follow(tmp_path, values, pretrained.Networks(MatchingNetwork())) == []
     assert [plugin for plugin, _ in summaries(tmp_path)] == ["hparams"]
 
 
 def test_without_held_out_crops_weights_and_graph_are_shown(crops, tmp_path):
     values = flags_of(train_matching, f"--data_dir={crops}", "--validation_sets=")
-    follow(tmp_path, values, pretrained.Networks("mlt_mt", MatchingNetwork()))
+    follow(tmp_path, values, pretrained.Networks(MatchingNetwork()))
     assert {plugin for plugin, _ in summaries(tmp_path)} == {"hparams", "histograms", "graph_run_metadata_graph"}
 
 
@@ -197,7 +197,7 @@ def test_profile_covers_the_steps_asked_for(crops, tmp_path, monkeypatch):
 
 def test_profile_lies_in_the_runs_folder(crops, tmp_path):
     values = flags_of(train_matching, f"--data_dir={crops}", "--show_every=0", "--profile_steps=2,9")
-    follow(tmp_path, values, pretrained.Networks("mlt_mt", MatchingNetwork()))  # Which ends before step 9.
+    follow(tmp_path, values, pretrained.Networks(MatchingNetwork()))  # Which ends before step 9.
     assert list((tmp_path / "tensorboard").glob("plugins/profile/*/*.xplane.pb"))
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from data_pipelines.crops.crop_store import CropStore
 from experiments.watching import probes
-from mlt_tf import last_layer, losses, meta_loss, pretrained
+from mlt_tf import adaptation, last_layer, losses, meta_loss, pretrained
 from mlt_tf.errors import InputError
 from tests.scenes import peak
 
@@ -129,7 +129,7 @@ def test_sets_are_measured_by_eq_7_with_and_without_adaptation(mlt, set_probe):
         phi_x, phi_z = network.extractor(x), tf.stack([network.extractor(contexts) for contexts in z])
         y = probes.labels.response_label(shift)
         delta = probes.gradients.loss_gradient(network, phi_x, phi_z[:, :2])
-        layers = last_layer.unadapted(network, 2), meta_loss.adapted_layer(network, *mlt[2:4], delta)
+        layers = last_layer.unadapted(network, 2), adaptation.adapted_layer(network, *mlt[1:3], delta)
         responses = [meta_loss.responses(network, layer, phi_x, phi_z) for layer in layers]
         expected.append([tf.reduce_mean(meta_loss.context_set_loss(y, response)) for response in responses])
     np.testing.assert_allclose([found["loss_unadapted"], found["loss"]], np.mean(expected, 0), rtol=2e-3)

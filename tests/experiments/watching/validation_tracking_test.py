@@ -62,7 +62,7 @@ def auc(networks, videos, **settings):
 def test_live_matching_network_tracks_as_mlt_mt(videos):
     tf.keras.utils.set_random_seed(2)
     network = MatchingNetwork()  # Of fewer channels than MLT-mt has.
-    networks = pretrained.Networks("mlt_mt", network)
+    networks = pretrained.Networks(network)
     probe = probe_of(videos, networks, validation_config="pyramid=exemplars")
     found = []
     for _ in range(2):
@@ -84,7 +84,7 @@ def test_meta_learner_has_both_scores_and_tracks_without_updates_only_once(video
     probe = probe_of(videos, networks, validation_config=text)  # Compiles searches and updates: it takes seconds.
     found = probe.measure()
     assert found["auc"] == pytest.approx(auc(networks, videos, **settings), abs=1e-6)
-    plain = auc(networks._replace(variant="mlt_mt"), videos, **settings)
+    plain = auc(pretrained.Networks(networks.matching), videos, **settings)
     assert found["auc_unadapted"] == pytest.approx(plain, abs=1e-6) and found["auc"] != found["auc_unadapted"]
     monkeypatch.setattr(probe, "_unadapted", object())
     assert probe.measure() == found
@@ -92,7 +92,7 @@ def test_meta_learner_has_both_scores_and_tracks_without_updates_only_once(video
 
 def test_difference_is_to_the_scores_that_a_run_left(videos, tmp_path):
     tf.keras.utils.set_random_seed(2)
-    networks = pretrained.Networks("mlt_mt", MatchingNetwork())
+    networks = pretrained.Networks(MatchingNetwork())
     path = tmp_path / "run" / "tracking.json"
     values = flags_of(track_every=5, validation_dir=videos, validation_frames=FRAMES)
     first = validation_tracking.make_probe(values, networks, str(path)).measure()
@@ -115,7 +115,7 @@ def test_suite_is_tracked(videos, tmp_path):
 
 def test_bfloat16_may_be_the_trackers_alone(videos):
     tf.keras.utils.set_random_seed(2)
-    networks = pretrained.Networks("mlt_mt", MatchingNetwork())
+    networks = pretrained.Networks(MatchingNetwork())
     probe = probe_of(videos, networks, validation_config="bfloat16=True,pyramid=exemplars")
     assert {variable.dtype for variable in probe._trunk.variables} == {tf.bfloat16}
 

@@ -1,0 +1,244 @@
+"""The tracker (Algorithm 1) of many targets in one video or in many, frame by frame."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from mlt_tf import boxes, config, lite, pretrained, tracker_input, update_rules
+from mlt_tf.errors import InputError
+from mlt_tf.tracking import TargetState, TrackingSteps
+
+
+class State(NamedTuple):
+    """What the tracker says of one target in one frame.
+
+    Attributes:
+      box_xywh: [4] float32, 0-based pixels; the state itself, not clipped to the frame.
+      score: Similarity at the new state in [-1, 1].
+      lost: Whether the score is so low that the box should not be trusted; a label that changes nothing.
+      updated: Whether the network was updated after this frame.
+      network_ms: Milliseconds of the search, of all targets that were searched for together.
+      update_ms: Milliseconds of the update, of all targets that were updated together; 0 where this one was not.
+    """
+
+    box_xywh: np.ndarray
+    score: float
+    lost: bool
+    updated: bool
+    network_ms: float
+    update_ms: float
+
+
+class Update(NamedTuple):
+    """What one update makes of the network.
+
+    Attributes:
+      frame: Number of the frame after which it happened; the first frame is 1.
+      contexts: [M, 255, 255, 3] uint8, the contexts of lowest entropy.
+      unadapted: [M, 17, 17] their similarity maps by the network as it was trained.
+      adapted: [M, 17, 17] the same by the network after the update.
+    """
+
+    frame: int
+    contexts: np.ndarray
+    unadapted: np.ndarray
+    adapted: np.ndarray
+
+
+class MultiTracker:
+    """Tracks any number of targets side by side, in one video or in several of different sizes.
+
+    `add` starts on targets, `update` follows all of them into their next frames, `remove` drops some. The targets keep
+    the order in which they came.
+
+    Attributes:
+      variant: Table 2's name of a tracker with its updates.
+      config: Its settings.
+      weights_checksum: Which weights it has.
+      last_updates: What the last update did to each target; None where it has had none.
+      steps: The compiled functions.
+      state: All targets' state; None without targets.
+    """
+
+    def __init__(
+        self,
+        networks: pretrained.Networks,
+        settings: config.TrackerConfig = config.TrackerConfig(),
+        trunk=None,
+        updates: str | None = None,
+    ):
+        """Makes a tracker of loaded networks; `MultiTracker.load` is the usual way.
+
+        Args:
+          networks: The networks that track.
+          settings: Settings of Algorithm 1.
+          trunk: Stands in for the networks' own trunk; see `TrackingSteps`.
+          updates: How the networks are updated; see `TrackingSteps`.
+        """
+        self.steps = TrackingSteps(settings, networks, trunk, updates)
+        self.variant = update_rules.variant_of(self.steps.updates)
+        self.config, self.weights_checksum = settings, networks.checksum
+        self.last_updates: list[Update | None] = []
+        self.state: TargetState | None = None
+        self._frames = np.zeros(0, np.int64)  # What the state holds too, here without waiting for it.
+        self._sizes_wh = np.zeros([0, 2], np.float32)
+
+    @classmethod
+    def load(
+        cls, variant: str = "mlt", weights: str | None = None, tflite: str | None = None, **overrides
+    ) -> "MultiTracker":
+        """Loads a tracker.
+
+        Args:
+          variant: "mlt", or a baseline of Table 2: "mlt_mt" (never updated) or "mlt_mt_ft" (fine-tuned on line).
+          weights: A weight file; None for those that the package carries.
+          tflite: A file of `lite.convert_trunk`, made from these weights, that computes in the trunk's place.
+          **overrides: Settings of `config.TrackerConfig` that differ from the paper's.
+
+        Raises:
+          InputError: The weights are missing, damaged or another variant's; a setting is unknown.
+        """
+        return cls(*load(variant, weights, tflite, overrides))
+
+    def __len__(self):
+        return len(self._frames)
+
+    def add(self, frame: np.ndarray, boxes_xywh: Sequence) -> list[State]:
+        """Starts on further targets.
+
+        Args:
+          frame: [H, W, 3] uint8 RGB, the first that these targets are tracked in.
+          boxes_xywh: Their boxes, [N, 4], 0-based pixels.
+
+        Returns:
+          The N targets' states.
+
+        Raises:
+          InputError: The frame or a box is not usable; then no target is added.
+        """
+        start = time.perf_counter()
+        frame = tracker_input.checked_frame(frame)
+        checked = [tracker_input.checked_box(box, frame) for box in boxes_xywh]
+        if not checked:
+            raise InputError("no box: give at least one target")
+        box_cxcywh = boxes.xywh_to_cxcywh(np.stack(checked))
+        images, sizes_wh = tracker_input.stack_frames([frame])
+        new = self.steps.start(images, sizes_wh, np.zeros(len(checked), np.int32), box_cxcywh)
+        self.state = new if not len(self) else _join(self.state, new)
+        self._frames = np.append(self._frames, np.ones(len(checked), np.int64))
+        self._sizes_wh = np.concatenate([self._sizes_wh, np.repeat(sizes_wh, len(checked), 0)])
+        self.last_updates = self.last_updates + [None] * len(checked)
+        took = _milliseconds(start)
+        return [State(box, 1.0, False, False, took, 0.0) for box in boxes.cxcywh_to_xywh(box_cxcywh)]
+
+    def warm_up(self) -> None:
+        """Compiles all that will run, updates too, so that no frame waits for it."""
+        images, sizes_wh, frame_of = np.zeros([1, 64, 64, 3], np.uint8), np.float32([[64, 64]]), np.int32([0])
+        state = self.steps.start(images, sizes_wh, frame_of, np.float32([[32, 32, 20, 20]]))
+        state, _ = self.steps.track(state, images, sizes_wh, frame_of)
+        if self.steps.interval is not None:
+            self.steps.update(state)
+
+    def remove(self, indices: Sequence[int]) -> None:
+        """Drops targets; those that stay move up.
+
+        Raises:
+          InputError: There is no such target.
+        """
+        if unknown := sorted(set(indices) - set(range(len(self)))):
+            raise InputError(f"there is no target {unknown[0]} to remove: there are {len(self)}, the first is 0")
+        if not len(indices):
+            return
+        keep = np.setdiff1d(np.arange(len(self)), indices)
+        self.state = _take(self.state, keep) if len(keep) else None
+        self._frames, self._sizes_wh = self._frames[keep], self._sizes_wh[keep]
+        self.last_updates = [self.last_updates[index] for index in keep]
+
+    def update(self, frames: np.ndarray | Sequence[np.ndarray]) -> list[State]:
+        """Tracks all targets into their next frame.
+
+        Args:
+          frames: [H, W, 3] uint8 RGB, the frame that shows all of them; or a list with each target's own frame.
+
+        Returns:
+          Each target's state.
+
+        Raises:
+          InputError: A frame has another size than its target's first, or another type; or there is no target.
+        """
+        if not len(self):
+            raise InputError("no target to update: first give init() or add() the first frame and the target's box")
+        start = time.perf_counter()
+        images, sizes_wh, frame_of = self._checked_frames(frames)
+        self.state, found = self.steps.track(self.state, images, sizes_wh, frame_of)
+        self._frames = self._frames + 1
+        boxes_xywh = boxes.cxcywh_to_xywh(self.state.box_cxcywh.numpy())
+        scores = found.score.numpy()
+        network_ms, start = _milliseconds(start), time.perf_counter()
+        updated = self._maybe_update_networks()
+        update_ms = _milliseconds(start)
+        return [
+            State(box, float(score), bool(score < self.config.lost_below), new, network_ms, update_ms if new else 0.0)
+            for box, score, new in zip(boxes_xywh, scores, updated)
+        ]
+
+    def _checked_frames(self, frames):
+        """Stacks the frames that `update` got; returns them, their sizes, and which one shows each target."""
+        shared = not isinstance(frames, (list, tuple))
+        images = [tracker_input.checked_frame(frame) for frame in ([frames] if shared else frames)]
+        if not shared and len(images) != len(self):
+            raise InputError(f"{len(images)} frames for {len(self)} targets: give one that shows all, or one for each")
+        frame_of = np.zeros(len(self), np.int32) if shared else np.arange(len(self), dtype=np.int32)
+        stacked, sizes_wh = tracker_input.stack_frames(images)
+        for now, first, seen in zip(sizes_wh[frame_of], self._sizes_wh, self._frames):
+            if np.any(now != first):
+                shown = ["{:.0f}x{:.0f}".format(*size_wh) for size_wh in (now, first)]
+                raise InputError(f"frame {seen + 1} is {shown[0]}, the first was {shown[1]}: give one size only")
+        return stacked, sizes_wh, frame_of
+
+    def _maybe_update_networks(self) -> list[bool]:
+        """Updates the layers of the targets whose turn it is (Algorithm 1, second half); says of each if it did."""
+        updated = [False] * len(self)
+        due = [] if self.steps.interval is None else np.flatnonzero(self._frames % self.steps.interval == 0)
+        if not len(due):
+            return updated
+        state = self.state if len(due) == len(self) else _take(self.state, due)
+        state, done = self.steps.update(state)
+        self.state = self.state._replace(layer=_put(self.state.layer, due, state.layer))
+        for index, *parts in zip(due, *(part.numpy() for part in done)):
+            contexts, weights, *maps = parts
+            if count := int(weights.sum()):  # Else there was nothing to learn from, and nothing has changed.
+                updated[index] = True
+                learnt = (part[:count] for part in (contexts, *maps))
+                self.last_updates[index] = Update(int(self._frames[index]), *learnt)
+        return updated
+
+
+def load(variant: str, weights: str | None, tflite: str | None, overrides: Mapping[str, Any]) -> tuple:
+    """Loads what a tracker is made of, as `MultiTracker.load` says: (networks, settings, trunk, updates)."""
+    settings = config.TrackerConfig().replace(**overrides)
+    networks, updates = pretrained.load(variant, weights, settings.bfloat16), config.UPDATES[variant]
+    if tflite is None:
+        return networks, settings, None, updates
+    trunk = lite.load_trunk(tflite)
+    return networks._replace(checksum=f"{networks.checksum} on {trunk.checksum}"), settings, trunk, updates
+
+
+def _take(state, indices):
+    return tf.nest.map_structure(lambda tensor: tf.gather(tensor, indices), state)
+
+
+def _join(state, more):
+    return tf.nest.map_structure(lambda *tensors: tf.concat(tensors, 0), state, more)
+
+
+def _put(state, indices, new):
+    index = np.asarray(indices)[:, None]
+    return tf.nest.map_structure(lambda old, part: tf.tensor_scatter_nd_update(old, index, part), state, new)
+
+
+def _milliseconds(start: float) -> float:
+    return 1000 * (time.perf_counter() - start)
