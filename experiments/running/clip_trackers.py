@@ -86,7 +86,7 @@ def load_unadapted(path: str, bfloat16: bool):
 
 
 def make(spec: TrackerSpec) -> Any:
-    """Makes a tracker with `init` and `update`.
+    """Makes a tracker of several targets, as `MultiTracker` is.
 
     Raises:
       InputError: Unknown tracker, setting or weights.
@@ -96,13 +96,13 @@ def make(spec: TrackerSpec) -> Any:
     import cv2
     import tensorflow as tf
 
-    from mlt_tf.tracker import Tracker
+    from mlt_tf.multi_tracker import MultiTracker
 
     if spec.threads:
         cv2.setNumThreads(spec.threads)
         tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
     settings = config.TrackerConfig().replace(**dict(spec.overrides))
-    return Tracker(load_unadapted(_weight_file(spec), settings.bfloat16), settings)
+    return MultiTracker(load_unadapted(_weight_file(spec), settings.bfloat16), settings)
 
 
 def _weight_file(spec):

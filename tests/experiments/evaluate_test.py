@@ -89,10 +89,8 @@ def test_a_perfect_tracker_scores_fully_and_its_results_start_with_the_ground_tr
     reports = run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
     assert reports["mlt"].scores.auc == pytest.approx(20 / 21)
     assert reports["mlt"].failed == {}
-    assert (tmp_path / "out/mlt/A.txt").read_text().splitlines()[:2] == [
-        "21.000,21.000,20.000,20.000",
-        "22.000,21.000,20.000,20.000",
-    ]
+    rows = (tmp_path / "out/mlt/A.txt").read_text().splitlines()
+    assert rows[:2] == ["21.000,21.000,20.000,20.000", "22.000,21.000,20.000,20.000"]
     assert len((tmp_path / "out/mlt/A_times.txt").read_text().split()) == FRAMES
     assert (tmp_path / "out/mlt/A_scores.txt").read_text().split() == ["0.500000"] * FRAMES
     config = json.loads((tmp_path / "out/mlt/config.json").read_text())

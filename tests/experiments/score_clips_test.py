@@ -43,16 +43,22 @@ class Fake:
     def __init__(self, spec, log):
         self._stays, self._log = spec.name == "mlt", log
 
-    def init(self, frame, box_xywh):
-        self._box, self._frames = np.asarray(box_xywh), 1
-        self._log.append(tuple(box_xywh[:2].tolist()))
-        return State(self._box)
+    def __len__(self):
+        return 1
 
-    def update(self, frame):
+    def add(self, frame, boxes_xywh):
+        (self._box,), self._frames = np.asarray(boxes_xywh), 1
+        self._log.append(tuple(self._box[:2].tolist()))
+        return [State(self._box)]
+
+    def update(self, frames):
         self._frames += 1
         if self._frames == getattr(self, "fails_at", None):
             raise InputError("no more")
-        return State(self._box if self._stays or self._frames < 4 else self._box + [500, 0, 0, 0])
+        return [State(self._box if self._stays or self._frames < 4 else self._box + [500, 0, 0, 0])]
+
+    def remove(self, indices):
+        pass
 
 
 @pytest.fixture

@@ -59,10 +59,10 @@ def test_folder_is_of_kind_weights_and_settings(files):
 def test_matching_network_of_either_file_is_never_updated(files):
     for path, prefix in zip(files, ("", "matching/")):
         networks = clip_trackers.load_unadapted(path, False)
-        assert networks.variant == "mlt_mt" and networks.checksum == weights.load_record(path)["sha256"]
+        assert networks.updates == "none" and networks.checksum == weights.load_record(path)["sha256"]
         np.testing.assert_array_equal(networks.matching.w5, weights.load(path)[f"{prefix}w5"])
     tracker = clip_trackers.make(clip_trackers.parse(files[0], "tau=0.4"))
-    assert tracker.config.tau == 0.4 and tracker.variant == "mlt_mt"
+    assert tracker.config.tau == 0.4 and tracker.steps.interval is None
 
 
 def test_file_without_a_matching_network_is_refused(tmp_path):
