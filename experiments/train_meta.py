@@ -15,6 +15,7 @@ import tensorflow as tf
 from absl import flags, logging
 
 from data_pipelines.batches import sampling
+from data_pipelines.batches.context_sets import ContextSet
 from data_pipelines.crops.crop_store import CropStore
 from experiments.shared import command_line
 from experiments.training import distribution, loop, meta_sources, run_record, schedules, stopping, training_input
@@ -68,6 +69,10 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float(
         "pasted_stills", 0.0, "Chance of a still's cached view to have another background; for --features=cached."
     )
+    define_float(
+        "tracked_share", 0.0, "Share of sets whose M contexts a tracker collected, with its errors, that was followed through "
+        "the cached views; for --features=cached."
+    )  # fmt: skip
     define_float("jitter", 1.0, "Standard deviation, in cells, of the shifts behind delta (--features=cached).")
 
 
@@ -78,7 +83,7 @@ def make_train_step(
     optimizer: tf.keras.optimizers.Optimizer,
     label_radius: float,
     distractors: float,
-    finish: Callable = lambda *features: features,
+    finish: Callable = ContextSet,
     compiled: Callable = tf.function,
     seed: int = 0,
     ranking: float = 0.0,
@@ -86,17 +91,17 @@ def make_train_step(
 ) -> Callable:
     """Returns the update of theta, gain and offset (Eq. 7), compiled; it returns scalars.
 
-    It takes what `finish` makes (phi_x, phi_z, shift, phi_delta, delta_shift) of. Where several replicas share a batch,
+    It takes what `finish` makes a `ContextSet` of. Where several replicas share a batch,
     each has the loss of its part, and all apply the mean of their gradients.
     """
     variables = meta_learner.trainable_variables + adaptation.trainable_variables
     optimizer.build(variables)
 
     def train_step(*element):
-        phi_x, phi_z, shift, phi_delta, _ = finish(*element)
+        phi_x, phi_z, shift, phi_delta, counted = finish(*element)
         dropped = tf.stack([tf.constant(seed, tf.int64), optimizer.iterations])  # A function of (seed, step).
         y = labels.response_label(shift, label_radius)  # [B, M', 17, 17]
-        delta = gradients.loss_gradient(network, phi_x, phi_delta, labels.centred_label(label_radius))
+        delta = gradients.loss_gradient(network, phi_x, phi_delta, labels.centred_label(label_radius), counted)
         with tf.GradientTape() as tape:
             layer = adapted_layer(network, meta_learner, adaptation, delta, True, dropped)
             response = meta_loss.responses(network, layer, phi_x, phi_z)
@@ -137,8 +142,9 @@ def make_source(network: MatchingNetwork, store: CropStore):
         raise InputError("--samples exceeds --contexts: delta is made from the first M of the M' contexts")
     sizes = meta_sources.Sizes(FLAGS.batch, FLAGS.contexts, FLAGS.samples)
     if FLAGS.features == "images":
-        if FLAGS.pasted_stills:
-            raise InputError(f"--pasted_stills={FLAGS.pasted_stills} needs --features=cached")
+        for name in ("pasted_stills", "tracked_share"):
+            if FLAGS[name].value:
+                raise InputError(f"--{name}={FLAGS[name].value} needs --features=cached")
         sampler = training_input.make_sampler(store, FLAGS, sampling.META)
         return meta_sources.ImageSource(network, store, sampler, sizes)
     if not FLAGS.cache_dir:
@@ -151,7 +157,7 @@ def make_source(network: MatchingNetwork, store: CropStore):
     key |= {"bfloat16": FLAGS.bfloat16, "augmentation": FLAGS.view_augmentation, "backgrounds": FLAGS.pasted_stills}
     return meta_sources.CachedSource(
         network, store, FLAGS.cache_dir, key, views, sizes, FLAGS.stills_share, FLAGS.jitter, FLAGS.seed,
-        VIEWS[FLAGS.view_augmentation], FLAGS.pasted_stills, FLAGS.cutouts_share,
+        VIEWS[FLAGS.view_augmentation], FLAGS.pasted_stills, FLAGS.cutouts_share, FLAGS.tracked_share,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Trunk features computed once: the meta-learner trains on a frozen trunk, so they never change.
 
-The 32 x 32 cells of a 319-px crop hold the 24 x 24 of a 255-px context at every translation by whole cells, up to 4
-along each axis, as exact slices.
+The cells of a crop that is larger than a context hold those of the 255-px context at every translation by whole cells,
+as exact slices: 32 x 32 of 319 px up to 4 cells along each axis, 40 x 40 of 383 px up to 8.
 """
 
 import dataclasses
@@ -18,9 +18,7 @@ from mlt_tf import config
 from mlt_tf.errors import InputError
 
 FEATURES, INDEX = "features.npy", "index.json"
-CROP_SIZE = 319  # Pixels.
-CELLS = 32
-MARGIN = (CELLS - config.CONTEXT_CELLS) // 2  # Largest translation in cells.
+CELLS, WIDE_CELLS = 32, 40  # Sides of the features.
 _BATCH = 8  # Crops that pass the trunk at a time.
 
 
@@ -29,7 +27,7 @@ class FeatureCache:
     """Features of several views of many targets.
 
     Attributes:
-      features: [N, 32, 32, 256] float16, mapped from disk.
+      features: [N, cells, cells, 256] float16, mapped from disk.
       first: [T + 1] int, the views of target t are first[t] .. first[t + 1].
       names: T trajectory names.
       kinds: [T] int, each target's `CropTrajectory.kind`.
@@ -39,6 +37,11 @@ class FeatureCache:
     first: np.ndarray
     names: list
     kinds: np.ndarray
+
+    @property
+    def margin(self) -> int:
+        """The largest translation of a context, in cells."""
+        return (self.features.shape[1] - config.CONTEXT_CELLS) // 2
 
 
 def build(
@@ -50,6 +53,7 @@ def build(
     views: tuple,
     trunk: Callable,
     share: float = 0.0,
+    cells: int = CELLS,
 ) -> FeatureCache:
     """Computes the features of all targets, or opens the folder where that was done before.
 
@@ -60,13 +64,14 @@ def build(
       targets: Trajectories of the store.
       sampler: Draws the views of each (`Sampler.draw_views`), all unshifted.
       views: Number of views of a (video, still, made trajectory).
-      trunk: Maps [n, 319, 319, 3] to [n, 32, 32, 256].
+      trunk: Maps [n, side, side, 3] to [n, cells, cells, 256].
       share: Chance of each view of a still to have another target's background.
+      cells: Side of the features.
 
     Raises:
       InputError: The folder holds a cache of another key or a damaged one, or has no room for this one.
     """
-    key = json.loads(json.dumps(key))  # As it comes back from the file.
+    key = json.loads(json.dumps(key if cells == CELLS else {**key, "cells": cells}))  # As it comes back from the file.
     names = [target.name for target in targets]
     if os.path.exists(os.path.join(folder, INDEX)):
         index = _read_index(folder)
@@ -76,9 +81,9 @@ def build(
     counts = [views[target.kind] for target in targets]
     first = np.concatenate([[0], np.cumsum(counts)])
     index = {"key": key, "first": first.tolist(), "names": names, "kinds": [target.kind for target in targets]}
-    shape = (int(first[-1]), CELLS, CELLS, config.TRUNK_CHANNELS)
+    shape = (int(first[-1]), cells, cells, config.TRUNK_CHANNELS)
     try:
-        _fill(folder, shape, _features(store, targets, counts, sampler, trunk, share), index)
+        _fill(folder, shape, _features(store, targets, counts, sampler, trunk, share, crop_size(cells)), index)
     except OSError as error:
         size = f"{2 * np.prod(shape) / 1e9:.2g} GB"
         raise InputError(
@@ -87,12 +92,17 @@ def build(
     return _opened(folder, index)
 
 
-def _features(store, targets, counts, sampler, trunk, share):
+def crop_size(cells: int) -> int:
+    """Returns the side in pixels of the crops whose features have `cells` x `cells` cells."""
+    return config.CONTEXT_SIZE + config.STRIDE * (cells - config.CONTEXT_CELLS)
+
+
+def _features(store, targets, counts, sampler, trunk, share, size):
     """Yields the features of the views of all targets, a batch at a time."""
     draws = [sampler.draw_views(target, count, i) for i, (target, count) in enumerate(zip(targets, counts))]
-    made = streams.load_views(store, draws, CROP_SIZE, _BATCH)
+    made = streams.load_views(store, draws, size, _BATCH)
     if share:
-        made = _pasted(made, draws, store, targets, sampler, share)
+        made = _pasted(made, draws, store, targets, sampler, share, size)
     yield from map(trunk, made)
 
 
@@ -120,7 +130,7 @@ def _fill(folder, shape, made, index):
         raise
 
 
-def _pasted(made, draws, store, targets, sampler, share):
+def _pasted(made, draws, store, targets, sampler, share, size):
     """Puts some views of stills, in batches as `load_views` makes them, before the backgrounds of other targets."""
     owners = np.repeat(np.arange(len(targets)), [len(draw.record) for draw in draws])
     rng = np.random.default_rng(0)
@@ -128,11 +138,11 @@ def _pasted(made, draws, store, targets, sampler, share):
     others = (owners + rng.integers(1, max(len(targets), 2), len(owners))) % len(targets)
     grounds = (sampler.draw_views(targets[t], 1, len(targets) + row) for row, t in enumerate(others))
     draw = sampling.join(draws)
-    view, target_wh = augment.make_view(draw, CROP_SIZE, store.size), store.target_wh[draw.record].astype(np.float32)
-    for batch, (images, ground) in enumerate(zip(made, streams.load_views(store, grounds, CROP_SIZE, _BATCH))):
+    view, target_wh = augment.make_view(draw, size, store.size), store.target_wh[draw.record].astype(np.float32)
+    for batch, (images, ground) in enumerate(zip(made, streams.load_views(store, grounds, size, _BATCH))):
         rows = slice(batch * _BATCH, (batch + 1) * _BATCH)
         part = augment.View(*(array[rows] for array in view))
-        mask = backgrounds.target_mask(part, target_wh[rows], CROP_SIZE).numpy()[..., None]
+        mask = backgrounds.target_mask(part, target_wh[rows], size).numpy()[..., None]
         mask[~chosen[rows]] = 1
         yield mask * images + (1 - mask) * ground
 
@@ -160,6 +170,6 @@ def _damaged(folder, error):
 
 
 def slice_cells(features: np.ndarray, shift: np.ndarray, cells: int) -> np.ndarray:
-    """Takes the middle `cells` x `cells` of [32, 32, 256], moved so that the target lies `shift` off its centre."""
-    x, y = (CELLS - cells) // 2 - shift
+    """Takes the middle `cells` x `cells` of features, moved so that the target lies `shift` off its centre."""
+    x, y = (features.shape[0] - cells) // 2 - shift
     return features[y : y + cells, x : x + cells]

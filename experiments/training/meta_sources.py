@@ -6,14 +6,18 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.batches import context_sets, feature_cache, sampling, streams
-from data_pipelines.crops.crop_store import CropStore
+from data_pipelines.batches.context_sets import CachedSampler, ContextSet
+from data_pipelines.crops.crop_store import STILL, CropStore
+from experiments.training import simulated_tracks
 from experiments.watching import probes
-from mlt_tf import adaptation, gradients, labels, last_layer, meta_loss
+from mlt_tf import adaptation, config, gradients, labels, last_layer, meta_loss
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.pretrained import Networks
 
 HELD_OUT_EVERY = 8  # Every eighth target is held out of a cached source.
 HELD_OUT_BATCHES = 24
+HELD_OUT_SEED = 12345
+TRACKS = 4  # Runs of the simulated tracker over each target.
 
 
 class Sizes(NamedTuple):
@@ -40,10 +44,11 @@ class ImageSource:
         """Makes what `stream` yields, a video at a time; the first M contexts make delta."""
         trunk = self._network.extractor
         phi_z = tf.map_fn(trunk, z, parallel_iterations=1)  # [B, M', 24, 24, 256]
-        return trunk(x), phi_z, shift, phi_z[:, : self._sizes.samples], shift[:, : self._sizes.samples]
+        phi_delta = phi_z[:, : self._sizes.samples]
+        return ContextSet(trunk(x), phi_z, shift, phi_delta, tf.ones(tf.shape(phi_delta)[:2]))
 
     def stream(self, start_step: int):
-        """Yields (phi_x, phi_z, shift, phi_delta, delta_shift) from a step on; see `context_sets.CachedSets`."""
+        """Yields a `ContextSet` for every step, from one on."""
         finish = tf.function(self.finish)
         for images in self.elements(start_step):
             yield finish(*images)
@@ -59,13 +64,18 @@ class ImageSource:
 
 
 class CachedSource:
-    """Features of a 319-px crop of each view, sliced at every step."""
+    """Features of a crop of each view, sliced at every step."""
 
     def __init__(
         self, network, store: CropStore, folder, key, views, sizes: Sizes, stills_share, jitter, seed,
         augmentation: sampling.Augmentation = sampling.META, backgrounds: float = 0.0, cutouts_share: float = 0.0,
+        tracked_share: float = 0.0,
     ):  # fmt: skip
-        """Builds or opens the cache and holds every eighth target out."""
+        """Builds or opens the cache and holds every eighth target out.
+
+        With a `tracked_share` the un-adapted network is followed through the views of all targets, of larger crops, and
+        that share of the sets has what it collected (`simulated_tracks`).
+        """
         embed = tf.function(network.extractor, reduce_retracing=True)
         targets = store.videos + store.stills + store.made
         sampler = sampling.Sampler(targets, [], 0.0, augmentation, seed=0)
@@ -73,13 +83,24 @@ class CachedSource:
         def trunk(images):
             return embed(images).numpy()
 
-        cache = feature_cache.build(folder, key, store, targets, sampler, views, trunk, backgrounds)
+        cells = feature_cache.WIDE_CELLS if tracked_share else feature_cache.CELLS
+        cache = feature_cache.build(folder, key, store, targets, sampler, views, trunk, backgrounds, cells)
         index = np.arange(len(targets))
         groups = {name: i for i, name in enumerate(sorted({target.group for target in targets}))}
         out = np.array([groups[target.group] % HELD_OUT_EVERY == 0 for target in targets])
         self._cache, self._train, self._sizes = cache, index[~out], sizes
-        self._sampler = context_sets.CachedSampler(cache, index[~out], stills_share, jitter, seed, cutouts_share)
-        self._held_out = context_sets.CachedSampler(cache, index[out], 0.0, jitter, seed=12345)
+        tracks = None
+        if tracked_share:
+            moving = np.array([target.kind != STILL for target in targets])
+            tracks = simulated_tracks.collect(network, cache, index[moving], sizes.samples, TRACKS, seed=0)
+        shares = (stills_share, jitter, seed, cutouts_share)
+        self._sampler = CachedSampler(cache, index[~out], *shares, tracks, tracked_share)
+        self._held_out = {"held_out": CachedSampler(cache, index[out], 0.0, jitter, HELD_OUT_SEED)}
+        if cutouts_share:
+            self._held_out["held_out_made"] = CachedSampler(cache, index[out], 0.0, jitter, HELD_OUT_SEED, 1.0)
+        if tracked_share:
+            tracked = CachedSampler(cache, index[out], 0.0, jitter, HELD_OUT_SEED, 0.0, tracks, 1.0)
+            self._held_out["held_out_tracked"] = tracked
 
     def elements(self, start_step: int, replica: int = 0, replicas: int = 1):
         """Streams, from a step on, a replica's part of what `stream` yields."""
@@ -90,29 +111,32 @@ class CachedSource:
         return features
 
     def stream(self, start_step: int):
-        """Yields (phi_x, phi_z, shift, phi_delta, delta_shift) from a step on; see `context_sets.CachedSets`."""
+        """Yields a `ContextSet` for every step, from one on."""
         return self.elements(start_step)
 
     def _tensors(self, sampler, start_step, part=slice(None)):
         def draw(step):
             return [*sampler.draw(int(step), *self._sizes, part)]
 
-        types = [tf.float16, tf.float16, tf.float32, tf.float16, tf.float32]
+        types = ContextSet(tf.float16, tf.float16, tf.float32, tf.float16, tf.float32)
         steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
-        stream = steps.map(lambda step: tf.numpy_function(draw, [step], types)).prefetch(2)
+        stream = steps.map(lambda step: tf.numpy_function(draw, [step], list(types))).prefetch(2)
         _, m_reg, m = self._sizes
         b = len(range(self._sizes.batch)[part])
-        shapes = [[b, 8, 8, 256], [b, m_reg, 24, 24, 256], [b, m_reg, 2], [b, m, 24, 24, 256], [b, m, 2]]
-        return stream.map(lambda *arrays: [tf.cast(tf.ensure_shape(a, s), tf.float32) for a, s in zip(arrays, shapes)])
+        shapes = [[b, 8, 8, 256], [b, m_reg, 24, 24, 256], [b, m_reg, 2], [b, m, 24, 24, 256], [b, m]]
+        return stream.map(
+            lambda *arrays: ContextSet(*(tf.cast(tf.ensure_shape(a, s), tf.float32) for a, s in zip(arrays, shapes)))
+        )
 
     def trunk_features(self):
         """Yields trunk features [n, 256] of training views."""
         for target in self._train:
             features = self._cache.features[self._cache.first[target]].astype(np.float32)
-            yield features[8:24, 8:24].reshape(-1, features.shape[-1])
+            middle = feature_cache.slice_cells(features, np.zeros(2, int), 2 * config.EXEMPLAR_CELLS)
+            yield middle.reshape(-1, features.shape[-1])
 
     def held_out(self, networks: Networks, radius: float) -> dict:
-        """Measures four layers on the held-out targets; on videos alone, where there are any, as in tracking.
+        """Measures four layers on the held-out targets: on videos, where there are any, and made trajectories apart.
 
         Args:
           networks: The networks.
@@ -120,19 +144,21 @@ class CachedSource:
 
         Returns:
           {"held_out_loss": Eq. 7, "held_out_margin": `probes.margin`}, means: un-adapted, with the target's own delta,
-          with another target's, and with the mean delta.
+          with another target's, and with the mean delta. "held_out_made_..." are of made trajectories,
+          "held_out_tracked_..." of videos with the contexts that a tracker collected.
         """
         some = [_delta(networks.matching, batch, radius) for batch in _take(self._tensors(self._sampler, 0), 8)]
         mean_delta = tf.reduce_mean(tf.concat(some, 0), 0)
-        sums = [_measure(networks, batch, mean_delta, radius) for batch in self._held_out_batches()]
         names = ("unadapted", "own_delta", "anothers_delta", "mean_delta")
-        return {
-            part: {name: round(float(value), 4) for name, value in zip(names, means)}
-            for part, means in zip(("held_out_loss", "held_out_margin"), np.mean(sums, 0).T)
-        }
+        found = {}
+        for kind in self._held_out:
+            sums = [_measure(networks, batch, mean_delta, radius) for batch in self._held_out_batches(kind)]
+            for part, means in zip(("loss", "margin"), np.mean(sums, 0).T):
+                found[f"{kind}_{part}"] = {name: round(float(value), 4) for name, value in zip(names, means)}
+        return found
 
-    def _held_out_batches(self):
-        return _take(self._tensors(self._held_out, 0), HELD_OUT_BATCHES)
+    def _held_out_batches(self, kind="held_out"):
+        return _take(self._tensors(self._held_out[kind], 0), HELD_OUT_BATCHES)
 
 
 def set_statistics(networks: Networks, source) -> None:
@@ -155,18 +181,17 @@ def _take(iterable, count):
 
 
 @tf.function(reduce_retracing=True)
-def _compiled_delta(network, phi_x, phi_delta, y):
-    return gradients.loss_gradient(network, phi_x, phi_delta, y)
+def _compiled_delta(network, phi_x, phi_delta, y, weights):
+    return gradients.loss_gradient(network, phi_x, phi_delta, y, weights)
 
 
 def _delta(network, batch, radius):
-    phi_x, _, _, phi_delta, _ = batch
-    return _compiled_delta(network, phi_x, phi_delta, labels.centred_label(radius))
+    return _compiled_delta(network, batch.phi_x, batch.phi_delta, labels.centred_label(radius), batch.weights)
 
 
 def _measure(networks, batch, mean_delta, radius):
     """Returns loss and margin of the four layers: [4, 2]."""
-    phi_x, phi_z, shift, *_ = batch
+    phi_x, phi_z, shift = batch.phi_x, batch.phi_z, batch.shift
     y = labels.response_label(shift, radius)
     delta = _delta(networks.matching, batch, radius)
     layers = [last_layer.unadapted(networks.matching, len(phi_x))]

@@ -6,35 +6,16 @@ keeps the contexts that it is confident of; the M of lowest entropy (Eq. 5) make
 of a context is a window of the map of the whole view, which is computed once.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.batches.context_sets import Tracks
 from data_pipelines.batches.feature_cache import FeatureCache, slice_cells
 from mlt_tf import config, last_layer
 from mlt_tf.matching import MatchingNetwork
 
 MOTION = 2.0  # Cells: standard deviation of a target's motion between two frames.
 _REACH = (config.RESPONSE_CELLS - 1) // 2  # Cells that a tracker sees to each side.
-
-
-class Tracks(NamedTuple):
-    """What a tracker collected, N times.
-
-    Attributes:
-      target: [N], index of the target.
-      anchor: [N], row of the view that x was taken from.
-      rows: [N, M], rows of the views whose contexts were chosen.
-      shift: [N, M, 2], cells (dx, dy) of the true target from the middle of each context.
-      weights: [N, M], 1 for each context, 0 where fewer were collected.
-    """
-
-    target: np.ndarray
-    anchor: np.ndarray
-    rows: np.ndarray
-    shift: np.ndarray
-    weights: np.ndarray
 
 
 def collect(

@@ -131,7 +131,6 @@ def test_shift_is_what_the_slices_show(cache):
     for sets in drawn:
         np.testing.assert_array_equal(shift_of(sets.phi_z), sets.shift)
         np.testing.assert_array_equal(shift_of(sets.phi_x), 0)
-        np.testing.assert_array_equal(shift_of(sets.phi_delta), sets.delta_shift)
     shifts = np.concatenate([sets.shift.reshape(-1, 2) for sets in drawn])
     for axis in range(2):  # Every translation up to 4 cells, each about as often.
         values, counts = np.unique(shifts[:, axis], return_counts=True)
@@ -209,3 +208,24 @@ def test_made_trajectories_come_as_often_as_asked(cache):
     targets = np.concatenate([targets_of(sampler.draw(step, 2, 1, 1).phi_x) for step in range(200)])
     assert np.mean((targets == 2) | (targets == 3)) == pytest.approx(0.5, abs=0.07)
     assert np.mean(targets >= 4) == pytest.approx(0.2, abs=0.07)
+
+
+def test_delta_is_made_of_what_a_tracker_collected(cache):
+    rows = np.array([[3, 2], [4, 4]])
+    shift = np.array([[[1, -2], [0, 4]], [[-3, 0], [-3, 0]]])
+    weights = np.array([[True, True], [True, False]])
+    tracks = context_sets.Tracks(np.array([0, 0]), np.array([0, 1]), rows, shift, weights)
+    sampler = context_sets.CachedSampler(cache, np.arange(1), 0.0, 1.0, 0, tracks=tracks, tracked_share=1.0)
+    seen = set()
+    for step in range(20):
+        sets = sampler.draw(step, 1, contexts=4, samples=2)
+        run = int(sets.phi_x[0, 0, 0, 0])  # Its anchor's row.
+        np.testing.assert_array_equal(sets.phi_delta[0, :, 0, 0, 0], rows[run])
+        np.testing.assert_array_equal(shift_of(sets.phi_delta)[0], shift[run])
+        np.testing.assert_array_equal(sets.weights[0], weights[run])
+        assert run not in sets.phi_z[0, :, 0, 0, 0]
+        seen.add(run)
+    assert seen == {0, 1}
+    half = context_sets.CachedSampler(cache, np.arange(2), 0.0, 1.0, 0, tracks=tracks, tracked_share=0.5)
+    tracked = [not half.draw(step, 1, 4, 2).weights.all() for step in range(200)]
+    assert 0.05 < np.mean(tracked) < 0.22  # Half of a half of a half: target, share, run.
