@@ -70,7 +70,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "pasted_stills", 0.0, "Chance of a still's cached view to have another background; for --features=cached."
     )
     define_float(
-        "tracked_share", 0.0, "Share of sets whose M contexts a tracker collected, with its errors, that was followed through "
+        "tracked_share", 0.0, "Share of sets whose M contexts a simulated tracker collected, with its errors, in "
         "the cached views; for --features=cached."
     )  # fmt: skip
     define_float("jitter", 1.0, "Standard deviation, in cells, of the shifts behind delta (--features=cached).")
