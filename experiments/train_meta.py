@@ -17,6 +17,7 @@ from absl import flags, logging
 from data_pipelines import sampling
 from data_pipelines.crop_store import CropStore
 from experiments import (
+    averaging,
     command_line,
     distribution,
     inspection,
@@ -144,6 +145,14 @@ def load_matching() -> MatchingNetwork:
     return network
 
 
+def make_learners() -> tuple[MetaLearner, Adaptation]:
+    """Makes what trains, as a run starts."""
+    meta_learner = MetaLearner(FLAGS.layout, units=FLAGS.hidden_units, keep=FLAGS.keep_probability)
+    if not FLAGS.attention:
+        meta_learner.open_gates()
+    return meta_learner, Adaptation()
+
+
 def make_source(network: MatchingNetwork, store: CropStore):
     """Makes the source of context sets that the flags ask for."""
     if FLAGS.samples > FLAGS.contexts:
@@ -191,12 +200,14 @@ class HeldOut:
         return {name.removeprefix("held_out_").removesuffix("_own_delta"): value for name, value in named.items()}
 
 
-def make_export(run: training.Run, held_out: HeldOut, networks: pretrained.Networks) -> Callable:
+def make_export(
+    run: training.Run, held_out: HeldOut, networks: pretrained.Networks, average: averaging.Average
+) -> Callable:
     """Returns what writes the weights of the moment to a path, with their record and what more is to stand in it."""
 
     def export(path, **more):
-        record = {**run.record(FLAGS.seed), **held_out.figures(), "matching": weights.load_record(FLAGS.matching)}
-        pretrained.save(path, networks, {**record, **more})
+        record = {**run.record(FLAGS.seed), **average.record, **held_out.figures()}
+        pretrained.save(path, networks, {**record, "matching": weights.load_record(FLAGS.matching), **more})
 
     return export
 
@@ -214,26 +225,25 @@ def train():
         source = make_source(network, store)
     source.elements(0, 0, strategy.num_replicas_in_sync)  # Refuses a batch that they cannot share.
     with strategy.scope():
-        meta_learner = MetaLearner(FLAGS.layout, units=FLAGS.hidden_units, keep=FLAGS.keep_probability)
-        adaptation = Adaptation()
-        if not FLAGS.attention:
-            meta_learner.open_gates()
+        meta_learner, adaptation = make_learners()
+        average = averaging.Average(FLAGS.average, [meta_learner, adaptation], make_learners)
         schedule = schedules.make(FLAGS.schedule, FLAGS.learning_rate, FLAGS.steps, FLAGS.warmup)
         optimizer = training_input.OPTIMIZERS[FLAGS.optimizer](schedule)
-        compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
+        compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla, then=[average.update])
         train_step = make_train_step(
             network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors,
             source.finish, compiled, FLAGS.seed, FLAGS.background, FLAGS.ranking, FLAGS.delta_label, FLAGS.clip_norm,
         )  # fmt: skip
     logging.info("flags: %s", run_flags.unusual(FLAGS))
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}
-    held = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer}
+    held = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer, **average.held}
     run = training.Run(FLAGS.run_dir, run_flags.own(FLAGS), inputs, workers, **held)
-    networks = pretrained.Networks("mlt", network, meta_learner, adaptation)
     if int(run.step) == 0:
-        meta_sources.set_statistics(networks, source)
+        meta_sources.set_statistics(pretrained.Networks("mlt", network, meta_learner, adaptation), source)
+    average.begin()
+    networks = pretrained.Networks("mlt", network, *average.shown)
     held_out = HeldOut(run, source, networks)
-    export = make_export(run, held_out, networks)
+    export = make_export(run, held_out, networks, average)
     batches = distribution.share(strategy, functools.partial(source.elements, int(run.step)))
     hooks = []
     if workers.chief:

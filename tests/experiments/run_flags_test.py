@@ -43,7 +43,7 @@ def test_what_decides_a_run_may_not_change(binary):
     fixed = run_flags.own(parsed(binary)).keys() - run_flags.MAY_CHANGE
     both = {
         "splits", "stills_share", "bfloat16", "seed", "optimizer", "batch", "schedule", "warmup", "label_radius",
-        "background", "pasted_stills", "clip_norm",
+        "background", "pasted_stills", "clip_norm", "average",
     }  # fmt: skip
     matching = {
         "channels", "batches", "response_rate", "augmentation", "max_gap", "start_step",
