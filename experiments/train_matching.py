@@ -15,7 +15,16 @@ from absl import flags, logging
 
 from data_pipelines.batches import backgrounds, pairs, sampling, streams
 from experiments.shared import command_line
-from experiments.training import distribution, loop, run_record, schedules, stopping, trainables, training_input
+from experiments.training import (
+    averaging,
+    distribution,
+    loop,
+    run_record,
+    schedules,
+    stopping,
+    trainables,
+    training_input,
+)
 from experiments.watching import inspection, validation
 from mlt_tf import config, matching_loss, pretrained, replicas, weights
 from mlt_tf.errors import InputError
@@ -140,26 +149,28 @@ def make_train_step(
     return compiled(train_step)
 
 
-def make_updates(network: MatchingNetwork, strategy: tf.distribute.Strategy, finish: Callable) -> tuple:
-    """Makes the optimizers, and the update of a network at its start that trains what the flags say."""
+def make_updates(
+    network: MatchingNetwork, strategy: tf.distribute.Strategy, finish: Callable, average: averaging.Average
+) -> tuple:
+    """Makes the optimizers, and the update of a network at its start, and of the average, as the flags say."""
     plan = trainables.Plan(FLAGS.frozen_blocks, FLAGS.frozen_steps, FLAGS.trunk_rate)
     trainables.freeze(network, plan.blocks)
     trained = trainables.split(network, plan, FLAGS.response_rate)
     optimizers = make_optimizers(trained)
     if FLAGS.pull and not FLAGS.start_from:
         raise InputError(f"--pull={FLAGS.pull:g} needs --start_from: it pulls the trunk to that file")
-    pull = trainables.make_pull(network, optimizers[0], FLAGS.pull) if FLAGS.pull else lambda: None
+    pull = [trainables.make_pull(network, optimizers[0], FLAGS.pull)] if FLAGS.pull else []
 
-    def make(first, then):
-        compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla, then=then)
+    def make(first, *then):
+        compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla, then=(*then, average.update))
         return make_train_step(
             network, optimizers[first:], FLAGS.batches, FLAGS.clip_norm, finish, compiled,
             [part.variables for part in trained[first:]],
         )  # fmt: skip
 
-    train_step = make(0, pull)
+    train_step = make(0, *pull)
     if plan.steps:
-        train_step = trainables.in_turn(network, plan, optimizers[-1], make(1, lambda: None), train_step)
+        train_step = trainables.in_turn(network, plan, optimizers[-1], make(1), train_step)
     return optimizers, train_step
 
 
@@ -174,21 +185,24 @@ def train():
         network = MatchingNetwork(FLAGS.channels, FLAGS.bfloat16)
         if FLAGS.start_from:
             weights.start_from(network, FLAGS.start_from)
-        optimizers, train_step = make_updates(network, strategy, finish)
+        average = averaging.Average(FLAGS.average, [network], lambda: [MatchingNetwork(FLAGS.channels, FLAGS.bfloat16)])
+        optimizers, train_step = make_updates(network, strategy, finish, average)
     logging.info("flags: %s", run_record.unusual(FLAGS))
     start_from = FLAGS.start_from and weights.checksum(FLAGS.start_from)
     inputs = {"crops": stream.store.fingerprint, "start_from": start_from}
-    held = {"network": network, "optimizers": list(optimizers)}
+    held = {"network": network, "optimizers": list(optimizers), **average.held}
     workers = distribution.Workers(strategy)
     run = loop.Run(FLAGS.run_dir, run_record.own(FLAGS), inputs, workers, **held)
     if FLAGS.start_from and int(run.step) == 0:
         run.step.assign(FLAGS.start_step)
+    average.begin()
+    networks = pretrained.Networks(*average.shown)
     parent = {"start_from": weights.load_record(FLAGS.start_from)} if FLAGS.start_from else {}
 
     def export(path, **more):
-        weights.save(path, weights.collect(network), {**run.record(FLAGS.seed), **parent, **more})
+        record = {**run.record(FLAGS.seed), **average.record, **parent}
+        weights.save(path, weights.collect(networks.matching), {**record, **more})
 
-    networks = pretrained.Networks(network)
     hooks = []
     if workers.chief:
         hooks = [*validation.make_hooks(FLAGS, run, networks, export), *inspection.make_hooks(FLAGS, run, networks)]

@@ -18,7 +18,16 @@ from data_pipelines.batches import sampling
 from data_pipelines.batches.context_sets import ContextSet
 from data_pipelines.crops.crop_store import CropStore
 from experiments.shared import command_line
-from experiments.training import distribution, loop, meta_sources, run_record, schedules, stopping, training_input
+from experiments.training import (
+    averaging,
+    distribution,
+    loop,
+    meta_sources,
+    run_record,
+    schedules,
+    stopping,
+    training_input,
+)
 from experiments.watching import inspection, validation
 from mlt_tf import config, gradients, labels, losses, meta_loss, pretrained, replicas, weights
 from mlt_tf.adaptation import Adaptation, adapted_layer
@@ -136,6 +145,14 @@ def load_matching() -> MatchingNetwork:
     return network
 
 
+def make_learners() -> tuple[MetaLearner, Adaptation]:
+    """Makes what trains, as a run starts."""
+    meta_learner = MetaLearner(FLAGS.layout, units=FLAGS.hidden_units, keep=FLAGS.keep_probability)
+    if not FLAGS.attention:
+        meta_learner.open_gates()
+    return meta_learner, Adaptation()
+
+
 def make_source(network: MatchingNetwork, store: CropStore):
     """Makes the source of context sets that the flags ask for."""
     if FLAGS.samples > FLAGS.contexts:
@@ -185,12 +202,14 @@ class HeldOut:
         return {name.removeprefix("held_out_").removesuffix("_own_delta"): value for name, value in named.items()}
 
 
-def make_export(run: loop.Run, held_out: HeldOut, networks: pretrained.Networks) -> Callable:
+def make_export(
+    run: loop.Run, held_out: HeldOut, networks: pretrained.Networks, average: averaging.Average
+) -> Callable:
     """Returns what writes the weights of the moment to a path, with their record and what more is to stand in it."""
 
     def export(path, **more):
-        record = {**run.record(FLAGS.seed), **held_out.figures(), "matching": weights.load_record(FLAGS.matching)}
-        pretrained.save(path, networks, {**record, **more})
+        record = {**run.record(FLAGS.seed), **average.record, **held_out.figures()}
+        pretrained.save(path, networks, {**record, "matching": weights.load_record(FLAGS.matching), **more})
 
     return export
 
@@ -208,26 +227,25 @@ def train():
         source = make_source(network, store)
     source.elements(0, 0, strategy.num_replicas_in_sync)  # Refuses a batch that they cannot share.
     with strategy.scope():
-        meta_learner = MetaLearner(FLAGS.layout, units=FLAGS.hidden_units, keep=FLAGS.keep_probability)
-        adaptation = Adaptation()
-        if not FLAGS.attention:
-            meta_learner.open_gates()
+        meta_learner, adaptation = make_learners()
+        average = averaging.Average(FLAGS.average, [meta_learner, adaptation], make_learners)
         schedule = schedules.make(FLAGS.schedule, FLAGS.learning_rate, FLAGS.steps, FLAGS.warmup)
         optimizer = training_input.OPTIMIZERS[FLAGS.optimizer](schedule)
-        compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
+        compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla, then=[average.update])
         train_step = make_train_step(
             network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors,
             source.finish, compiled, FLAGS.seed, FLAGS.ranking, FLAGS.clip_norm,
         )  # fmt: skip
     logging.info("flags: %s", run_record.unusual(FLAGS))
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}
-    held = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer}
+    held = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer, **average.held}
     run = loop.Run(FLAGS.run_dir, run_record.own(FLAGS), inputs, workers, **held)
-    networks = pretrained.Networks(network, meta_learner, adaptation)
     if int(run.step) == 0:
-        meta_sources.set_statistics(networks, source)
+        meta_sources.set_statistics(pretrained.Networks(network, meta_learner, adaptation), source)
+    average.begin()
+    networks = pretrained.Networks(network, *average.shown)
     held_out = HeldOut(run, source, networks)
-    export = make_export(run, held_out, networks)
+    export = make_export(run, held_out, networks, average)
     batches = distribution.share(strategy, functools.partial(source.elements, int(run.step)))
     hooks = []
     if workers.chief:

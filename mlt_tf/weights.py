@@ -14,9 +14,17 @@ from mlt_tf.errors import InputError
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shipped")
 
 
+def named(model: tf.keras.Model) -> dict[str, tf.Variable]:
+    """Returns a model's variables by name; names are paths such as extractor/block1/conv/kernel."""
+    names = {variable.name.split(":")[0]: variable for variable in model.variables}
+    if len(names) != len(model.variables):
+        raise RuntimeError(f"variables of {model.name} share names: {[v.name for v in model.variables]}")
+    return {name.removeprefix(model.name + "/"): variable for name, variable in names.items()}
+
+
 def collect(model: tf.keras.Model, prefix: str = "") -> dict:
-    """Returns a model's variables as {name: float32 array}; names are paths such as extractor/block1/conv/kernel."""
-    return {prefix + name: variable.numpy() for name, variable in _named(model).items()}
+    """Returns a model's variables as {name: float32 array}."""
+    return {prefix + name: variable.numpy() for name, variable in named(model).items()}
 
 
 def assign(model: tf.keras.Model, arrays: dict, prefix: str = "") -> None:
@@ -25,7 +33,7 @@ def assign(model: tf.keras.Model, arrays: dict, prefix: str = "") -> None:
     Raises:
       InputError: A variable has no array, or one of another shape.
     """
-    for name, variable in _named(model).items():
+    for name, variable in named(model).items():
         array = arrays.get(prefix + name)
         if array is None or array.shape != tuple(variable.shape):
             found = "is missing" if array is None else f"has shape {array.shape}, not {tuple(variable.shape)}"
@@ -36,7 +44,7 @@ def assign(model: tf.keras.Model, arrays: dict, prefix: str = "") -> None:
 def start_from(model: tf.keras.Model, path: str) -> None:
     """Sets a network's variables from its own or a variant's file; channels that the file's w5 lacks keep theirs."""
     arrays = {name.removeprefix("matching/"): array for name, array in load(path, verify=False).items()}
-    for name, variable in _named(model).items():
+    for name, variable in named(model).items():
         start = np.array(variable.numpy())  # numpy() of a scalar is no array, and of others may be read only.
         if name not in arrays or arrays[name].ndim != start.ndim or np.any(np.less(start.shape, arrays[name].shape)):
             raise InputError(
@@ -126,10 +134,3 @@ def _require(path):
 
 def _record_path(path):
     return path.removesuffix(".part").removesuffix(".npz") + (".json.part" if path.endswith(".part") else ".json")
-
-
-def _named(model):
-    names = {variable.name.split(":")[0]: variable for variable in model.variables}
-    if len(names) != len(model.variables):
-        raise RuntimeError(f"variables of {model.name} share names: {[v.name for v in model.variables]}")
-    return {name.removeprefix(model.name + "/"): variable for name, variable in names.items()}

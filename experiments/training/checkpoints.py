@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from mlt_tf.errors import InputError
 
-LATER = ("minutes",)  # What checkpoints of the first runs do not hold.
+LATER = ("minutes", "average")  # What checkpoints of runs from before may lack.
 
 
 class Checkpoints:

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import tensorflow as tf
 from absl import flags, logging
@@ -124,7 +124,7 @@ def place(strategy: tf.distribute.Strategy, array) -> Callable[[], tf.Tensor]:
 
 
 def compile_step(
-    strategy: tf.distribute.Strategy, step: Callable, xla: bool = False, then: Callable = lambda: None
+    strategy: tf.distribute.Strategy, step: Callable, xla: bool = False, then: Sequence[Callable] = ()
 ) -> Callable:
     """Compiles a step that each replica runs on its part of the batch.
 
@@ -132,7 +132,7 @@ def compile_step(
       strategy: What `make_strategy` made.
       step: Takes the tensors of a part; returns {name: scalar}, the same on all replicas.
       xla: Whether to compile it with XLA as a whole.
-      then: What follows each step, once for all replicas; what it assigns to a variable, all have.
+      then: Functions that follow each step, once for all replicas; what they assign to a variable, all have.
 
     Raises:
       InputError: XLA for several replicas; when the step is called, that another process is gone.
@@ -145,7 +145,8 @@ def compile_step(
     @tf.function(jit_compile=xla or None, autograph=False)  # Nothing to convert; looking for it takes seconds.
     def compiled(*element):
         scalars = strategy.run(step, element)
-        then()
+        for follow in then:
+            follow()
         return {name: strategy.experimental_local_results(value)[0] for name, value in scalars.items()}
 
     return guarded(compiled) if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) else compiled

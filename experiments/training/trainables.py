@@ -101,7 +101,7 @@ def in_turn(
     """
 
     def step(element):
-        frozen = int(optimizer.iterations) < plan.steps
+        frozen = optimizer.iterations.numpy() < plan.steps
         freeze(network, BLOCKS if frozen else plan.blocks)  # Counts while the step is traced.
         return (early if frozen else late)(element)
 

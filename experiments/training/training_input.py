@@ -8,7 +8,7 @@ from absl import flags, logging
 
 from data_pipelines.batches import sampling, streams
 from data_pipelines.crops.crop_store import CropStore
-from experiments.training import distribution
+from experiments.training import averaging, distribution
 from mlt_tf.errors import InputError
 
 SPLITS = ("train", "validation")
@@ -35,6 +35,7 @@ def define_flags(values: flags.FlagValues, splits: list[str]) -> None:
     flags.DEFINE_integer("seed", 0, "Seed of the weights and of every draw.", flag_values=values)
     flags.DEFINE_enum("optimizer", "adam", list(OPTIMIZERS), "Adam, or plain gradient descent.", flag_values=values)
     define_float("clip_norm", 0.0, "Global norm that gradients are clipped to; 0 for none.")
+    averaging.define_flags(values)
     distribution.define_flags(values)
     define_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
     flags.DEFINE_integer("save_every", 500, "Steps between two checkpoints.", 1, flag_values=values)

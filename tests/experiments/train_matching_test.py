@@ -56,6 +56,7 @@ def test_defaults_are_the_papers():
         "splits": ["train"], "stills_share": 0.0, "augmentation": "shift", "input": "auto", "start_from": None,
         "start_step": 0, "bfloat16": False, "max_minutes": 0.0, "context_size": 255, "leave_out": [],
         "patches": 0, "pasted_stills": 0.0, "trunk_rate": 1.0, "frozen_blocks": 0, "frozen_steps": 0, "pull": 0.0,
+        "average": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
 
@@ -237,6 +238,7 @@ def test_patches_and_backgrounds_are_of_contexts(crops, tmp_path, run_binary, fl
 def test_killed_run_ends_as_an_uninterrupted_one(crops, tmp_path, run_binary, deterministic_ops):
     """Starts four processes, of some ten seconds each: nothing else shows what a kill leaves."""
     options = {"data_dir": crops, "batch": 2, "augmentation": "strong", "steps": 12, "save_every": 2, "log_every": 1}
+    options["average"] = 0.9
     run_binary(train_matching, run_dir=tmp_path / "whole", **options)
     run_dir, log, rng = tmp_path / "killed", tmp_path / "killed.log", np.random.default_rng(1)
     words = ["-m", "experiments.train_matching", *(f"--{name}={value}" for name, value in options.items())]

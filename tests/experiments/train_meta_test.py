@@ -62,7 +62,7 @@ def test_defaults_are_the_papers():
         "samples": 8, "splits": ["validation"], "label_radius": 2.0, "distractors": 0.0, "layout": "paired",
         "features": "images", "stills_share": 0.0, "bfloat16": False, "max_minutes": 0.0,
         "attention": True, "ranking": 0.0,
-        "hidden_units": 512, "keep_probability": 0.7, "clip_norm": 0.0,
+        "hidden_units": 512, "keep_probability": 0.7, "clip_norm": 0.0, "average": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
 
@@ -139,6 +139,7 @@ def test_best_is_chosen_on_what_the_run_holds_out(options, tmp_path, run_binary)
 
 
 def test_interrupted_run_ends_as_an_uninterrupted_one(options, tmp_path, run_binary, deterministic_ops, monkeypatch):
+    options["average"] = 0.9
     run_binary(train_meta, steps=3, **{**options, "run_dir": tmp_path / "whole"})
 
     def interrupt(*_):
@@ -164,7 +165,7 @@ def test_interrupted_run_ends_as_an_uninterrupted_one(options, tmp_path, run_bin
 
 def test_killed_run_ends_as_an_uninterrupted_one(options, tmp_path, run_binary, deterministic_ops):
     """Kills one process in the midst of its features, and one at some moment after its first checkpoint."""
-    options |= {"steps": 8, "save_every": 2, "log_every": 1}
+    options |= {"steps": 8, "save_every": 2, "log_every": 1, "average": 0.9}
     run_dir, cache, log, rng = tmp_path / "run", tmp_path / "cache", tmp_path / "log", np.random.default_rng(2)
     whole = {"run_dir": tmp_path / "whole", "cache_dir": tmp_path / "whole_cache"}
     run_binary(train_meta, **{**options, **whole})

@@ -57,7 +57,7 @@ def finish(workers):
 
 def checkpoint(run_dir):
     """Returns the variables of a run's last checkpoint that training moves, {name: array}."""
-    parts, held = ("network/", "meta_learner/", "adaptation/", "step/"), processes.checkpointed(run_dir)
+    parts, held = ("network/", "meta_learner/", "adaptation/", "average/", "step/"), processes.checkpointed(run_dir)
     return {name: array for name, array in held.items() if name.startswith(parts) and name.endswith(VALUE)}
 
 
@@ -146,7 +146,7 @@ def test_run_whose_workers_were_ended_goes_on(options, tmp_path):
 
 def test_two_devices_go_on_as_one_would(options, tmp_path, two_devices):
     options |= {"batches": "contexts", "batch": 4, "augmentation": "strong", "stills_share": 0.5, "clip_norm": 0.5}
-    options |= {"optimizer": "sgd", "learning_rate": 1e-2, "response_rate": 1.0}
+    options |= {"optimizer": "sgd", "learning_rate": 1e-2, "response_rate": 1.0, "average": 0.5}
     whole, parts = {**options, "run_dir": tmp_path / "whole"}, {**options, "run_dir": tmp_path / "parts"}
     two.train("train_matching", {**whole, "steps": 4})
     two.train("train_matching", {**parts, "steps": 1})
@@ -166,7 +166,7 @@ def test_two_devices_train_the_meta_learner_as_one(crops, tmp_path, two_devices,
     options = {
         "data_dir": crops, "matching": tmp_path / "matching.npz", "features": features, "views": "2,2", "contexts": 3,
         "samples": 2, "batch": batch, "seed": 3, "distractors": 0.5, "optimizer": "sgd", "learning_rate": 0.1,
-        "steps": 2, "cache_dir": tmp_path / "cache", **QUIET,
+        "steps": 2, "cache_dir": tmp_path / "cache", "average": 0.5, **QUIET,
     }  # fmt: skip
     two.train("train_meta", {**options, "run_dir": tmp_path / "one"})
     on_two = {**options, "run_dir": tmp_path / "two", "distribute": "mirrored"}
