@@ -13,7 +13,7 @@ import tempfile
 from absl import flags
 
 from data_pipelines.crop_store import CropStore
-from experiments import clip_trackers, command_line, evaluate, probes, score_clips
+from experiments import clip_trackers, command_line, evaluate, plain_table, probes, score_clips
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
@@ -53,7 +53,7 @@ def show() -> None:
         trackers = [f"{clip_trackers.UNADAPTED}={path}" for path in FLAGS.weights]
         with tempfile.TemporaryDirectory() as unnamed:
             request = score_clips.read_request(FLAGS, FLAGS.out or unnamed)
-            score_clips.show_table(score_clips.compare(trackers, request), FLAGS.table)
+            plain_table.show(score_clips.compare(trackers, request), FLAGS.table)
 
 
 if __name__ == "__main__":
