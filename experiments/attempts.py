@@ -17,7 +17,9 @@ from typing import NamedTuple, TextIO
 
 from absl import app, flags, logging
 
-from experiments import clip_scores, command_line, plain_table, results
+from experiments.running import results
+from experiments.scoring import clip_scores
+from experiments.shared import command_line, plain_table
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -184,7 +186,7 @@ def row(kind: Kind, name: str, run_dir: pathlib.Path, steps: int, reference: pat
       steps: At its end.
       reference: Folder of the attempt that it is compared with, where that is finished.
     """
-    from experiments import training_log  # Here, so that bad input is said before TensorFlow starts.
+    from experiments.training import training_log
 
     changed = kind.attempts[name].format(config=CONFIG, steps=steps, out="out").replace("--", "") or "-"
     path = _record_path(run_dir, steps)

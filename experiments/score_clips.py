@@ -3,7 +3,7 @@
     python -m experiments.score_clips --videos=tuning.txt --trackers=unadapted,mlt,opencv_mil --out=scores
     python -m experiments.score_clips --videos=tuning.txt --trackers=b.npz,c.npz --reference=a.npz --out=scores
 
-`--videos` is a folder of sequences or a suite file (`data_pipelines/suites.py`). Trackers are named as in
+`--videos` is a folder of sequences or a suite file (`data_pipelines/datasets/suites.py`). Trackers are named as in
 `clip_trackers.py`: a weight file by itself means the matching network in it, never updated. `clip_scores.py` says what
 "there and back" is for, and what the intervals are.
 
@@ -19,22 +19,15 @@ from typing import NamedTuple
 
 from absl import flags
 
-from data_pipelines import sequences, suites
-from data_pipelines.sequences import Sequence
-from experiments import (
-    clip_scores,
-    clip_trackers,
-    command_line,
-    evaluate,
-    plain_table,
-    provenance,
-    results,
-    runner,
-    runs,
-)
-from experiments.clip_scores import ONCE, THERE_AND_BACK, Score
+from data_pipelines.datasets import sequences, suites
+from data_pipelines.datasets.sequences import Sequence
+from experiments import evaluate
 from experiments.evaluate import TrackerSpec
-from experiments.plain_table import Table
+from experiments.running import clip_trackers, results, runner, starting
+from experiments.scoring import clip_scores
+from experiments.scoring.clip_scores import ONCE, THERE_AND_BACK, Score
+from experiments.shared import command_line, plain_table, provenance
+from experiments.shared.plain_table import Table
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -107,7 +100,7 @@ def track(spec: TrackerSpec, request: Request) -> pathlib.Path:
     folder = request.out / clip_trackers.folder_name(spec)
     results.claim_folder(folder, clip_trackers.identity(spec))
     played = [suites.there_and_back(clip, request.play) for clip in request.clips]
-    todo = [run for clip in played if not _has_boxes(folder, clip) for run in runs.ope(clip)]
+    todo = [run for clip in played if not _has_boxes(folder, clip) for run in starting.ope(clip)]
     if not todo:
         return folder
     spec = dataclasses.replace(spec, threads=1 if request.jobs > 1 else 0)

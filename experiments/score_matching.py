@@ -12,8 +12,11 @@ import tempfile
 
 from absl import flags
 
-from data_pipelines.crop_store import CropStore
-from experiments import clip_trackers, command_line, evaluate, plain_table, probes, score_clips
+from data_pipelines.crops.crop_store import CropStore
+from experiments import evaluate, score_clips
+from experiments.running import clip_trackers
+from experiments.shared import command_line, plain_table
+from experiments.watching import probes
 from mlt_tf import config
 from mlt_tf.errors import InputError
 

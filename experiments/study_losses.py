@@ -26,12 +26,14 @@ from typing import NamedTuple
 import numpy as np
 from absl import flags
 
-from data_pipelines import sequences, suites
-from data_pipelines.sequences import Sequence
-from experiments import clip_scores, command_line, comparison, metrics, plain_table, results
-from experiments.differences import decimals
-from experiments.plain_table import Table
-from experiments.protocols import OTB, Protocol
+from data_pipelines.datasets import sequences, suites
+from data_pipelines.datasets.sequences import Sequence
+from experiments.running import results
+from experiments.scoring import clip_scores, common_scores, metrics
+from experiments.scoring.bootstrap import decimals
+from experiments.scoring.protocols import OTB, Protocol
+from experiments.shared import command_line, plain_table
+from experiments.shared.plain_table import Table
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -62,7 +64,7 @@ class Losses(NamedTuple):
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    comparison.define_flags(values)
+    common_scores.define_flags(values)
     flags.DEFINE_string("videos", None, "Instead of --dataset: a folder of sequences, or a suite file.", values)
     flags.DEFINE_enum("videos_layout", "otb", tuple(sequences.LAYOUTS), "Layout of such a folder.", flag_values=values)
     flags.DEFINE_integer(
@@ -125,12 +127,12 @@ def read(args: flags.FlagValues) -> Tracked:
     if not args.videos:
         if args.play:
             raise InputError(f"--play={args.play} is of --videos: benchmarks' targets are played once")
-        found = comparison.read(args)
+        found = common_scores.read(args)
         return Tracked(found.sequences, found.boxes, found.protocol, found.notes)
     if args.dataset or args.data_dir or args.layout:
         raise InputError("give --videos, or --dataset or --layout with --data_dir, not both")
     clips = [suites.there_and_back(clip, args.play) for clip in suites.load(args.videos, args.videos_layout)]
-    folders = comparison.tracker_folders(args.results_dir, args.trackers)
+    folders = common_scores.tracker_folders(args.results_dir, args.trackers)
     every = {tracker: {clip.name: _read_boxes(folder, clip) for clip in clips} for tracker, folder in folders.items()}
     targets = {clip.name: clip for clip in clips if all(boxes[clip.name] is not None for boxes in every.values())}
     if not targets:

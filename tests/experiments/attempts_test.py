@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from experiments import attempts, clip_scores, train_matching, train_meta
+from experiments import attempts, train_matching, train_meta
+from experiments.scoring import clip_scores
 from mlt_tf.errors import InputError
 
 

@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from experiments import clip_scores, clip_trackers, score_clips
-from experiments.clip_scores import ONCE, THERE_AND_BACK
+from experiments import score_clips
+from experiments.running import clip_trackers
+from experiments.scoring import clip_scores
+from experiments.scoring.clip_scores import ONCE, THERE_AND_BACK
 from mlt_tf.errors import InputError
 from tests.scenes import moving_square
 

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from data_pipelines import suites
-from data_pipelines.sequences import Sequence
-from experiments import clip_scores, study_losses
+from data_pipelines.datasets import suites
+from data_pipelines.datasets.sequences import Sequence
+from experiments import study_losses
+from experiments.scoring import clip_scores
 from mlt_tf.errors import InputError
 
 TRUTH = np.float32([[100 + 2 * n, 80, 40, 40] for n in range(10)])
