@@ -206,19 +206,11 @@ def lay_out(scored: list[Scored], reference: Plays | None) -> Table:
     return [HEAD[: len(rows[0])], *rows]
 
 
-def show_table(table: Table, path: str | None) -> None:
-    """Prints the table, and writes it as Markdown to a file where one is named."""
-    print("\n".join(plain_table.terminal(table)))
-    if path:
-        lines = [*plain_table.markdown(table), "", f"`{provenance.command()}`", ""]
-        results.write_text(pathlib.Path(path), "\n".join(lines))
-
-
 def show() -> None:
     """Does what the flags say."""
     if not FLAGS.trackers:
         raise InputError("--trackers is needed: weight files, mlt, opencv_mil, ...")
-    show_table(compare(FLAGS.trackers, read_request(FLAGS, FLAGS.out)), FLAGS.table)
+    plain_table.show(compare(FLAGS.trackers, read_request(FLAGS, FLAGS.out)), FLAGS.table)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from absl import flags
 from data_pipelines.crops.crop_store import CropStore
 from experiments import evaluate, score_clips
 from experiments.running import clip_trackers
-from experiments.shared import command_line
+from experiments.shared import command_line, plain_table
 from experiments.watching import probes
 from mlt_tf import config
 from mlt_tf.errors import InputError
@@ -56,7 +56,7 @@ def show() -> None:
         trackers = [f"{clip_trackers.UNADAPTED}={path}" for path in FLAGS.weights]
         with tempfile.TemporaryDirectory() as unnamed:
             request = score_clips.read_request(FLAGS, FLAGS.out or unnamed)
-            score_clips.show_table(score_clips.compare(trackers, request), FLAGS.table)
+            plain_table.show(score_clips.compare(trackers, request), FLAGS.table)
 
 
 if __name__ == "__main__":

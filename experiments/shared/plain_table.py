@@ -1,6 +1,10 @@
 """Lays out a table of words: for the terminal, or as Markdown."""
 
+import pathlib
 from collections.abc import Iterator
+
+from experiments.running import results
+from experiments.shared import provenance
 
 Table = list[list[str]]  # Rows of cells, the head first.
 
@@ -15,3 +19,10 @@ def markdown(table: Table) -> Iterator[str]:
     """Yields a table's lines as Markdown."""
     head, *rows = [[cell.replace("|", r"\|") for cell in row] for row in table]
     yield from (f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def show(table: Table, path: str | None) -> None:
+    """Prints a table, and writes it as Markdown, with the command below it, to a file where one is named."""
+    print("\n".join(terminal(table)))
+    if path:
+        results.write_text(pathlib.Path(path), "\n".join([*markdown(table), "", f"`{provenance.command()}`", ""]))

@@ -108,8 +108,8 @@ def make_probe(values: flags.FlagValues, networks: Networks, path: str | None = 
     """
     if not values.track_every:
         for flag in ("validation_dir", "reference_scores"):
-            if values[flag].value:
-                raise InputError(f"--{flag}={values[flag].value} needs --track_every: say how often to track")
+            if given := getattr(values, flag):
+                raise InputError(f"--{flag}={given} needs --track_every: say how often to track")
         return None
     if not values.validation_dir:
         raise InputError(f"--track_every={values.track_every} needs --validation_dir: give a folder of videos")
