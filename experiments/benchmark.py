@@ -22,8 +22,8 @@ from absl import app, flags
 from experiments import demo, train_matching, train_meta
 from experiments.app import target_box
 from experiments.benchmarks import benchmark_input, benchmark_track
-from experiments.evaluate import parse_config
 from experiments.running import results
+from experiments.running.trackers import parse_config
 from experiments.shared import command_line, provenance, timing
 from mlt_tf import config, labels
 from mlt_tf.adaptation import Adaptation

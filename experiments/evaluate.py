@@ -10,24 +10,20 @@ a sequence that is done already is not run again, and several processes or machi
     python -m experiments.evaluate --data_dir=my_sequences --variant=mlt --checkpoint=mlt.npz --out=results
 """
 
-import ast
 import dataclasses
 import functools
 import pathlib
 import sys
 from collections.abc import Mapping
-from typing import Any
 
-import cv2
-from absl import app, flags, logging
+from absl import app, flags
 
-from data_pipelines.benchmarks import BENCHMARKS
 from data_pipelines.datasets import sequences
-from experiments.running import opencv_trackers, results, runner, starting
-from experiments.scoring import protocols, scorer
-from mlt_tf.errors import InputError, MissingError
-
-_OPENCV = "opencv_"
+from experiments.running import choice, results, runner, starting, trackers
+from experiments.running.choice import Choice
+from experiments.running.trackers import TrackerSpec
+from experiments.scoring import scorer
+from mlt_tf.errors import InputError
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -57,50 +53,20 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("threads", 0, "Threads of each process; 0: as many as it likes.", 0, flag_values=values)
 
 
-@dataclasses.dataclass(frozen=True)
-class TrackerSpec:
-    """What a process needs to make a tracker: name, files, (setting, value) pairs, threads, targets side by side."""
-
-    name: str
-    weights: str | None = None
-    overrides: tuple[tuple[str, Any], ...] = ()
-    threads: int = 0
-    batch: int = 1
-    tflite: str | None = None
-
-
-def parse_config(text: str, flag: str = "--config") -> dict[str, Any]:
-    """Reads "tau=0.6,pyramid=exemplars", which a flag gives, as {"tau": 0.6, "pyramid": "exemplars"}.
-
-    Raises:
-      InputError: A part is not name=value, or a name comes twice.
-    """
-    settings = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not (name.isidentifier() and equals and value):
-            raise InputError(f"{flag}: {part!r} is not name=value")
-        if name in settings:
-            raise InputError(f"{flag}: {name} is set twice")
-        try:
-            settings[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            settings[name] = value
-    return settings
-
-
 def tracker_specs(args: flags.FlagValues) -> list[TrackerSpec]:
     """Lists the trackers that the flags ask for.
 
     Raises:
       InputError: None is asked for, or one twice, or a baseline that is not one or that cannot do --batch.
     """
-    strangers = [name for name in args.baseline if not name.startswith(_OPENCV)]
+    strangers = [name for name in args.baseline if not name.startswith(trackers.OPENCV)]
     if strangers:
-        raise InputError(f"--baseline: {', '.join(strangers)} unknown; names start with {_OPENCV}, e.g. opencv_mil")
+        raise InputError(
+            f"--baseline: {', '.join(strangers)} unknown; names start with {trackers.OPENCV}, e.g. opencv_mil"
+        )
     if args.baseline and args.batch > 1:
         raise InputError("--batch: OpenCV's trackers follow one target at a time; run --baseline without it")
-    overrides = tuple(parse_config(args.config).items())
+    overrides = tuple(trackers.parse_config(args.config).items())
     specs = [TrackerSpec(name, args.weights, overrides, args.threads, args.batch, args.tflite) for name in args.variant]
     specs += [TrackerSpec(name, threads=args.threads) for name in args.baseline]
     if not specs or len({spec.name for spec in specs}) != len(specs):
@@ -108,99 +74,82 @@ def tracker_specs(args: flags.FlagValues) -> list[TrackerSpec]:
     return specs
 
 
-@functools.lru_cache(maxsize=1)
-def make_tracker(spec: TrackerSpec) -> Any:
-    """Makes a `MultiTracker`, or what has its interface for one target; a process keeps its last one.
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    Attributes:
+      choice: The sequences.
+      specs: The trackers to run.
+      protocols: Names of what each starts on, as in `starting.PROTOCOLS`.
+      out: Folder of the results.
+      jobs: Processes.
+      score_results: A folder of result files to score, in place of running anything.
+    """
+
+    choice: Choice
+    specs: tuple[TrackerSpec, ...] = ()
+    protocols: tuple[str, ...] = ("ope",)
+    out: str | None = None
+    jobs: int = 1
+    score_results: str | None = None
+
+
+def read_request(args: flags.FlagValues) -> Request:
+    """Reads what the flags ask for.
 
     Raises:
-      InputError: Unknown tracker, setting or weights.
+      InputError: A flag is missing, or they contradict one another.
     """
-    if spec.threads:
-        cv2.setNumThreads(spec.threads)
-    if spec.name.startswith(_OPENCV):
-        return opencv_trackers.OpenCVTracker(spec.name.removeprefix(_OPENCV))
-    import tensorflow as tf  # Here, so that baselines and scoring start without TensorFlow.
-
-    from mlt_tf.tracker import MultiTracker
-
-    tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
-    return MultiTracker.load(variant=spec.name, weights=spec.weights, tflite=spec.tflite, **dict(spec.overrides))
-
-
-def read_runs(args: flags.FlagValues) -> tuple[list[sequences.Sequence], int]:
-    """Reads the sequences that the flags name, and says how many a complete evaluation has.
-
-    Raises:
-      InputError: There are none, or one is not complete.
-    """
-    if not args.dataset:
-        chosen = sequences.load_sequences(args.data_dir, args.layout, args.sequences or None)
-        return chosen, len(chosen)
-    benchmark = BENCHMARKS[scorer.DATASETS[args.dataset].benchmark]
-    if not pathlib.Path(args.data_dir).is_dir():
-        raise InputError(f"{args.data_dir}: no such folder; give the one that holds {args.dataset}")
-    names = benchmark.targets(args.data_dir)
-    if unknown := [name for name in args.sequences if name not in names]:
-        raise InputError(f"--sequences: {args.dataset} has no target {', '.join(unknown)}")
-    chosen = []
-    for name in args.sequences or names:
-        try:
-            chosen.append(benchmark.read(args.data_dir, name))
-        except MissingError as error:
-            if args.sequences:
-                raise
-            logging.debug("not at hand: %s", error)
-    if not chosen:
-        raise InputError(f"{args.data_dir}: no target of {args.dataset} in it; see docs/data.md for what goes where")
-    return chosen, len(names)
-
-
-def rules_of(args: flags.FlagValues) -> protocols.Protocol:
-    """Returns by whose rules to score: the benchmark's own, OTB's for sequences of one's own."""
-    return scorer.DATASETS[args.dataset].protocol if args.dataset else protocols.OTB
+    if not args.data_dir or not (args.out or args.score_results):
+        raise InputError("--data_dir is needed, and --out unless --score_results is given")
+    asked = Choice(args.data_dir, args.dataset, args.layout, tuple(args.sequences))
+    if args.score_results:
+        return Request(asked, score_results=args.score_results)
+    return Request(asked, tuple(tracker_specs(args)), tuple(args.protocols), args.out, args.jobs)
 
 
 def evaluate(
-    spec: TrackerSpec, chosen: list[sequences.Sequence], total: int, args: flags.FlagValues
+    spec: TrackerSpec, chosen: list[sequences.Sequence], total: int, request: Request
 ) -> dict[str, results.Report]:
-    """Runs one tracker where it has not run yet, and scores it by each of --protocols.
+    """Runs one tracker where it has not run yet, and scores it by each of the protocols.
 
     Raises:
       InputError: The tracker cannot be made, or its folder holds results of another configuration.
     """
-    folder = pathlib.Path(args.out) / spec.name
-    tracker = make_tracker(spec)
+    folder = pathlib.Path(request.out) / spec.name
+    tracker = trackers.make_tracker(spec)
     config = {
         "tracker": spec.name,
-        "data": args.dataset or args.layout,
+        "data": request.choice.dataset or request.choice.layout,
         "weights_checksum": tracker.weights_checksum,
         "settings": dataclasses.asdict(tracker.config),
     }
     results.claim_folder(folder, config)
     reports = {}
-    for name in args.protocols:
+    for name in request.protocols:
         starts = [run for sequence in chosen for run in starting.PROTOCOLS[name](sequence)]
         place = folder if name == "ope" else folder / name
         title = spec.name if name == "ope" else f"{spec.name} {name.upper()}"
-        outcome = runner.track_all(runner.Work(make_tracker, spec, place, args.batch), starts, args.jobs, title)
-        reports[title] = results.report_on(place, starts, outcome.failed, outcome.busy, total, rules_of(args))
-        results.write_summary(folder, name, {**config, "data_dir": args.data_dir}, reports[title])
+        work = runner.Work(trackers.make_tracker, spec, place, spec.batch)
+        outcome = runner.track_all(work, starts, request.jobs, title)
+        rules = choice.rules(request.choice)
+        reports[title] = results.report_on(place, starts, outcome.failed, outcome.busy, total, rules)
+        results.write_summary(folder, name, {**config, "data_dir": request.choice.data_dir}, reports[title])
     return reports
 
 
-def run(args: flags.FlagValues) -> Mapping[str, results.Report]:
-    """Does what the flags say and returns the trackers' reports."""
-    if not args.data_dir or not (args.out or args.score_results):
-        raise InputError("--data_dir is needed, and --out unless --score_results is given")
-    chosen, total = read_runs(args)
-    if args.score_results:
-        folder = pathlib.Path(args.score_results)
+def run(request: Request) -> Mapping[str, results.Report]:
+    """Does what was asked for, prints the trackers' reports and returns them."""
+    chosen, total = choice.read(request.choice)
+    if request.score_results:
+        folder, rules = pathlib.Path(request.score_results), choice.rules(request.choice)
         starts = [start for sequence in chosen for start in starting.ope(sequence)]
-        reports = {folder.name: results.report_on(folder, starts, failed={}, total=total, protocol=rules_of(args))}
+        reports = {folder.name: results.report_on(folder, starts, failed={}, total=total, protocol=rules)}
     else:
         reports = {}
-        for spec in tracker_specs(args):
-            reports |= evaluate(spec, chosen, total, args)
+        for spec in request.specs:
+            reports |= evaluate(spec, chosen, total, request)
     for name, report in reports.items():
         print(results.format_table(name, report), end="\n\n")
     return reports
@@ -210,11 +159,11 @@ def main(argv: list[str]) -> None:
     """Exits with 1 after bad input or if a sequence failed."""
     del argv
     try:
-        reports = run(flags.FLAGS)
+        reports = run(read_request(flags.FLAGS))
     except InputError as error:
         sys.exit(f"evaluate: error: {error}")
     finally:
-        make_tracker.cache_clear()  # TensorFlow writes tracebacks where its functions outlive it.
+        trackers.make_tracker.cache_clear()  # TensorFlow writes tracebacks where its functions outlive it.
     sys.exit(1 if any(report.failed for report in reports.values()) else 0)
 
 

@@ -86,7 +86,7 @@ def check(values: flags.FlagValues) -> config.TrackerConfig:
     Raises:
       InputError: Flags do not go together, or the folder exists.
     """
-    from experiments.evaluate import parse_config
+    from experiments.running.trackers import parse_config
 
     settings = config.TrackerConfig().replace(**parse_config(values.config))
     if os.path.lexists(values.out):

@@ -21,9 +21,8 @@ from absl import flags
 
 from data_pipelines.datasets import sequences, suites
 from data_pipelines.datasets.sequences import Sequence
-from experiments import evaluate
-from experiments.evaluate import TrackerSpec
-from experiments.running import clip_trackers, results, runner, starting
+from experiments.running import clip_trackers, results, runner, starting, trackers
+from experiments.running.trackers import TrackerSpec
 from experiments.scoring import clip_scores
 from experiments.scoring.clip_scores import ONCE, THERE_AND_BACK, Score
 from experiments.shared import command_line, plain_table, provenance
@@ -107,7 +106,7 @@ def track(spec: TrackerSpec, request: Request) -> pathlib.Path:
     try:
         outcome = runner.track_all(runner.Work(clip_trackers.make, spec, folder), todo, request.jobs, folder.name)
     finally:
-        evaluate.make_tracker.cache_clear()  # TensorFlow writes tracebacks where its functions outlive it.
+        trackers.make_tracker.cache_clear()  # TensorFlow writes tracebacks where its functions outlive it.
     for name, reason in outcome.failed.items():
         raise InputError(f"{name}: {reason}; {len(outcome.failed)} clips failed, the others are in {folder}")
     if outcome.busy:

@@ -13,8 +13,8 @@ import tempfile
 from absl import flags
 
 from data_pipelines.crops.crop_store import CropStore
-from experiments import evaluate, score_clips
-from experiments.running import clip_trackers
+from experiments import score_clips
+from experiments.running import clip_trackers, trackers
 from experiments.shared import command_line, plain_table
 from experiments.watching import probes
 from mlt_tf import config
@@ -36,7 +36,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def measure_on_crops() -> None:
     """Prints a line for each file and set."""
-    settings = config.TrackerConfig().replace(**evaluate.parse_config(FLAGS.config))
+    settings = config.TrackerConfig().replace(**trackers.parse_config(FLAGS.config))
     stores = {name: CropStore(FLAGS.data_dir, [name]) for name in FLAGS.sets}
     for path in FLAGS.weights:
         networks = clip_trackers.load_unadapted(path, settings.bfloat16)

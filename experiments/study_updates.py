@@ -21,8 +21,7 @@ import tqdm
 from absl import flags
 
 from data_pipelines.datasets import sequences
-from experiments import evaluate
-from experiments.running import results
+from experiments.running import choice, results, trackers
 from experiments.scoring import scorer
 from experiments.shared import command_line, provenance
 from experiments.watching import update_effects
@@ -219,8 +218,11 @@ def run(args: flags.FlagValues) -> dict:
       InputError: Flags, weights or sequences are not usable, or --out cannot be written.
     """
     out = _writable(args.out)
-    settings = TrackerConfig().replace(**evaluate.parse_config(args.config))
-    chosen, shorter = split_by_length(evaluate.read_runs(args)[0], settings.update_interval)
+    settings = TrackerConfig().replace(**trackers.parse_config(args.config))
+    chosen, shorter = split_by_length(
+        choice.read(choice.Choice(args.data_dir, args.dataset, args.layout, tuple(args.sequences)))[0],
+        settings.update_interval,
+    )
     if skipped := [sequence.name for sequence in shorter]:
         print(f"study_updates: note: skipped, shorter than two updates: {', '.join(skipped)}", file=sys.stderr)
     networks = pretrained.load("mlt", args.weights, settings.bfloat16)

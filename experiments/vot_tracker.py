@@ -17,7 +17,7 @@ import numpy as np
 from absl import app, flags
 
 from data_pipelines.datasets import annotations, sequences
-from experiments import evaluate
+from experiments.running import trackers
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
@@ -118,19 +118,19 @@ def run(args: flags.FlagValues) -> None:
         import trax
     except ImportError as error:
         raise InputError(f"vot-trax cannot be imported ({error}): pip install 'mlt_tf[vot]'") from error
-    overrides = tuple(evaluate.parse_config(args.config).items())
+    overrides = tuple(trackers.parse_config(args.config).items())
     if args.baseline:
-        spec = evaluate.TrackerSpec(args.baseline, threads=args.threads)
+        spec = trackers.TrackerSpec(args.baseline, threads=args.threads)
     else:
-        spec = evaluate.TrackerSpec(args.variant, args.weights, overrides, args.threads)
-    tracker = evaluate.make_tracker(spec)
+        spec = trackers.TrackerSpec(args.variant, args.weights, overrides, args.threads)
+    tracker = trackers.make_tracker(spec)
     tracker.warm_up()
     try:
         serve(tracker, trax)
     except trax.TraxException as error:
         raise InputError(f"the session broke off: {error}") from error
     finally:
-        evaluate.make_tracker.cache_clear()  # TensorFlow writes to stderr where functions of its outlive it.
+        trackers.make_tracker.cache_clear()  # TensorFlow writes to stderr where functions of its outlive it.
 
 
 def _one_line(error: Exception) -> str:

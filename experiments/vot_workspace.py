@@ -20,8 +20,7 @@ from typing import Any
 
 from absl import app, flags
 
-from experiments import evaluate
-from experiments.running import results
+from experiments.running import results, trackers
 from experiments.shared import provenance
 from experiments.vot import vot_sequences
 from mlt_tf import config
@@ -101,11 +100,11 @@ def check(args: flags.FlagValues) -> None:
         raise InputError("--run needs frames, --frame_sizes is for results without them: give one of the two")
 
 
-def tracker_spec(name: str, args: flags.FlagValues) -> evaluate.TrackerSpec:
+def tracker_spec(name: str, args: flags.FlagValues) -> trackers.TrackerSpec:
     """Returns what makes a variant or a baseline."""
     if name in args.baseline:
-        return evaluate.TrackerSpec(name, threads=args.threads)
-    return evaluate.TrackerSpec(name, args.weights, tuple(evaluate.parse_config(args.config).items()), args.threads)
+        return trackers.TrackerSpec(name, threads=args.threads)
+    return trackers.TrackerSpec(name, args.weights, tuple(trackers.parse_config(args.config).items()), args.threads)
 
 
 def tracker_command(name: str, args: flags.FlagValues) -> str:
@@ -124,7 +123,7 @@ def register_ours(toolkit: ModuleType, name: str, args: flags.FlagValues) -> Non
     Raises:
       InputError: It cannot be made, or the workspace has results of another configuration.
     """
-    tracker = evaluate.make_tracker(tracker_spec(name, args))
+    tracker = trackers.make_tracker(tracker_spec(name, args))
     settings = dataclasses.asdict(tracker.config)
     folder = pathlib.Path(args.out, "results", name)
     results.claim_folder(folder, {"tracker": name, "weights_checksum": tracker.weights_checksum, "settings": settings})

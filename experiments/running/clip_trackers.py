@@ -12,9 +12,8 @@ import json
 import os
 from typing import Any
 
-from experiments import evaluate
-from experiments.evaluate import TrackerSpec
-from experiments.running import opencv_trackers
+from experiments.running import opencv_trackers, trackers
+from experiments.running.trackers import TrackerSpec
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
@@ -34,7 +33,7 @@ def parse(text: str, settings: str = REDUCED) -> TrackerSpec:
     Raises:
       InputError: There is no such tracker.
     """
-    overrides = tuple(evaluate.parse_config(settings).items())
+    overrides = tuple(trackers.parse_config(settings).items())
     kind, equals, path = text.partition("=")
     if text.startswith(_OPENCV):
         return TrackerSpec(text)
@@ -92,7 +91,7 @@ def make(spec: TrackerSpec) -> Any:
       InputError: Unknown tracker, setting or weights.
     """
     if spec.name != UNADAPTED:
-        return evaluate.make_tracker(spec)
+        return trackers.make_tracker(spec)
     import cv2
     import tensorflow as tf
 

@@ -7,7 +7,7 @@ from absl import flags
 
 from data_pipelines.datasets import sequences, suites
 from data_pipelines.datasets.sequences import Sequence
-from experiments import evaluate
+from experiments.running import trackers
 from experiments.scoring import clip_scores
 from experiments.scoring.clip_scores import ONCE, OnClips, Score
 from experiments.shared import provenance
@@ -113,7 +113,7 @@ def make_probe(values: flags.FlagValues, networks: Networks, path: str | None = 
         return None
     if not values.validation_dir:
         raise InputError(f"--track_every={values.track_every} needs --validation_dir: give a folder of videos")
-    overrides = evaluate.parse_config(values.validation_config, "--validation_config")
+    overrides = trackers.parse_config(values.validation_config, "--validation_config")
     whole = suites.load(values.validation_dir, values.validation_layout)
     chosen = [_shortened(sequence, values.validation_frames) for sequence in whole]
     # What cannot be scored, or compared, shows now.

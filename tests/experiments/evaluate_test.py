@@ -11,6 +11,7 @@ import pytest
 from absl import flags
 
 from experiments import evaluate
+from experiments.running import trackers
 from mlt_tf.errors import InputError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -71,7 +72,7 @@ def use(monkeypatch):
     """Puts a fake in place of every tracker."""
 
     def use(tracker):
-        monkeypatch.setattr(evaluate, "make_tracker", lambda spec: tracker)
+        monkeypatch.setattr(trackers, "make_tracker", lambda spec: tracker)
         return tracker
 
     return use
@@ -81,7 +82,7 @@ def run(*arguments):
     values = flags.FlagValues()
     evaluate.define_flags(values)
     values(["evaluate", *arguments])
-    return evaluate.run(values)
+    return evaluate.run(evaluate.read_request(values))
 
 
 def test_a_perfect_tracker_scores_fully_and_its_results_start_with_the_ground_truth(data_dir, tmp_path, use, capsys):
@@ -141,26 +142,14 @@ def test_raw_results_of_another_tracker_are_scored_on_the_sequences_at_hand(data
     assert scores.auc == pytest.approx((3 * 20 + 10) / 4 / 21)
 
 
-def test_settings_are_parsed():
-    settings = {"tau": 0.6, "memory": 64, "keep_first": False, "pyramid": "exemplars"}
-    assert evaluate.parse_config(" tau=0.6, memory = 64,keep_first=False,pyramid=exemplars") == settings
-    assert evaluate.parse_config("") == {}
-
-
-@pytest.mark.parametrize("text", ["tau", "tau=", "=3", "tau=1,tau=2", "a b=1"])
-def test_malformed_settings_are_refused(text):
-    with pytest.raises(InputError, match="--config"):
-        evaluate.parse_config(text)
-
-
 def test_settings_and_weights_reach_the_variants_but_not_the_baselines():
     values = flags.FlagValues()
     evaluate.define_flags(values)
     values(["evaluate", "--variant=mlt,mlt_mt", "--baseline=opencv_mil", "--checkpoint=w.npz", "--config=tau=0.6"])
     assert evaluate.tracker_specs(values) == [
-        evaluate.TrackerSpec("mlt", "w.npz", (("tau", 0.6),)),
-        evaluate.TrackerSpec("mlt_mt", "w.npz", (("tau", 0.6),)),
-        evaluate.TrackerSpec("opencv_mil"),
+        trackers.TrackerSpec("mlt", "w.npz", (("tau", 0.6),)),
+        trackers.TrackerSpec("mlt_mt", "w.npz", (("tau", 0.6),)),
+        trackers.TrackerSpec("opencv_mil"),
     ]
 
 
@@ -260,13 +249,6 @@ def test_robustness_runs_have_folders_and_scores_of_their_own(data_dir, tmp_path
     assert "mlt TRE" in capsys.readouterr().out
 
 
-def test_what_a_specification_says_is_loaded(monkeypatch):
-    monkeypatch.setattr("mlt_tf.tracker.MultiTracker.load", lambda **options: options)
-    monkeypatch.setattr("tensorflow.config.threading.set_intra_op_parallelism_threads", print)
-    spec = evaluate.TrackerSpec("mlt", None, (("tau", 0.6),))
-    assert evaluate.make_tracker.__wrapped__(spec) == {"variant": "mlt", "weights": None, "tflite": None, "tau": 0.6}
-
-
 def test_a_batch_goes_on_with_results_of_one_at_a_time(data_dir, tmp_path, use, monkeypatch):
     works, track_all = [], evaluate.runner.track_all
     monkeypatch.setattr(evaluate.runner, "track_all", lambda work, *rest: works.append(work) or track_all(work, *rest))
@@ -294,7 +276,7 @@ def test_results_of_others_are_scored_by_the_benchmarks_rules(otb2015, tmp_path,
     used = []
     report_on = evaluate.results.report_on
     monkeypatch.setattr(evaluate.results, "report_on", lambda *a, **k: used.append(k["protocol"]) or report_on(*a, **k))
-    of_otb = evaluate.scoring.DATASETS["otb2015"]._replace(protocol=evaluate.protocols.GOT10K)
-    monkeypatch.setitem(evaluate.scoring.DATASETS, "otb2015", of_otb)
+    of_otb = evaluate.choice.scorer.DATASETS["otb2015"]._replace(protocol=evaluate.choice.protocols.GOT10K)
+    monkeypatch.setitem(evaluate.choice.scorer.DATASETS, "otb2015", of_otb)
     run("--dataset=otb2015", f"--data_dir={otb2015}", f"--score_results={folder}")
-    assert used == [evaluate.protocols.GOT10K]
+    assert used == [evaluate.choice.protocols.GOT10K]

@@ -7,6 +7,7 @@ import pytest
 from absl import flags
 
 from experiments import evaluate, export_model
+from experiments.running import trackers
 from mlt_tf import lite
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import Tracker
@@ -105,6 +106,6 @@ def test_evaluation_runs_on_an_exported_trunk():
     values = flags.FlagValues()
     evaluate.define_flags(values)
     values(["evaluate", "--variant=mlt", "--tflite=lite8/trunk.tflite"])
-    assert evaluate.tracker_specs(values) == [evaluate.TrackerSpec("mlt", tflite="lite8/trunk.tflite")]
+    assert evaluate.tracker_specs(values) == [trackers.TrackerSpec("mlt", tflite="lite8/trunk.tflite")]
     with pytest.raises(InputError, match=r"lite8/trunk.tflite cannot be read"):
         Tracker.load("mlt", tflite="lite8/trunk.tflite")

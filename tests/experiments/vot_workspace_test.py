@@ -188,7 +188,7 @@ def test_results_of_another_configuration_stay(toolkit, data_dir, tmp_path, monk
         def __init__(self, spec):
             self.config = TrackerConfig().replace(**dict(spec.overrides))
 
-    monkeypatch.setattr(vot_workspace.evaluate, "make_tracker", Loaded)
+    monkeypatch.setattr(vot_workspace.trackers, "make_tracker", Loaded)
     monkeypatch.setattr(toolkit, "run", lambda workspace, tracker, experiments: None)
     arguments = ["--data_dir", data_dir, "--out", tmp_path, "--variant=mlt_mt", "--run"]
     with pytest.raises(InputError, match="mlt_mt has no results"):  # It has been registered, then.
