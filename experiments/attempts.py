@@ -17,9 +17,8 @@ from typing import NamedTuple, TextIO
 
 from absl import app, flags, logging
 
-from experiments.running import results
 from experiments.scoring import clip_scores
-from experiments.shared import command_line, plain_table
+from experiments.shared import command_line, files, plain_table
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -237,7 +236,7 @@ def run(arguments: list[str]) -> None:
         train(command(kind, name, FLAGS, steps, arguments), folders[name], steps)
         rows = [row(kind, other, folder, steps, folders[reference]) for other, folder in folders.items()]
         note = NOTE.format(reference=reference)
-        results.write_text(path, "\n".join([*plain_table.markdown([head, *rows]), "", note, ""]))
+        files.write_text(path, "\n".join([*plain_table.markdown([head, *rows]), "", note, ""]))
     print(path.read_text())
 
 

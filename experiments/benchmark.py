@@ -19,12 +19,11 @@ from collections.abc import Callable
 import tensorflow as tf
 from absl import app, flags
 
-from experiments import demo, train_matching, train_meta
-from experiments.app import target_box
+from experiments import train_matching, train_meta
+from experiments.app import demo_clip, target_box
 from experiments.benchmarks import benchmark_input, benchmark_track
-from experiments.running import results
 from experiments.running.trackers import parse_config
-from experiments.shared import command_line, provenance, timing
+from experiments.shared import command_line, files, provenance, timing
 from mlt_tf import config, labels
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError
@@ -123,8 +122,8 @@ def run_input() -> None:
 def track_setup() -> benchmark_track.Setup:
     """Returns what the flags say about tracking, on the bundled clip."""
     settings = config.TrackerConfig().replace(**parse_config(FLAGS.config))
-    box_xywh = tuple(map(float, target_box.read_first_box(str(demo.TRUTH))))
-    return benchmark_track.Setup(str(demo.CLIP), box_xywh, settings, FLAGS.repetitions, FLAGS.threads)
+    box_xywh = tuple(map(float, target_box.read_first_box(str(demo_clip.TRUTH))))
+    return benchmark_track.Setup(str(demo_clip.CLIP), box_xywh, settings, FLAGS.repetitions, FLAGS.threads)
 
 
 def run_track() -> None:
@@ -139,7 +138,7 @@ def run_track() -> None:
     print(benchmark_track.format_figures(figures))
     if FLAGS.json:
         record = {**figures._asdict(), "ratios": benchmark_track.ratios(figures), **provenance.made_by()}
-        results.write_text(pathlib.Path(FLAGS.json), json.dumps(record, indent=1) + "\n")
+        files.write_text(pathlib.Path(FLAGS.json), json.dumps(record, indent=1) + "\n")
 
 
 def run_memory() -> None:

@@ -21,10 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from experiments.running import results
 from experiments.scoring import bootstrap, common_scores
 from experiments.scoring.bootstrap import Pair, Standing, decimals, signed
-from experiments.shared import command_line, plain_table
+from experiments.shared import command_line, files, plain_table
 from experiments.shared.plain_table import Table
 from mlt_tf.errors import InputError
 
@@ -235,7 +234,7 @@ def show() -> None:
 
 def _write(flag: str, text: str) -> None:
     try:
-        results.write_text(pathlib.Path(FLAGS[flag].value), text)
+        files.write_text(pathlib.Path(FLAGS[flag].value), text)
     except OSError as error:
         raise InputError(f"--{flag}={FLAGS[flag].value}: cannot be written: {error.strerror}") from error
 

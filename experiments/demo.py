@@ -15,12 +15,11 @@ from absl import app, flags
 
 from data_pipelines.datasets import annotations, video
 from experiments.app import track_output
+from experiments.app.demo_clip import CLIP, TRUTH
 from experiments.shared import drawing
 from mlt_tf import boxes
 from mlt_tf.errors import InputError
 
-CLIP = pathlib.Path(__file__).parent / "assets" / "demo.mp4"
-TRUTH = CLIP.with_name("demo_groundtruth.txt")
 REQUIRED_OVERLAP = 0.5
 REQUIRED_UPDATES = 2
 

@@ -21,10 +21,9 @@ from matplotlib import colors
 
 from experiments.figures import figure_style, strip_figure
 from experiments.pages import page
-from experiments.running import results
 from experiments.scoring import common_scores
 from experiments.scoring.common_scores import Comparison
-from experiments.shared import command_line, drawing, provenance
+from experiments.shared import command_line, drawing, files, provenance
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -129,7 +128,7 @@ def run(args: flags.FlagValues) -> pathlib.Path:
     thumbnails = None if args.no_frames else make_thumbnails(compared, focus)
     path = pathlib.Path(args.out)
     try:
-        results.write_text(path, page.build(compared, origin, focus, thumbnails))
+        files.write_text(path, page.build(compared, origin, focus, thumbnails))
     except OSError as error:
         raise InputError(f"--out={path}: cannot be written ({error.strerror}); give another file") from error
     print(f"{compared.title}, {compared.coverage}, {len(compared.scores)} trackers\n{path}")

@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 from absl import app, flags
 
 from experiments.paper import paper_tables, side_by_side, table_layout
-from experiments.running import results
 from experiments.scoring import raw_results, scorer
 from experiments.scoring.protocols import PROTOCOLS
+from experiments.shared import files
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -80,23 +80,6 @@ def check_flags(args: flags.FlagValues) -> None:
         raise InputError(f"{' and '.join(missing)} needed")
 
 
-def tracker_folders(results_dir: str, chosen: list[str]) -> dict[str, pathlib.Path]:
-    """Maps trackers to their folders.
-
-    Raises:
-      InputError: There is no such folder, none in it, or not one of those chosen.
-    """
-    root = pathlib.Path(results_dir)
-    if not root.is_dir():
-        raise InputError(f"{results_dir}: no such folder; give the one that holds the trackers' folders")
-    folders = {path.name: path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")}
-    if not folders:
-        raise InputError(f"{results_dir}: no tracker's folder in it; give the folder above those with the .txt files")
-    if unknown := [name for name in chosen if name not in folders]:
-        raise InputError(f"{results_dir}: no tracker {', '.join(unknown)}; it has {', '.join(folders)}")
-    return {name: folders[name] for name in chosen or folders}
-
-
 def score_folders(args: flags.FlagValues) -> Outcome:
     """Scores what the flags name.
 
@@ -105,7 +88,7 @@ def score_folders(args: flags.FlagValues) -> Outcome:
     """
     targets = scorer.target_names(args.dataset, args.data_dir)
     matches, summaries, notes, errors = {}, {}, [], []
-    for tracker, folder in tracker_folders(args.results_dir, args.trackers).items():
+    for tracker, folder in raw_results.folders_in(args.results_dir, args.trackers).items():
         try:
             matches[tracker] = raw_results.match_files(folder, targets)
         except InputError as error:
@@ -206,7 +189,7 @@ def show_scores(args: flags.FlagValues) -> Outcome:
             print(f"make_tables: {kind}: {line}", file=sys.stderr)
     if args.json and outcome.summaries:
         try:
-            results.write_text(pathlib.Path(args.json), json.dumps(outcome.summaries, indent=2) + "\n")
+            files.write_text(pathlib.Path(args.json), json.dumps(outcome.summaries, indent=2) + "\n")
         except OSError as error:
             raise InputError(f"--json={args.json}: cannot be written: {error.strerror}") from error
     return outcome

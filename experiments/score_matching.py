@@ -7,15 +7,15 @@ The videos are tracked without updates, whatever the number of channels, by `exp
 the complete variants too, and says what the flags of tracking mean.
 """
 
-import functools
+import dataclasses
 import tempfile
 
 from absl import flags
 
 from data_pipelines.crops.crop_store import CropStore
-from experiments import score_clips
-from experiments.running import clip_trackers, trackers
-from experiments.shared import command_line, plain_table
+from experiments.running import clip_runs, clip_trackers, trackers
+from experiments.shared import command_line, options, plain_table
+from experiments.shared.options import option
 from experiments.watching import probes
 from mlt_tf import config
 from mlt_tf.errors import InputError
@@ -23,40 +23,47 @@ from mlt_tf.errors import InputError
 FLAGS = flags.FLAGS
 
 
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is asked for beside `clip_runs.Request`."""
+
+    weights: tuple[str, ...] = option((), "Weight files that train_matching wrote.", required=True)
+    data_dir: str | None = option(None, "Folder of prepared crops (experiments.prepare_crops).")
+    sets: tuple[str, ...] = option(("vid_validation",), "Prepared sets to measure on, each by itself.")
+    batches: int = option(16, "Batches of 16 pairs of each set.", lower=1)
+    label_radius: float = option(config.LABEL_RADIUS, "Of the loss's labels, in cells.")
+    table: str | None = option(None, "Write the table to this Markdown file, too.")
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    flags.DEFINE_list("weights", None, "Weight files that train_matching wrote.", required=True, flag_values=values)
-    define_string("data_dir", None, "Folder of prepared crops (experiments.prepare_crops).")
-    flags.DEFINE_list("sets", ["vid_validation"], "Prepared sets to measure on, each by itself.", flag_values=values)
-    flags.DEFINE_integer("batches", 16, "Batches of 16 pairs of each set.", 1, flag_values=values)
-    flags.DEFINE_float("label_radius", config.LABEL_RADIUS, "Of the loss's labels, in cells.", flag_values=values)
-    score_clips.define_tracking_flags(values)
+    options.define(Asked, values)
+    options.define(clip_runs.Request, values)
 
 
-def measure_on_crops() -> None:
+def measure_on_crops(asked: Asked, settings: config.TrackerConfig) -> None:
     """Prints a line for each file and set."""
-    settings = config.TrackerConfig().replace(**trackers.parse_config(FLAGS.config))
-    stores = {name: CropStore(FLAGS.data_dir, [name]) for name in FLAGS.sets}
-    for path in FLAGS.weights:
+    stores = {name: CropStore(asked.data_dir, [name]) for name in asked.sets}
+    for path in asked.weights:
         networks = clip_trackers.load_unadapted(path, settings.bfloat16)
         for name, store in stores.items():
-            probe = probes.PairProbe(networks, store, name, FLAGS.batches, FLAGS.label_radius)
+            probe = probes.PairProbe(networks, store, name, asked.batches, asked.label_radius)
             found = probe.measure()
             print(f"{path}  {name}: loss {found['loss']:.4f}, centre error {found['centre_error']:.2f} px", flush=True)
 
 
 def show() -> None:
     """Prints what the files score on the crops, and a table of the videos."""
-    if not (FLAGS.data_dir or FLAGS.videos):
+    asked, request = options.read(Asked, FLAGS), options.read(clip_runs.Request, FLAGS)
+    if not (asked.data_dir or request.videos):
         raise InputError("give --data_dir, --videos, or both")
-    if FLAGS.data_dir:
-        measure_on_crops()
-    if FLAGS.videos:
-        trackers = [f"{clip_trackers.UNADAPTED}={path}" for path in FLAGS.weights]
+    if asked.data_dir:
+        measure_on_crops(asked, config.TrackerConfig().replace(**trackers.parse_config(request.config)))
+    if request.videos:
+        names = [f"{clip_trackers.UNADAPTED}={path}" for path in asked.weights]
         with tempfile.TemporaryDirectory() as unnamed:
-            request = score_clips.read_request(FLAGS, FLAGS.out or unnamed)
-            plain_table.show(score_clips.compare(trackers, request), FLAGS.table)
+            request = dataclasses.replace(request, out=request.out or unnamed)
+            plain_table.show(clip_runs.compare(names, request), asked.table)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ import tqdm
 from absl import flags
 
 from data_pipelines.datasets import sequences
-from experiments.running import choice, results, trackers
+from experiments.running import choice, trackers
 from experiments.scoring import scorer
-from experiments.shared import command_line, provenance
+from experiments.shared import command_line, files, provenance
 from experiments.watching import update_effects
 from experiments.watching.update_effects import Followed, UpdateStudy
 from mlt_tf import pretrained
@@ -230,7 +230,7 @@ def run(args: flags.FlagValues) -> dict:
     show(found)
     made_with = {"weights_checksum": networks.checksum, "settings": dataclasses.asdict(settings), "skipped": skipped}
     record = {**provenance.made_by(), **made_with, **found}
-    results.write_text(out, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    files.write_text(out, json.dumps(record, indent=1, allow_nan=False) + "\n")
     return record
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from absl import app, flags
 
 from experiments.running import results, trackers
-from experiments.shared import provenance
+from experiments.shared import files, provenance
 from experiments.vot import vot_sequences
 from mlt_tf import config
 from mlt_tf.errors import InputError
@@ -179,7 +179,7 @@ def run(args: flags.FlagValues) -> dict[str, Any]:
             for name, parts in found.items()
         },
     }
-    results.write_text(pathlib.Path(args.out) / "summary.json", json.dumps(summary, indent=2) + "\n")
+    files.write_text(pathlib.Path(args.out) / "summary.json", json.dumps(summary, indent=2) + "\n")
     print(format_table(summary))
     return summary
 

@@ -1,7 +1,6 @@
 """The results folder: `<out>/<tracker>/` with boxes, times and scores of each sequence, and one summary beside them."""
 
 import json
-import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ import numpy as np
 from data_pipelines.datasets import annotations, sequences
 from experiments.running.starting import Run
 from experiments.scoring import metrics, protocols
-from experiments.shared import provenance
+from experiments.shared import files, provenance
 from mlt_tf.errors import InputError
 
 
@@ -52,14 +51,6 @@ class Report(NamedTuple):
         return not self.scores or len(self.scores.sequences) < self.total
 
 
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
-
-
 def write_track(folder: pathlib.Path, name: str, track: Track, origin: int) -> None:
     """Writes `<name>_times.txt`, `<name>_scores.txt` and last, as the sign that all is there, `<name>.txt`.
 
@@ -70,9 +61,9 @@ def write_track(folder: pathlib.Path, name: str, track: Track, origin: int) -> N
       origin: Coordinate of the first pixel in the benchmark's files; boxes are written in that convention (OTB: 1).
     """
     boxes = np.asarray(track.boxes_xywh, np.float64) + [origin, origin, 0, 0]
-    write_text(folder / f"{name}_times.txt", "".join(f"{value:.6f}\n" for value in track.seconds))
-    write_text(folder / f"{name}_scores.txt", "".join(f"{value:.6f}\n" for value in track.scores))
-    write_text(folder / f"{name}.txt", "".join("{:.3f},{:.3f},{:.3f},{:.3f}\n".format(*box) for box in boxes))
+    files.write_text(folder / f"{name}_times.txt", "".join(f"{value:.6f}\n" for value in track.seconds))
+    files.write_text(folder / f"{name}_scores.txt", "".join(f"{value:.6f}\n" for value in track.scores))
+    files.write_text(folder / f"{name}.txt", "".join("{:.3f},{:.3f},{:.3f},{:.3f}\n".format(*box) for box in boxes))
 
 
 def read_boxes(path: pathlib.Path, origin: int) -> np.ndarray:
@@ -102,7 +93,7 @@ def claim_folder(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
     """
     path, wanted = folder / "config.json", json.loads(json.dumps(config))
     if not path.is_file():
-        write_text(path, json.dumps(wanted, indent=2) + "\n")
+        files.write_text(path, json.dumps(wanted, indent=2) + "\n")
         return
     found = json.loads(path.read_text())
     if found != wanted:
@@ -191,7 +182,7 @@ def write_summary(folder: pathlib.Path, protocol: str, data: Mapping[str, Any], 
     path = folder / "summary.json"
     entries = json.loads(path.read_text()) if path.is_file() else {}
     entry = {**_made_by(folder, protocol), **data, **_as_json(report)}
-    write_text(path, json.dumps({**entries, protocol: entry}, indent=2) + "\n")
+    files.write_text(path, json.dumps({**entries, protocol: entry}, indent=2) + "\n")
 
 
 def note_run(folder: pathlib.Path, name: str) -> None:

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_pipelines.datasets.sequences import Sequence
-from experiments.running import results
 from experiments.scoring import bootstrap, metrics
 from experiments.scoring.bootstrap import Pair, decimals, signed
+from experiments.shared import files
 from mlt_tf.errors import InputError
 
 ONCE, THERE_AND_BACK = "once", "there and back"
@@ -92,7 +92,7 @@ def write(path: pathlib.Path, plays: Mapping[str, OnClips], about: Mapping[str, 
     """Writes `{"once": {clip: {"auc", "frames"}}, ...}`, after `about`, as JSON."""
     found = {play: {name: of_clip._asdict() for name, of_clip in scores.items()} for play, scores in plays.items()}
     means = {f"{play}, mean": estimate(scores)._asdict() for play, scores in plays.items()}
-    results.write_text(path, json.dumps({**about, **means, **found}, indent=1) + "\n")
+    files.write_text(path, json.dumps({**about, **means, **found}, indent=1) + "\n")
 
 
 def read(path: pathlib.Path) -> dict[str, dict[str, Score]]:

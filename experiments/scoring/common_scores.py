@@ -13,7 +13,6 @@ from absl import flags
 from data_pipelines.benchmarks import BENCHMARKS
 from data_pipelines.datasets import sequences
 from data_pipelines.datasets.sequences import Sequence
-from experiments import make_tables
 from experiments.scoring import metrics, raw_results, scorer
 from experiments.scoring.protocols import Protocol
 from mlt_tf.errors import InputError, MissingError
@@ -144,7 +143,7 @@ def tracker_folders(results_dirs: Iterable[str], chosen: list[str]) -> dict[str,
     """
     folders: dict[str, pathlib.Path] = {}
     for results_dir in results_dirs:
-        for name, folder in make_tables.tracker_folders(results_dir, []).items():
+        for name, folder in raw_results.folders_in(results_dir, []).items():
             if name in folders:
                 raise InputError(f"{folder}: {folders[name]} is called {name}, too; rename one of the two")
             folders[name] = folder

@@ -126,3 +126,20 @@ def _find(stem: str, keys: Mapping[str, str]) -> str | None:
     key = _key(stem)
     stripped = [key.removeprefix(prefix) for prefix in _PREFIXES if key.startswith(prefix)]
     return next((keys[candidate] for candidate in (key, *stripped) if candidate in keys), None)
+
+
+def folders_in(results_dir: str, chosen: list[str]) -> dict[str, pathlib.Path]:
+    """Maps trackers to their folders.
+
+    Raises:
+      InputError: There is no such folder, none in it, or not one of those chosen.
+    """
+    root = pathlib.Path(results_dir)
+    if not root.is_dir():
+        raise InputError(f"{results_dir}: no such folder; give the one that holds the trackers' folders")
+    folders = {path.name: path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")}
+    if not folders:
+        raise InputError(f"{results_dir}: no tracker's folder in it; give the folder above those with the .txt files")
+    if unknown := [name for name in chosen if name not in folders]:
+        raise InputError(f"{results_dir}: no tracker {', '.join(unknown)}; it has {', '.join(folders)}")
+    return {name: folders[name] for name in chosen or folders}

@@ -55,7 +55,7 @@ def define(kind: type, values: flags.FlagValues, **defaults) -> None:
     for name, (field, of) in _fields(kind).items():
         about, default = field.metadata, defaults.get(name, field.default)
         if of is tuple:
-            flags.DEFINE_list(name, list(default), about["text"], flag_values=values)
+            flags.DEFINE_list(name, None if about["required"] else list(default), about["text"], flag_values=values)
             if about["choices"]:
                 _allow_only(name, about["choices"], values)
         elif about["choices"]:

@@ -3,8 +3,7 @@
 import pathlib
 from collections.abc import Iterator
 
-from experiments.running import results
-from experiments.shared import provenance
+from experiments.shared import files, provenance
 
 Table = list[list[str]]  # Rows of cells, the head first.
 
@@ -25,4 +24,4 @@ def show(table: Table, path: str | None) -> None:
     """Prints a table, and writes it as Markdown, with the command below it, to a file where one is named."""
     print("\n".join(terminal(table)))
     if path:
-        results.write_text(pathlib.Path(path), "\n".join([*markdown(table), "", f"`{provenance.command()}`", ""]))
+        files.write_text(pathlib.Path(path), "\n".join([*markdown(table), "", f"`{provenance.command()}`", ""]))

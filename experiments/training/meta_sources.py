@@ -9,8 +9,7 @@ from data_pipelines.batches import context_sets, feature_cache, sampling, stream
 from data_pipelines.batches.context_sets import CachedSampler, ContextSet
 from data_pipelines.crops.crop_store import STILL, CropStore
 from experiments.training import simulated_tracks
-from experiments.watching import probes
-from mlt_tf import adaptation, config, gradients, labels, last_layer, meta_loss
+from mlt_tf import adaptation, config, gradients, labels, last_layer, margins, meta_loss
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.pretrained import Networks
 
@@ -143,7 +142,7 @@ class CachedSource:
           radius: Of the labels, in cells.
 
         Returns:
-          {"held_out_loss": Eq. 7, "held_out_margin": `probes.margin`}, means: un-adapted, with the target's own delta,
+          {"held_out_loss": Eq. 7, "held_out_margin": `margins.margin`}, means: un-adapted, with the target's own delta,
           with another target's, and with the mean delta. "held_out_made_..." are of made trajectories,
           "held_out_tracked_..." of videos with the contexts that a tracker collected.
         """
@@ -201,5 +200,5 @@ def _measure(networks, batch, mean_delta, radius):
     for layer in layers:
         similarity = last_layer.similarity(layer, phi_x, phi_z)
         loss = meta_loss.context_set_loss(y, networks.matching.respond(similarity))
-        found.append([float(tf.reduce_mean(loss)), float(tf.reduce_mean(probes.margin(similarity, shift)))])
+        found.append([float(tf.reduce_mean(loss)), float(tf.reduce_mean(margins.margin(similarity, shift)))])
     return found

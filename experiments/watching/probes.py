@@ -21,7 +21,6 @@ from mlt_tf.pretrained import Networks
 
 PAIRS, SETS = 16, 4  # Of a batch.
 SHOWN = 6  # Pairs on a sheet; of the context sets all those of a batch.
-FAR = 3.0  # Cells from the target beyond which what resembles it is a distractor.
 _SEED = 12345
 
 
@@ -202,22 +201,6 @@ def centre_error(response: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
       shift: [..., 2], the targets' offsets from the centre in cells.
     """
     return tf.norm(peak_offset(response) - config.STRIDE * shift, axis=-1)
-
-
-def margin(similarity: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-    """Computes how far the similarity at the target's cell exceeds the highest one more than 3 cells from it.
-
-    Args:
-      similarity: [..., 17, 17].
-      shift: [..., 2], the targets' offsets from the centre in cells.
-
-    Returns:
-      [...].
-    """
-    cell = tf.round(shift)
-    at_target = tf.reduce_max(tf.where(labels.response_label(cell, 0.0) > 0, similarity, -1.0), [-2, -1])
-    elsewhere = tf.reduce_max(tf.where(labels.response_label(cell, FAR) > 0, -1.0, similarity), [-2, -1])
-    return at_target - elsewhere
 
 
 def _stream(store, kind, augmentation):

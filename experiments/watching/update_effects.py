@@ -12,8 +12,7 @@ import tensorflow as tf
 from data_pipelines.datasets import sequences
 from data_pipelines.datasets.sequences import Sequence
 from experiments.scoring import metrics
-from experiments.watching import probes
-from mlt_tf import boxes, config, crops, gradients, labels, last_layer, losses, tracker_input
+from mlt_tf import boxes, config, crops, gradients, labels, last_layer, losses, margins, tracker_input
 from mlt_tf.adaptation import adapted_layer
 from mlt_tf.config import TrackerConfig
 from mlt_tf.crops import Frames
@@ -129,7 +128,7 @@ class UpdateStudy:
           jitter: Standard deviation of the shifts, cells.
 
         Returns:
-          {"contexts": their number, "loss": {name: mean of Eq. 6}, "margin": {name: mean of `probes.margin`}}, by the
+          {"contexts": their number, "loss": {name: mean of Eq. 6}, "margin": {name: mean of `margins.margin`}}, by the
           names of `deltas` and "unadapted"; an empty dict where no such frame is left.
         """
         visible = visible_frames(followed.sequence)[frame : frame + self.interval]
@@ -204,7 +203,7 @@ class UpdateStudy:
         phi_x, phi_z = tf.repeat(phi_x, count, 0), tf.repeat(phi_z, count, 0)
         similarity = last_layer.similarity(layer, phi_x, phi_z)  # [1 + D, n, 17, 17]
         loss = losses.balanced_logistic(labels.response_label(shift), network.respond(similarity))
-        return tf.reduce_mean(loss, 1), tf.reduce_mean(probes.margin(similarity, shift), 1)
+        return tf.reduce_mean(loss, 1), tf.reduce_mean(margins.margin(similarity, shift), 1)
 
 
 def visible_frames(sequence: Sequence) -> np.ndarray:

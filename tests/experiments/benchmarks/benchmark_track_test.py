@@ -57,7 +57,7 @@ def test_numbers_of_targets_must_be_numbers(run_binary):
 def setup():
     """Returns a setup on the bundled clip that costs little."""
     settings = config.TrackerConfig(memory=2, samples=1, update_interval=2, finetune_interval=2, finetune_steps=1)
-    clip, truth = str(benchmark.demo.CLIP), (231.0, 21.0, 62.0, 57.0)
+    clip, truth = str(benchmark.demo_clip.CLIP), (231.0, 21.0, 62.0, 57.0)
     return benchmark_track.Setup(clip, truth, settings, repetitions=1, threads=0)
 
 

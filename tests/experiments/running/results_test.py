@@ -35,15 +35,6 @@ def test_what_is_written_reads_back(tmp_path, origin):
     np.testing.assert_array_equal(results.read_boxes(tmp_path / "David.txt", origin), BOXES)
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "David.txt"
-    results.write_text(path, "old")
-    monkeypatch.setattr(results.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        results.write_text(path, "new")
-    assert path.read_text() == "old"
-
-
 def test_a_sequence_is_done_when_every_frame_has_its_box(tmp_path):
     assert not results.is_done(tmp_path, "David", sequence())
     results.write_track(tmp_path, "David", TRACK, origin=1)

@@ -152,11 +152,3 @@ def test_examples_of_sets_have_responses_before_and_after(set_probe):
     shapes = {name: tensor.shape for name, tensor in shown.tensors.items()}
     assert shapes == {"delta": (2, 256, 192), "w_target": (2, 256, 32), "attention": (2, 224)}
     np.testing.assert_allclose(shown.z_corners.mean(1), 127 + 8 * shown.shift, atol=1e-3)
-
-
-def test_margin_is_over_what_lies_far_from_the_target():
-    target, beside = peak(2, -1, 0.8, sigma=0.5), peak(4, -1, 0.7, sigma=0.5)
-    distractor = peak(-5, 3, 0.3, sigma=0.5)
-    maps = tf.constant(np.stack([target + beside, target + beside + distractor, distractor]), tf.float32)
-    found = probes.margin(maps, tf.constant([[2.3, -1.2]] * 3))
-    np.testing.assert_allclose(found, [0.8, 0.5, -0.3], atol=0.02)
