@@ -55,6 +55,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float("response_rate", 20.0, "Learning rate of the response's scale and bias over the others'.")
     define_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
     define_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
+    define_float("ranking", 0.0, "Weight of the cross-entropy of the target's place; the paper has none.")
     define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
     define_enum("augmentation", "shift", list(AUGMENTATIONS), "Translation alone, or as in sampling.py.")
     flags.DEFINE_list("leave_out", [], f"Parts of --augmentation to leave out: {', '.join(PARTS)}.", flag_values=values)
@@ -120,6 +121,7 @@ def make_train_step(
     finish: Callable = lambda batch: batch,
     compiled: Callable = tf.function,
     parts: list[list[tf.Variable]] | None = None,
+    ranking: float = 0.0,
 ) -> Callable:
     """Returns the update, compiled: it takes what `finish` makes a batch of the kind `batches`, and returns scalars.
 
@@ -135,7 +137,7 @@ def make_train_step(
     def train_step(element):
         batch = finish(element)
         with tf.GradientTape() as tape:
-            loss = loss_of(network, *batch)
+            loss = loss_of(network, *batch, ranking=ranking)
         loss, *gradients = replicas.mean([loss, *tape.gradient(loss, every_variable)])
         norm = tf.linalg.global_norm(gradients)
         if clip_norm:
@@ -165,7 +167,7 @@ def make_updates(
         compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla, then=(*then, average.update))
         return make_train_step(
             network, optimizers[first:], FLAGS.batches, FLAGS.clip_norm, finish, compiled,
-            [part.variables for part in trained[first:]],
+            [part.variables for part in trained[first:]], FLAGS.ranking,
         )  # fmt: skip
 
     train_step = make(0, *pull)

@@ -10,9 +10,17 @@ DISTRACTOR_MEAN, DISTRACTOR_MAX = 0.25, 0.05  # [ours] Weights of other videos' 
 PATCHES = 2.0  # [ours] Weight of the patches' loss.
 
 
-def pair_loss(network: MatchingNetwork, x: tf.Tensor, z: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Computes Eq. 6 over pairs, the paper's recipe: x [B, 127, 127, 3], z [B, 255, 255, 3], y [B, 17, 17]."""
-    return tf.reduce_mean(losses.balanced_logistic(y, network((x, z), training=True)))
+def pair_loss(network: MatchingNetwork, x: tf.Tensor, z: tf.Tensor, y: tf.Tensor, ranking: float = 0.0) -> tf.Tensor:
+    """Computes Eq. 6 over pairs, the paper's recipe: x [B, 127, 127, 3], z [B, 255, 255, 3], y [B, 17, 17].
+
+    `ranking` is the weight of `losses.ranking`, which the paper has not.
+    """
+    return _matched(y, network((x, z), training=True), ranking)
+
+
+def _matched(y, response, ranking):
+    loss = tf.reduce_mean(losses.balanced_logistic(y, response))
+    return loss + ranking * tf.reduce_mean(losses.ranking(y, response)) if ranking else loss
 
 
 def exemplar_slices(features: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
@@ -38,6 +46,7 @@ def context_loss(
     shift: tf.Tensor,
     y: tf.Tensor,
     patches: tuple | None = None,
+    ranking: float = 0.0,
 ) -> tf.Tensor:
     """Computes Eq. 6 where contexts serve as one another's exemplars [ours].
 
@@ -51,6 +60,7 @@ def context_loss(
       y: [n, 17, 17], the contexts' labels.
       patches: K further exemplars of each context, if any: their places [n, K, 2] in whole cells from the centre, their
         labels [n, K, 17, 17] in the other context of the target, and weights [n, K], 0 for one that does not count.
+      ranking: Weight of `losses.ranking` on the positive pairs: what counts is which place is highest.
 
     Returns:
       The loss, a scalar.
@@ -61,7 +71,7 @@ def context_loss(
     context = np.arange(z.shape[0])
     positive = tf.gather_nd(response, np.stack([context ^ 1, context], 1))  # [n, 17, 17]
     mean, maximum = losses.distractor(tf.gather_nd(response, _others(response)))
-    loss = tf.reduce_mean(losses.balanced_logistic(y, positive)) + DISTRACTOR_MEAN * mean + DISTRACTOR_MAX * maximum
+    loss = _matched(y, positive, ranking) + DISTRACTOR_MEAN * mean + DISTRACTOR_MAX * maximum
     return loss if patches is None else loss + PATCHES * _patch_loss(network, features, unit, *patches)
 
 

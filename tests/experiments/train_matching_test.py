@@ -56,7 +56,7 @@ def test_defaults_are_the_papers():
         "splits": ["train"], "stills_share": 0.0, "augmentation": "shift", "input": "auto", "start_from": None,
         "start_step": 0, "bfloat16": False, "max_minutes": 0.0, "context_size": 255, "leave_out": [],
         "patches": 0, "pasted_stills": 0.0, "trunk_rate": 1.0, "frozen_blocks": 0, "frozen_steps": 0, "pull": 0.0,
-        "average": 0.0,
+        "ranking": 0.0, "average": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
 

@@ -39,6 +39,18 @@ def test_pair_loss_is_the_mean_of_equation_6(cheap_mlt, contexts):
     assert float(matching_loss.pair_loss(network, x, z, y)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_ranking_counts_beside_equation_6(cheap_mlt, contexts):
+    network = cheap_mlt.matching
+    x, z = contexts[:2, 64:191, 64:191], contexts[2:]
+    y = labels.response_label(tf.constant(SHIFT[:2]))
+    plain, ranked = (float(matching_loss.pair_loss(network, x, z, y, weight)) for weight in (0.0, 0.5))
+    rank = float(np.mean(losses.ranking(y, network((x, z), training=True))))
+    assert ranked - plain == pytest.approx(0.5 * rank, rel=1e-4) and rank > 0.1
+    batch = contexts, tf.constant(SHIFT), labels.response_label(tf.constant(SHIFT))
+    plain, ranked = (float(matching_loss.context_loss(network, *batch, ranking=weight)) for weight in (0.0, 0.5))
+    assert ranked > plain + 0.05
+
+
 def test_context_loss_equals_loops_over_its_parts(cheap_mlt, contexts):
     network = cheap_mlt.matching
     y = labels.response_label(tf.constant(SHIFT))

@@ -45,7 +45,7 @@ def test_what_decides_a_run_may_not_change(binary):
     fixed = run_record.own(parsed(binary)).keys() - run_record.MAY_CHANGE
     both = {
         "splits", "stills_share", "bfloat16", "seed", "optimizer", "batch", "schedule", "warmup", "label_radius",
-        "pasted_stills", "clip_norm", "average", "cutouts_share",
+        "pasted_stills", "clip_norm", "average", "cutouts_share", "ranking",
     }  # fmt: skip
     matching = {
         "channels", "batches", "response_rate", "augmentation", "max_gap", "start_step",
@@ -53,7 +53,7 @@ def test_what_decides_a_run_may_not_change(binary):
     }  # fmt: skip
     meta = {
         "layout", "contexts", "samples", "distractors", "features", "views", "jitter", "attention",
-        "view_augmentation", "ranking", "hidden_units", "keep_probability", "tracked_share",
+        "view_augmentation", "hidden_units", "keep_probability", "tracked_share",
     }  # fmt: skip
     assert fixed == both | (matching if binary is train_matching else meta)
 
