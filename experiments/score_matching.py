@@ -14,9 +14,8 @@ from absl import flags
 from data_pipelines import sequences
 from data_pipelines.crop_store import CropStore
 from experiments import command_line, evaluate, probes, validation_tracking
-from mlt_tf import config, pretrained, weights
+from mlt_tf import config, pretrained
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
 
 FLAGS = flags.FLAGS
 
@@ -41,30 +40,30 @@ def load(path: str, bfloat16: bool) -> pretrained.Networks:
     Raises:
       InputError: It is missing, damaged, or no such file.
     """
-    arrays = weights.load(path)
-    if "w5" not in arrays:
+    networks = pretrained.load(None, path, bfloat16)
+    if networks.meta_learner is not None:
         raise InputError(f"{path} is not of train_matching; experiments.evaluate takes the files of the variants")
-    network = MatchingNetwork(arrays["w5"].shape[1], bfloat16)
-    weights.assign(network, arrays)
-    return pretrained.Networks(network)
+    return networks
 
 
 def show() -> None:
     """Prints a line for each file and set, and for each file and the videos."""
     if not (FLAGS.data_dir or FLAGS.videos):
         raise InputError("give --data_dir, --videos, or both")
-    settings = config.TrackerConfig().replace(**evaluate.parse_config(FLAGS.config))
+    overrides = evaluate.parse_config(FLAGS.config)
+    bfloat16 = config.TrackerConfig().replace(**overrides).bfloat16
     stores = {name: CropStore(FLAGS.data_dir, [name]) for name in FLAGS.sets} if FLAGS.data_dir else {}
     chosen = []
     if FLAGS.videos:
         chosen = sequences.load_sequences(FLAGS.videos, FLAGS.layout, FLAGS.sequences or None)
     for path in FLAGS.weights:
-        networks = load(path, settings.bfloat16)
+        networks = load(path, bfloat16)
         for name, store in stores.items():
             probe = probes.PairProbe(networks, store, name, FLAGS.batches, FLAGS.label_radius)
             found = probe.measure()
             print(f"{path}  {name}: loss {found['loss']:.4f}, centre error {found['centre_error']:.2f} px", flush=True)
         if chosen:
+            settings = pretrained.configure(networks, overrides)
             auc = validation_tracking.TrackingProbe(networks, chosen, settings).measure()["auc"]
             print(f"{path}  {len(chosen)} sequences of {FLAGS.videos}: success AUC {auc:.4f}", flush=True)
 

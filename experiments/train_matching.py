@@ -42,7 +42,9 @@ def define_flags(values: flags.FlagValues) -> None:
     training_input.define_flags(values, ["train"])
     validation.define_flags(values)
     inspection.define_flags(values)
-    define_integer("channels", config.MATCHING_CHANNELS, "Channels of w5: 192, or 224 for MLT-mt.", lower_bound=1)
+    define_integer(
+        "channels", config.MATCHING_CHANNELS, "Channels of w5: 192, or 224 for MLT-mt.", 1, config.BASELINE_CHANNELS
+    )
     define_enum("batches", "pairs", ["pairs", "contexts"], "Plain pairs, or contexts as one another's exemplars.")
     define_integer("batch", 8, "Pairs in a batch; with --batches=contexts, contexts, two of each target.")
     define_integer(
@@ -167,9 +169,9 @@ def train():
     parent = {"start_from": weights.load_record(FLAGS.start_from)} if FLAGS.start_from else {}
 
     def export(path, **more):
-        weights.save(path, weights.collect(network), {**run.record(FLAGS.seed), **parent, **more})
+        pretrained.save(path, networks, {**run.record(FLAGS.seed), **parent, **more})
 
-    networks = pretrained.Networks(network)
+    networks = pretrained.Networks(network, settings={"label_radius": FLAGS.label_radius})
     hooks = []
     if workers.chief:
         hooks = [*validation.make_hooks(FLAGS, run, networks, export), *inspection.make_hooks(FLAGS, run, networks)]

@@ -129,8 +129,9 @@ def make_train_step(
 
 def load_matching() -> MatchingNetwork:
     """Loads the frozen matching network."""
-    network = MatchingNetwork(bfloat16=FLAGS.bfloat16)
-    weights.assign(network, weights.load(FLAGS.matching))
+    network = pretrained.load(None, FLAGS.matching, FLAGS.bfloat16).matching
+    if network.channels != config.MATCHING_CHANNELS:
+        raise InputError(f"{FLAGS.matching} has {network.channels} channels: give one of {config.MATCHING_CHANNELS}")
     network.trainable = False
     return network
 
@@ -220,7 +221,8 @@ def train():
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}
     held = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer}
     run = training.Run(FLAGS.run_dir, run_flags.own(FLAGS), inputs, workers, **held)
-    networks = pretrained.Networks(network, meta_learner, adaptation)
+    settings = {"samples": FLAGS.samples, "label_radius": FLAGS.label_radius}
+    networks = pretrained.Networks(network, meta_learner, adaptation, settings=settings)
     if int(run.step) == 0:
         meta_sources.set_statistics(networks, source)
     held_out = HeldOut(run, source, networks)

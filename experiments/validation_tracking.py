@@ -9,7 +9,7 @@ from absl import flags
 from data_pipelines import sequences
 from data_pipelines.sequences import Sequence
 from experiments import evaluate, metrics
-from mlt_tf import config
+from mlt_tf import config, pretrained
 from mlt_tf.errors import InputError
 from mlt_tf.inference import InferenceTrunk
 from mlt_tf.pretrained import Networks
@@ -78,7 +78,7 @@ def make_probe(values: flags.FlagValues, networks: Networks) -> TrackingProbe | 
     whole = sequences.load_sequences(values.validation_dir, values.validation_layout)
     chosen = [_shortened(sequence, values.validation_frames) for sequence in whole]
     score({sequence.name: sequence.boxes_xywh for sequence in chosen}, chosen)  # What cannot be scored shows now.
-    return TrackingProbe(networks, chosen, config.TrackerConfig().replace(**overrides))
+    return TrackingProbe(networks, chosen, pretrained.configure(networks, overrides))
 
 
 def describe(values: flags.FlagValues) -> str:

@@ -44,7 +44,7 @@ def test_each_file_has_a_line_for_each_set_and_for_the_videos(files, videos, cro
 def test_bad_input_ends_in_one_line(files, tmp_path, run_binary):
     with pytest.raises(SystemExit, match="score_matching: error: give --data_dir, --videos, or both"):
         run_binary(score_matching, weights=files)
-    networks = pretrained.build("mlt_mt")
+    networks = pretrained.build("mlt")
     pretrained.save(str(tmp_path / "whole.npz"), networks, {})
     with pytest.raises(InputError, match="whole.npz is not of train_matching; experiments.evaluate takes"):
         score_matching.load(str(tmp_path / "whole.npz"), False)
