@@ -40,7 +40,8 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_list("sequences", [], "Names of the sequences; all when empty.", flag_values=values)
-    flags.DEFINE_list("variant", [], "Variants of the tracker: mlt, mlt_mt, mlt_mt_ft.", flag_values=values)
+    variants = "Variants of the tracker: mlt, mlt_mt, mlt_mt_ft; if not given, what --weights holds."
+    flags.DEFINE_list("variant", [], variants, flag_values=values)
     flags.DEFINE_list("baseline", [], "Other trackers: opencv_mil, ...", flag_values=values)
     define("weights", None, "Weights of the variants; those of the package when not given.")
     flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
@@ -67,7 +68,8 @@ def tracker_specs(args: flags.FlagValues) -> list[TrackerSpec]:
     if args.baseline and args.batch > 1:
         raise InputError("--batch: OpenCV's trackers follow one target at a time; run --baseline without it")
     overrides = tuple(trackers.parse_config(args.config).items())
-    specs = [TrackerSpec(name, args.weights, overrides, args.threads, args.batch, args.tflite) for name in args.variant]
+    names = args.variant or ([trackers.variant_in(args.weights)] if args.weights and not args.baseline else [])
+    specs = [TrackerSpec(name, args.weights, overrides, args.threads, args.batch, args.tflite) for name in names]
     specs += [TrackerSpec(name, threads=args.threads) for name in args.baseline]
     if not specs or len({spec.name for spec in specs}) != len(specs):
         raise InputError("give --variant, --baseline or --score_results, and each tracker once")

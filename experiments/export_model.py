@@ -28,8 +28,8 @@ FORMATS = ("saved_model", "tflite", "hlo")
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    flags.DEFINE_enum("variant", "mlt", config.VARIANTS, "The tracker (Table 2).", flag_values=values)
-    flags.DEFINE_string("weights", None, "Weight file; the variant's own if not given.", flag_values=values)
+    flags.DEFINE_enum("variant", None, config.VARIANTS, "The tracker (Table 2); see mlt-track.", flag_values=values)
+    flags.DEFINE_string("weights", None, "Weight file; the package's own if not given.", flag_values=values)
     flags.DEFINE_string("config", "", 'Settings of the tracker: "pyramid=exemplars".', flag_values=values)
     flags.DEFINE_enum("format", "saved_model", FORMATS, "What to write.", flag_values=values)
     flags.DEFINE_bool("int8", False, "With --format=tflite: compute with 8-bit integers.", flag_values=values)
@@ -101,11 +101,13 @@ def check(values: flags.FlagValues) -> config.TrackerConfig:
 def export_model(values: flags.FlagValues) -> None:
     """Writes what the flags ask for, whole or not at all."""
     settings = check(values)
-    from mlt_tf import pretrained  # TensorFlow starts only after the cheap checks.
+    from experiments.evaluate import parse_config
+    from mlt_tf import pretrained, update_rules  # TensorFlow starts only after the cheap checks.
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow has much to say of what it writes.
     networks = pretrained.load(values.variant, values.weights, settings.bfloat16)
-    updates = config.UPDATES[values.variant]
+    settings = pretrained.configure(networks, parse_config(values.config))
+    updates = config.UPDATES[values.variant] if values.variant else networks.updates
     contexts = list(sample_contexts(values.data_dir, values.samples)) if values.int8 else None
     out = pathlib.Path(values.out)
     part = out.with_name(f"{out.name}.{os.getpid()}.part")
@@ -117,7 +119,7 @@ def export_model(values: flags.FlagValues) -> None:
             write_lite(networks, contexts, part)
         else:
             write_programs(networks, settings, values.batch, updates, part)
-        described = {"variant": values.variant, "weights_checksum": networks.checksum}
+        described = {"variant": update_rules.variant_of(updates), "weights_checksum": networks.checksum}
         record = {**described, "settings": dataclasses.asdict(settings), **provenance.made_by()}
         (part / "record.json").write_text(json.dumps(record, indent=1) + "\n")
         os.rename(part, out)

@@ -26,17 +26,14 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def ship(variant: str, path: str, data: str, out: str) -> dict:
-    """Writes a variant's weight file and its record, and loads them once; returns the record.
+    """Writes a variant's weight file and its record; returns the record.
 
     Raises:
-      InputError: The weights are not of this variant.
+      InputError: The weights are damaged, or not of this variant.
     """
-    arrays = weights.load(path)
-    if variant != "mlt":
-        arrays = {"matching/" + name: array for name, array in arrays.items()}
+    networks = pretrained.load(variant, path)
     record = {"variant": variant, "data": data, "licence": LICENCE, **weights.load_record(path)}
-    weights.save(out, arrays, record)
-    pretrained.load(variant, out)
+    pretrained.save(out, networks, record)
     return record
 
 

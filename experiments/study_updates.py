@@ -218,14 +218,14 @@ def run(args: flags.FlagValues) -> dict:
       InputError: Flags, weights or sequences are not usable, or --out cannot be written.
     """
     out = _writable(args.out)
-    settings = TrackerConfig().replace(**trackers.parse_config(args.config))
-    chosen, shorter = split_by_length(
-        choice.read(choice.Choice(args.data_dir, args.dataset, args.layout, tuple(args.sequences)))[0],
-        settings.update_interval,
-    )
+    overrides = trackers.parse_config(args.config)
+    settings = TrackerConfig().replace(**overrides)
+    asked = choice.Choice(args.data_dir, args.dataset, args.layout, tuple(args.sequences))
+    chosen, shorter = split_by_length(choice.read(asked)[0], settings.update_interval)
     if skipped := [sequence.name for sequence in shorter]:
         print(f"study_updates: note: skipped, shorter than two updates: {', '.join(skipped)}", file=sys.stderr)
     networks = pretrained.load("mlt", args.weights, settings.bfloat16)
+    settings = pretrained.configure(networks, overrides)
     found = study_all(UpdateStudy(networks, settings), chosen, args)
     show(found)
     made_with = {"weights_checksum": networks.checksum, "settings": dataclasses.asdict(settings), "skipped": skipped}

@@ -48,13 +48,14 @@ def define_flags(values: flags.FlagValues) -> flags.FlagValues:
     define(flags.DEFINE_bool, "save_video", True, "Write the annotated video.")
     define(flags.DEFINE_bool, "display", False, "Show the frames live; q or Esc stops.")
     define(flags.DEFINE_integer, "max_frames", None, "Stop after this many frames.", lower_bound=1)
-    define(flags.DEFINE_enum, "variant", "mlt", config.VARIANTS, "The tracker (Table 2).")
-    define(flags.DEFINE_string, "weights", None, "Weight file; the variant's own if not given.")
+    variant_help = "The tracker (Table 2). If not given, mlt, or what --weights holds: a matching network is mlt_mt."
+    define(flags.DEFINE_enum, "variant", None, config.VARIANTS, variant_help)
+    define(flags.DEFINE_string, "weights", None, "Weight file that a training wrote; the package's own if not given.")
     define(flags.DEFINE_bool, "fast", False, "Reduced mode: a third of the network's work, a little less exact.")
     return values
 
 
-def load_tracker(variant: str, weights: str | None, fast: bool = False):
+def load_tracker(variant: str | None, weights: str | None, fast: bool = False):
     """Loads the tracker; TensorFlow is imported only here, after the cheap checks."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from mlt_tf.tracker import MultiTracker
@@ -127,9 +128,9 @@ def track_sequence(
 
 
 def describe_run(
-    options: flags.FlagValues, source: video.Source, spec: str, image: np.ndarray, boxes_xywh: np.ndarray
+    options: flags.FlagValues, source: video.Source, spec: str, variant: str, image: np.ndarray, boxes_xywh: np.ndarray
 ) -> dict:
-    """Returns what the JSON says of the run."""
+    """Returns what the JSON says of the run, by a tracker of a variant."""
     first_boxes = [[round(number, 3) for number in box] for box in boxes_xywh.tolist()]
     several = {"targets": len(first_boxes), "first_boxes": first_boxes} if len(first_boxes) > 1 else {}
     try:
@@ -138,7 +139,7 @@ def describe_run(
         version = "not installed"
     return {
         "input": spec,
-        "variant": options.variant,
+        "variant": variant,
         "weights": options.weights or "default",
         "fast": options.fast,
         "version": version,
@@ -183,7 +184,7 @@ def track(spec: str, options: flags.FlagValues, load: Callable) -> None:
         tracker = load(options.variant, options.weights, options.fast)
         total = min(filter(None, (source.length, options.max_frames)), default=None)
         bar = tqdm.tqdm(itertools.chain([first], frames), total=total, unit=" frames", disable=None)
-        meta = describe_run(options, source, spec, first.image, boxes_xywh)
+        meta = describe_run(options, source, spec, tracker.variant, first.image, boxes_xywh)
         writer = track_output.TrackWriter(folder, meta, options.save_video, targets=len(boxes_xywh))
         start = time.perf_counter()
         try:

@@ -44,7 +44,9 @@ def define_flags(values: flags.FlagValues) -> None:
     training_input.define_flags(values, ["train"])
     validation.define_flags(values)
     inspection.define_flags(values)
-    define_integer("channels", config.MATCHING_CHANNELS, "Channels of w5: 192, or 224 for MLT-mt.", lower_bound=1)
+    define_integer(
+        "channels", config.MATCHING_CHANNELS, "Channels of w5: 192, or 224 for MLT-mt.", 1, config.BASELINE_CHANNELS
+    )
     define_enum("batches", "pairs", ["pairs", "contexts"], "Plain pairs, or contexts as one another's exemplars.")
     define_integer("batch", 8, "Pairs in a batch; with --batches=contexts, contexts, two of each target.")
     define_integer(
@@ -198,12 +200,12 @@ def train():
     if FLAGS.start_from and int(run.step) == 0:
         run.step.assign(FLAGS.start_step)
     average.begin()
-    networks = pretrained.Networks(*average.shown)
+    networks = pretrained.Networks(*average.shown, settings={"label_radius": FLAGS.label_radius})
     parent = {"start_from": weights.load_record(FLAGS.start_from)} if FLAGS.start_from else {}
 
     def export(path, **more):
         record = {**run.record(FLAGS.seed), **average.record, **parent}
-        weights.save(path, weights.collect(networks.matching), {**record, **more})
+        pretrained.save(path, networks, {**record, **more})
 
     hooks = []
     if workers.chief:

@@ -139,8 +139,9 @@ def make_train_step(
 
 def load_matching() -> MatchingNetwork:
     """Loads the frozen matching network."""
-    network = MatchingNetwork(bfloat16=FLAGS.bfloat16)
-    weights.assign(network, weights.load(FLAGS.matching))
+    network = pretrained.load(None, FLAGS.matching, FLAGS.bfloat16).matching
+    if network.channels != config.MATCHING_CHANNELS:
+        raise InputError(f"{FLAGS.matching} has {network.channels} channels: give one of {config.MATCHING_CHANNELS}")
     network.trainable = False
     return network
 
@@ -243,7 +244,8 @@ def train():
     if int(run.step) == 0:
         meta_sources.set_statistics(pretrained.Networks(network, meta_learner, adaptation), source)
     average.begin()
-    networks = pretrained.Networks(network, *average.shown)
+    settings = {"samples": FLAGS.samples, "label_radius": FLAGS.label_radius}
+    networks = pretrained.Networks(network, *average.shown, settings=settings)
     held_out = HeldOut(run, source, networks)
     export = make_export(run, held_out, networks, average)
     batches = distribution.share(strategy, functools.partial(source.elements, int(run.step)))

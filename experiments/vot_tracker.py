@@ -25,9 +25,9 @@ from mlt_tf.errors import InputError
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     define = functools.partial(flags.DEFINE_string, flag_values=values)
-    flags.DEFINE_enum("variant", "mlt", config.VARIANTS, "The tracker (Table 2).", flag_values=values)
+    flags.DEFINE_enum("variant", None, config.VARIANTS, "The tracker (Table 2); see mlt-track.", flag_values=values)
     define("baseline", None, "In place of a variant a tracker of OpenCV's: opencv_mil, ...")
-    define("weights", None, "Weight file; the variant's own if not given.")
+    define("weights", None, "Weight file that a training wrote; the package's own if not given.")
     flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
     define("config", "", 'Settings that differ from the defaults: "tau=0.6,memory=64".')
     flags.DEFINE_integer("threads", 0, "Threads; 0: as many as it likes.", 0, flag_values=values)
@@ -122,7 +122,8 @@ def run(args: flags.FlagValues) -> None:
     if args.baseline:
         spec = trackers.TrackerSpec(args.baseline, threads=args.threads)
     else:
-        spec = trackers.TrackerSpec(args.variant, args.weights, overrides, args.threads)
+        variant = args.variant or (trackers.variant_in(args.weights) if args.weights else "mlt")
+        spec = trackers.TrackerSpec(variant, args.weights, overrides, args.threads)
     tracker = trackers.make_tracker(spec)
     tracker.warm_up()
     try:

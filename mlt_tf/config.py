@@ -37,6 +37,7 @@ class TrackerConfig:
     update_interval: int = 30  # T: frames between two updates.
     samples: int = 8  # M: contexts in one update.
     memory: int = 64  # K [ours]: contexts kept; the oldest leaves first.
+    label_radius: float = LABEL_RADIUS  # Of the label in Eq. 2, cells; that which the networks were trained with.
     keep_first: bool = True  # [ours] The first frame's context is always among the M.
     pyramid: str = "contexts"  # See PYRAMIDS; "exemplars" needs a third of the trunk's work.
     lost_below: float = 0.35  # [ours] `lost` labels frames whose similarity is lower; it changes nothing.
@@ -53,6 +54,8 @@ class TrackerConfig:
                 )
         if self.pyramid not in PYRAMIDS:
             raise InputError(f"pyramid={self.pyramid!r} in the tracker's settings: give one of {', '.join(PYRAMIDS)}")
+        if self.label_radius < 0:
+            raise InputError(f"label_radius={self.label_radius:g} in the tracker's settings: give a number from 0 up")
         if self.scale_step <= 1 or not 0 <= self.window_influence <= 1:
             raise InputError("scale_step must exceed 1 and window_influence lie in 0..1 in the tracker's settings")
 

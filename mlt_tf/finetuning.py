@@ -16,6 +16,7 @@ def fine_tune(
     steps: tf.Tensor,
     rate: tf.Tensor,
     weights: tf.Tensor | None = None,
+    y: tf.Tensor | None = None,
 ) -> tuple:
     """Fits each target's own w5 to its contexts, with the target at their centre, by steps of Adam.
 
@@ -27,11 +28,12 @@ def fine_tune(
       steps: Number of Adam steps, int32 scalar.
       rate: Adam's learning rate, scalar.
       weights: [B, M], 1 for each context that counts and 0 for one that only fills its place. None: all count.
+      y: The label [17, 17], with the target at its centre; None for that of the default radius.
 
     Returns:
       (w5 [B, 256, C], loss of each step [steps]), the loss averaged over targets and contexts before its step.
     """
-    y = labels.centred_label()
+    y = labels.centred_label() if y is None else y
 
     def step(i, w5, moment1, moment2, losses):
         with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -88,15 +88,17 @@ class MultiTracker:
 
     @classmethod
     def load(
-        cls, variant: str = "mlt", weights: str | None = None, tflite: str | None = None, **overrides
+        cls, variant: str | None = None, weights: str | None = None, tflite: str | None = None, **overrides
     ) -> "MultiTracker":
         """Loads a tracker.
 
         Args:
-          variant: "mlt", or a baseline of Table 2: "mlt_mt" (never updated) or "mlt_mt_ft" (fine-tuned on line).
-          weights: A weight file; None for those that the package carries.
+          variant: "mlt", or a baseline of Table 2: "mlt_mt" (never updated) or "mlt_mt_ft" (fine-tuned on line). None
+            for what the weights hold: "mlt" or, where there is a matching network alone, "mlt_mt".
+          weights: A weight file of either training; None for those that the package carries.
           tflite: A file of `lite.convert_trunk`, made from these weights, that computes in the trunk's place.
-          **overrides: Settings of `config.TrackerConfig` that differ from the paper's.
+          **overrides: Settings of `config.TrackerConfig` that differ from the paper's, or from those that the weights
+            were trained with.
 
         Raises:
           InputError: The weights are missing, damaged or another variant's; a setting is unknown.
@@ -217,10 +219,12 @@ class MultiTracker:
         return updated
 
 
-def load(variant: str, weights: str | None, tflite: str | None, overrides: Mapping[str, Any]) -> tuple:
+def load(variant: str | None, weights: str | None, tflite: str | None, overrides: Mapping[str, Any]) -> tuple:
     """Loads what a tracker is made of, as `MultiTracker.load` says: (networks, settings, trunk, updates)."""
-    settings = config.TrackerConfig().replace(**overrides)
-    networks, updates = pretrained.load(variant, weights, settings.bfloat16), config.UPDATES[variant]
+    bfloat16 = config.TrackerConfig().replace(**overrides).bfloat16  # Bad settings show before the file is read.
+    networks = pretrained.load(variant, weights, bfloat16)
+    settings = pretrained.configure(networks, overrides)
+    updates = networks.updates if variant is None else config.UPDATES[variant]
     if tflite is None:
         return networks, settings, None, updates
     trunk = lite.load_trunk(tflite)

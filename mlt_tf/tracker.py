@@ -24,7 +24,7 @@ class Tracker:
 
     @classmethod
     def load(
-        cls, variant: str = "mlt", weights: str | None = None, tflite: str | None = None, **overrides
+        cls, variant: str | None = None, weights: str | None = None, tflite: str | None = None, **overrides
     ) -> "Tracker":
         """Loads a tracker; see `MultiTracker.load`."""
         return cls(*multi_tracker.load(variant, weights, tflite, overrides))

@@ -7,7 +7,7 @@ fills a place.
 
 import tensorflow as tf
 
-from mlt_tf import adaptation, config, finetuning, gradients, last_layer
+from mlt_tf import adaptation, config, finetuning, gradients, labels, last_layer
 from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
 from mlt_tf.last_layer import LastLayer
@@ -23,7 +23,8 @@ def by_meta_learner(
     weights: tf.Tensor,
 ) -> LastLayer:
     """Makes w_adapt of the contexts' loss gradient, whatever the layer was before (Eq. 2 to 4)."""
-    delta = gradients.loss_gradient(networks.matching, phi_x, phi_z, weights=weights)  # Eq. 2
+    y = labels.centred_label(settings.label_radius)
+    delta = gradients.loss_gradient(networks.matching, phi_x, phi_z, y, weights)  # Eq. 2
     return adaptation.adapted_layer(networks.matching, networks.meta_learner, networks.adaptation, delta)
 
 
@@ -37,8 +38,8 @@ def by_fine_tuning(
 ) -> LastLayer:
     """Goes on from the present kernels by steps of Adam (Sec. 4.2.1)."""
     w5 = last_layer.w5_of(networks.matching, layer)
-    steps, rate = settings.finetune_steps, settings.finetune_rate
-    w5, _ = finetuning.fine_tune(networks.matching, w5, phi_x, phi_z, steps, rate, weights)
+    steps, rate, y = settings.finetune_steps, settings.finetune_rate, labels.centred_label(settings.label_radius)
+    w5, _ = finetuning.fine_tune(networks.matching, w5, phi_x, phi_z, steps, rate, weights, y)
     return last_layer.widen(last_layer.with_w5(networks.matching, w5), layer.kernel.shape[2])
 
 

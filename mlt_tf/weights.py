@@ -1,15 +1,15 @@
-"""Weight files: float16 arrays by name in one .npz, whose checksum stands in the record beside it."""
+"""Between networks and weight files: variables by name, in float16."""
 
-import hashlib
-import io
-import json
 import os
-import zipfile
 
 import numpy as np
 import tensorflow as tf
 
+from mlt_tf import weight_file
 from mlt_tf.errors import InputError
+from mlt_tf.weight_file import checksum
+
+__all__ = ["assign", "checksum", "collect", "load", "load_record", "save", "start_from"]
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shipped")
 
@@ -43,7 +43,7 @@ def assign(model: tf.keras.Model, arrays: dict, prefix: str = "") -> None:
 
 def start_from(model: tf.keras.Model, path: str) -> None:
     """Sets a network's variables from its own or a variant's file; channels that the file's w5 lacks keep theirs."""
-    arrays = {name.removeprefix("matching/"): array for name, array in load(path, verify=False).items()}
+    arrays = {name.removeprefix("matching/"): array for name, array in load(path).items()}
     for name, variable in named(model).items():
         start = np.array(variable.numpy())  # numpy() of a scalar is no array, and of others may be read only.
         if name not in arrays or arrays[name].ndim != start.ndim or np.any(np.less(start.shape, arrays[name].shape)):
@@ -55,82 +55,25 @@ def start_from(model: tf.keras.Model, path: str) -> None:
 
 
 def save(path: str, arrays: dict, record: dict | None = None) -> None:
-    """Writes arrays as float16, then their record with the checksum beside them (`<name>.json`), each at once."""
+    """Writes arrays as float16 with their record, at once; a copy of the record with the checksum is put beside them.
+
+    Raises:
+      FloatingPointError: float16 cannot hold some of them.
+    """
     with np.errstate(over="ignore"):  # What does not fit is named below.
         halves = {name: np.asarray(array).astype(np.float16) for name, array in arrays.items()}
     unfit = [name for name, array in halves.items() if not np.isfinite(array).all()]
     if unfit:
         more = f" and {len(unfit) - 3} more" if len(unfit) > 3 else ""
         raise FloatingPointError(f"weights that float16 cannot hold: {', '.join(unfit[:3])}{more}")
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    partial = path + ".part"
-    archive = io.BytesIO()  # A zip file that cannot be written complains again when it is forgotten.
-    np.savez(archive, **halves)
-    try:
-        with open(partial, "wb") as file:
-            file.write(archive.getbuffer())
-        full_record = {**(record or {}), "sha256": checksum(partial)}
-        with open(_record_path(partial), "w") as file:
-            json.dump(full_record, file, indent=1)
-            file.write("\n")
-        os.replace(partial, path)
-        os.replace(_record_path(partial), _record_path(path))
-    except OSError:
-        for half_written in (partial, _record_path(partial)):
-            if os.path.exists(half_written):
-                os.remove(half_written)
-        raise
+    weight_file.write(path, halves, record or {})
 
 
-def load(path: str, verify: bool = True) -> dict:
-    """Reads a weight file.
-
-    Args:
-      path: The .npz file.
-      verify: Whether its record must lie beside it and give its checksum.
-
-    Returns:
-      {name: float32 array}.
-
-    Raises:
-      InputError: The file is missing, damaged, or not the one its record describes.
-    """
-    _require(path)
-    if verify and load_record(path).get("sha256") != checksum(path):
-        raise InputError(f"weight file {path} is damaged: its checksum is not its record's; reinstall the package")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name].astype(np.float32) for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"weight file {path} cannot be read ({error}); reinstall the package") from error
+def load(path: str) -> dict:
+    """Reads a weight file's arrays: {name: float32 array}; see `weight_file.read`."""
+    return weight_file.read(path).arrays
 
 
 def load_record(path: str) -> dict:
-    """Reads the record beside a weight file: how the weights came about, and their checksum."""
-    try:
-        with open(_record_path(path)) as file:
-            record = json.load(file)
-    except (OSError, ValueError) as error:
-        raise InputError(f"no readable record {_record_path(path)} for the weights: reinstall the package") from error
-    if not isinstance(record, dict):
-        raise InputError(f"record {_record_path(path)} of the weights is not a JSON object: reinstall the package")
-    return record
-
-
-def checksum(path: str) -> str:
-    """Returns the SHA-256 of a weight file as hexadecimal text."""
-    _require(path)
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _require(path):
-    if not os.path.isfile(path):
-        raise InputError(f"no weight file {path}: reinstall the package, or give another file")
-
-
-def _record_path(path):
-    return path.removesuffix(".part").removesuffix(".npz") + (".json.part" if path.endswith(".part") else ".json")
+    """Reads a weight file's record: how the weights came about, and their checksum; see `weight_file.read`."""
+    return weight_file.read(path).record

@@ -73,15 +73,9 @@ def load_unadapted(path: str, bfloat16: bool):
     Raises:
       InputError: The file is missing, damaged, or has no matching network.
     """
-    from mlt_tf import pretrained, weights
-    from mlt_tf.matching import MatchingNetwork
+    from mlt_tf import pretrained
 
-    arrays = {name.removeprefix("matching/"): array for name, array in weights.load(path).items()}
-    if "w5" not in arrays:
-        raise InputError(f"{path} has no matching network; give a file of train_matching or train_meta")
-    network = MatchingNetwork(arrays["w5"].shape[1], bfloat16)
-    weights.assign(network, arrays)
-    return pretrained.Networks(network, checksum=weights.load_record(path)["sha256"])
+    return pretrained.load(None, path, bfloat16)._replace(meta_learner=None, adaptation=None)
 
 
 def make(spec: TrackerSpec) -> Any:
@@ -95,13 +89,15 @@ def make(spec: TrackerSpec) -> Any:
     import cv2
     import tensorflow as tf
 
+    from mlt_tf import pretrained
     from mlt_tf.multi_tracker import MultiTracker
 
     if spec.threads:
         cv2.setNumThreads(spec.threads)
         tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
-    settings = config.TrackerConfig().replace(**dict(spec.overrides))
-    return MultiTracker(load_unadapted(_weight_file(spec), settings.bfloat16), settings)
+    bfloat16 = config.TrackerConfig().replace(**dict(spec.overrides)).bfloat16
+    networks = load_unadapted(_weight_file(spec), bfloat16)
+    return MultiTracker(networks, pretrained.configure(networks, dict(spec.overrides)))
 
 
 def _weight_file(spec):

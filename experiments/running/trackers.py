@@ -45,6 +45,17 @@ def parse_config(text: str, flag: str = "--config") -> dict[str, Any]:
     return settings
 
 
+def variant_in(weights: str) -> str:
+    """Returns the variant that a weight file tracks as where none is asked for.
+
+    Raises:
+      InputError: It is missing or damaged.
+    """
+    from mlt_tf import pretrained  # Here, so that baselines and scoring start without TensorFlow.
+
+    return pretrained.variant_in(weights)
+
+
 @functools.lru_cache(maxsize=1)
 def make_tracker(spec: TrackerSpec) -> Any:
     """Makes a `MultiTracker`, or what has its interface for one target; a process keeps its last one.

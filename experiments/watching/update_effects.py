@@ -189,7 +189,8 @@ class UpdateStudy:
         phi_z = self._tracker.steps.trunk(contexts)
         first = (config.CONTEXT_CELLS - config.EXEMPLAR_CELLS) // 2
         central = phi_z[:, first:-first, first:-first]  # [M, 8, 8, 256]
-        delta = gradients.loss_gradient(self._networks.matching, phi_x, phi_z[None])
+        y = labels.centred_label(self._settings.label_radius)
+        delta = gradients.loss_gradient(self._networks.matching, phi_x, phi_z[None], y)
         return delta[0], tf.reduce_mean(central, [0, 1, 2])
 
     def _measure_layers(self, phi_x, contexts, shift, deltas):
@@ -202,7 +203,8 @@ class UpdateStudy:
         count = tf.shape(layer.kernel)[0]
         phi_x, phi_z = tf.repeat(phi_x, count, 0), tf.repeat(phi_z, count, 0)
         similarity = last_layer.similarity(layer, phi_x, phi_z)  # [1 + D, n, 17, 17]
-        loss = losses.balanced_logistic(labels.response_label(shift), network.respond(similarity))
+        y = labels.response_label(shift, self._settings.label_radius)
+        loss = losses.balanced_logistic(y, network.respond(similarity))
         return tf.reduce_mean(loss, 1), tf.reduce_mean(margins.margin(similarity, shift), 1)
 
 

@@ -112,10 +112,10 @@ class Best:
             return None
         try:
             record = weights.load_record(self._path)
-        except InputError:  # Killed between the two files.
+        except InputError:  # Damaged.
             return None
-        same = {name: record.get(name) for name in self.what} == self.what
-        return record.get("value") if same else None
+        same, value = {name: record.get(name) for name in self.what} == self.what, record.get("value")
+        return value if same and type(value) in (int, float) else None
 
 
 class Measuring:

@@ -11,7 +11,7 @@ from experiments.running import trackers
 from experiments.scoring import clip_scores
 from experiments.scoring.clip_scores import ONCE, OnClips, Score
 from experiments.shared import provenance
-from mlt_tf import config
+from mlt_tf import config, pretrained
 from mlt_tf.errors import InputError
 from mlt_tf.inference import InferenceTrunk
 from mlt_tf.pretrained import Networks
@@ -119,7 +119,7 @@ def make_probe(values: flags.FlagValues, networks: Networks, path: str | None = 
     # What cannot be scored, or compared, shows now.
     possible = clip_scores.score({sequence.name: sequence.boxes_xywh for sequence in chosen}, chosen)
     reference = _read_reference(values.reference_scores, possible) if values.reference_scores else None
-    return TrackingProbe(networks, chosen, config.TrackerConfig().replace(**overrides), reference, path)
+    return TrackingProbe(networks, chosen, pretrained.configure(networks, overrides), reference, path)
 
 
 def _read_reference(path, scores):

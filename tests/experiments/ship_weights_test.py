@@ -12,7 +12,7 @@ from mlt_tf.matching import MatchingNetwork
 def test_a_matching_run_becomes_a_baseline_with_its_record(tmp_path):
     run, out = str(tmp_path / "step-000002.npz"), str(tmp_path / "mlt_mt.npz")
     network = MatchingNetwork(224)
-    weights.save(run, weights.collect(network), {"step": 2, "seed": 7})
+    pretrained.save(run, pretrained.Networks(network), {"step": 2, "seed": 7})
     ship_weights.ship("mlt_mt", run, "two videos", out)
     loaded = pretrained.load("mlt_mt_ft", out)
     record = weights.load_record(out)
@@ -21,8 +21,9 @@ def test_a_matching_run_becomes_a_baseline_with_its_record(tmp_path):
     assert record["sha256"] == weights.checksum(out) == loaded.checksum
 
 
-def test_weights_of_another_variant_are_refused(tmp_path):
+def test_weights_of_another_variant_are_refused_and_nothing_is_written(tmp_path):
     run = str(tmp_path / "step-000002.npz")
     weights.save(run, weights.collect(MatchingNetwork(192)), {})
-    with pytest.raises(InputError, match="of another network"):
-        ship_weights.ship("mlt_mt", run, "", str(tmp_path / "mlt_mt.npz"))
+    with pytest.raises(InputError, match="a matching network alone"):
+        ship_weights.ship("mlt", run, "", str(tmp_path / "mlt.npz"))
+    assert not (tmp_path / "mlt.npz").exists()

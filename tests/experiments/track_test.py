@@ -22,6 +22,8 @@ ROOT = pathlib.Path(track.__file__).resolve().parent.parent
 class FakeTracker:
     """Moves the boxes right by a pixel a frame, and calls the last of every three frames lost."""
 
+    variant = "mlt"
+
     def __init__(self, fails_at=None, failure=None):
         self.count, self.images, self.fails_at, self.failure = 0, [], fails_at, failure
 

@@ -246,5 +246,5 @@ def test_missing_input_ends_in_one_line(options, tmp_path, run_binary, flag, mes
 
 def test_matching_network_of_another_width_is_refused(options, tmp_path, run_binary):
     weights.save(str(tmp_path / "wide.npz"), weights.collect(MatchingNetwork(224)), {})
-    with pytest.raises(SystemExit, match="train_meta: error: weights of another network"):
+    with pytest.raises(SystemExit, match="wide.npz has 224 channels: give one of 192"):
         run_binary(train_meta, steps=1, **{**options, "matching": tmp_path / "wide.npz"})

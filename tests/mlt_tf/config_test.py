@@ -81,6 +81,7 @@ def test_wrong_type_names_setting_and_type(name, value):
         ("finetune_interval", 0),
         ("finetune_steps", 0),
         ("pyramid", "images"),
+        ("label_radius", -1.0),
         ("scale_step", 1.0),
         ("scale_step", 0.9),
         ("window_influence", -0.1),

@@ -1,6 +1,5 @@
 """Tests of building, saving and loading each variant's networks."""
 
-import json
 import pathlib
 
 import numpy as np
@@ -23,6 +22,9 @@ def saved(networks, folder):
     return path
 
 
+SETTINGS = {"samples": 5, "label_radius": 1.5}
+
+
 def assert_same(ours, expected):
     """Asserts that two models have the same variables, to float16."""
     for (name, one), other in zip(weights.collect(ours).items(), weights.collect(expected).values()):
@@ -32,7 +34,13 @@ def assert_same(ours, expected):
 @pytest.fixture(scope="module")
 def mlt_path(mlt, tmp_path_factory):
     """Returns a file of MLT's networks."""
-    return saved(mlt, tmp_path_factory.mktemp("mlt"))
+    return saved(mlt._replace(settings=SETTINGS), tmp_path_factory.mktemp("mlt"))
+
+
+@pytest.fixture(scope="module")
+def bare_path(network, tmp_path_factory):
+    """Returns a file of MLT's matching network alone, as train_matching writes it."""
+    return saved(pretrained.Networks(network), tmp_path_factory.mktemp("bare"))
 
 
 @pytest.fixture(scope="module")
@@ -90,51 +98,139 @@ def test_bfloat16_changes_the_trunks_precision_alone(mlt, mlt_path):
     assert_same(loaded.matching, mlt.matching)
 
 
-def test_record_names_the_layout(mlt_path, baseline_path):
-    assert weights.load_record(mlt_path).items() >= {"layout": "paired", "step": 3}.items()
-    assert "layout" not in weights.load_record(baseline_path)
+def test_record_says_what_the_file_holds(mlt_path, bare_path):
+    says = {"networks": "mlt", "channels": 192, "layout": "paired", "hidden_units": 512, "settings": SETTINGS}
+    assert weights.load_record(mlt_path).items() >= {**says, "step": 3}.items()
+    says = {"networks": "matching", "channels": 192, "settings": {}}
+    assert weights.load_record(bare_path).items() >= says.items() and "layout" not in weights.load_record(bare_path)
 
 
-def test_file_of_the_row_wise_layout_says_that_it_is_gone(mlt_path, monkeypatch):
-    record = {name: value for name, value in weights.load_record(mlt_path).items() if name != "layout"}
-    monkeypatch.setattr(weights, "load_record", lambda path: record)
-    with pytest.raises(InputError, match="row-wise layout is gone after commit 171a062"):
-        pretrained.load("mlt", mlt_path)
+def test_matching_network_alone_tracks_without_updates_or_fine_tuned(network, bare_path):
+    for variant in (None, "mlt_mt", "mlt_mt_ft"):
+        loaded = pretrained.load(variant, bare_path)
+        assert loaded.updates == "none" and loaded.matching.channels == 192
+    assert_same(loaded.matching, network)
+    assert pretrained.variant_in(bare_path) == "mlt_mt"
+    made = MultiTracker.load(weights=bare_path, pyramid="exemplars")
+    assert (made.variant, made.config.samples) == ("mlt_mt", 8)
+    assert MultiTracker.load("mlt_mt_ft", bare_path).variant == "mlt_mt_ft"
 
 
-def test_layout_of_the_record_is_built(mlt_path, monkeypatch):
-    record = {**weights.load_record(mlt_path), "layout": "diagonal"}
-    monkeypatch.setattr(weights, "load_record", lambda path: record)
-    with pytest.raises(InputError, match="layout 'diagonal'"):
-        pretrained.load("mlt", mlt_path)
+def test_settings_that_networks_were_trained_with_go_with_them(mlt_path):
+    made = MultiTracker.load(weights=mlt_path)
+    assert (made.variant, made.config.samples, made.config.label_radius) == ("mlt", 5, 1.5)
+    assert MultiTracker.load(weights=mlt_path, samples=3, tau=0.4).config.samples == 3
+    assert pretrained.variant_in(mlt_path) == "mlt"
+
+
+def test_file_without_its_record_is_understood_by_its_arrays(baseline_path, tmp_path):
+    """As a file of before commit 171a062, of a network with its name before its variables'."""
+    older = {"matching/" + name: array for name, array in weights.load(baseline_path).items()}
+    np.savez(tmp_path / "older.npz", **older)
+    loaded = pretrained.load("mlt_mt_ft", str(tmp_path / "older.npz"))
+    assert loaded.matching.channels == 224 and loaded.settings == {}
+    np.testing.assert_array_equal(loaded.matching.w5, older["matching/w5"])
 
 
 @pytest.mark.parametrize(
-    "variant, file, found, wanted", [("mlt", "baseline_path", 224, 192), ("mlt_mt", "mlt_path", 192, 224)]
+    "variant, file, message",
+    [
+        ("mlt", "baseline_path", "a matching network alone: give the variant mlt_mt or mlt_mt_ft, or a file of a meta"),
+        (
+            "mlt_mt",
+            "mlt_path",
+            "weights of mlt, with a meta-learner, which mlt_mt has not: give no variant, or another",
+        ),
+    ],
 )
-def test_another_variants_file_is_refused(request, variant, file, found, wanted):
-    with pytest.raises(InputError, match=f"weights of another network.*shape .*{found}.*, not .*{wanted}") as caught:
-        pretrained.load(variant, request.getfixturevalue(file))
+def test_variant_that_contradicts_the_file_is_refused(request, variant, file, message):
+    path = request.getfixturevalue(file)
+    with pytest.raises(InputError, match=message) as caught:
+        pretrained.load(variant, path)
+    assert "\n" not in str(caught.value) and str(caught.value).startswith(path)
+
+
+def arrays_of(**shapes):
+    """Returns arrays of zeros, where a double underscore stands for the stroke in a name."""
+    return {name.replace("__", "/"): np.zeros(shape, np.float32) for name, shape in shapes.items()}
+
+
+W5 = {"matching__w5": (256, 192)}
+
+
+@pytest.mark.parametrize(
+    "shapes, message",
+    [
+        ({}, "no weights of ours.* there are none"),
+        ({"dense__kernel": (4, 2)}, "no weights of ours"),
+        ({"matching__w5": (256,)}, "no weights of ours"),
+        ({"matching__w5": (192, 256)}, "no weights of ours: .*256 x 1 to 224, and there are \\(192, 256\\)"),
+        ({"matching__w5": (256, 225)}, "no weights of ours"),
+        ({"matching__w5": (256, 224), "meta_learner__gates__bias": (224,)}, "224 channels: it is made for 192"),
+        ({**W5, "meta_learner__gates__bias": (224,)}, "hidden layers of a meta-learner that do not fit"),
+        ({**W5, "meta_learner__hidden1__kernel": (385, 512)}, "do not fit"),
+        (
+            {**W5, "meta_learner__hidden1__kernel": (385, 10**6), "meta_learner__hidden2__kernel": (512, 512)},
+            "do not fit: \\(385, 1000000\\) and \\(512, 512\\)",
+        ),
+        (
+            {**W5, "meta_learner__hidden1__kernel": (384, 8), "meta_learner__hidden2__kernel": (8, 8)},
+            "a meta-learner of 384 inputs, which none of ours has",
+        ),
+        (
+            {**W5, "meta_learner__hidden1__kernel": (193, 8), "meta_learner__hidden2__kernel": (8, 8)},
+            "row-wise layout is gone after commit 171a062",
+        ),
+    ],
+)
+def test_arrays_of_no_network_of_ours_are_refused(shapes, message):
+    with pytest.raises(InputError, match=message) as caught:
+        pretrained.contents(arrays_of(**shapes))
     assert "\n" not in str(caught.value)
 
 
-def test_matching_network_alone_is_no_file_of_mlt(network, tmp_path):
-    path = str(tmp_path / "matching.npz")
-    weights.save(path, weights.collect(network, "matching/"))
-    with pytest.raises(InputError, match="meta_learner/hidden1/kernel is missing"):
-        pretrained.load("mlt", path)
+def test_layout_and_units_are_those_of_the_arrays():
+    hidden = {"meta_learner__hidden1__kernel": (385, 8), "meta_learner__hidden2__kernel": (8, 8)}
+    assert pretrained.contents(arrays_of(**W5, **hidden)) == pretrained.Contents(192, "paired", 8)
+    hidden["meta_learner__hidden1__kernel"] = (256 * 192 + 1, 8)
+    assert pretrained.contents(arrays_of(**W5, **hidden)) == pretrained.Contents(192, "flat", 8)
+    assert pretrained.contents(arrays_of(matching__w5=(256, 7))) == pretrained.Contents(7)
 
 
-def test_damaged_file(mlt_path, tmp_path):
+@pytest.mark.parametrize(
+    "settings",
+    [None, 7, "tau", [1], {"tau": 0.5}, {"samples": "8"}, {"samples": None}, {"samples": 0}, {"label_radius": [2]}],
+    ids=str,
+)
+def test_settings_of_a_record_that_are_none_are_refused(settings):
+    with pytest.raises(InputError) as caught:
+        pretrained.own_settings({"settings": settings})
+    assert "\n" not in str(caught.value)
+
+
+def test_array_that_lacks_is_named(mlt_path, tmp_path):
+    arrays, path = weights.load(mlt_path), str(tmp_path / "lacking.npz")
+    del arrays["meta_learner/gates/bias"]
+    weights.save(path, arrays)
+    with pytest.raises(InputError, match="lacking.npz: .*meta_learner/gates/bias is missing"):
+        pretrained.load(None, path)
+    weights.save(path, {"dense/kernel": np.zeros([2, 2])})
+    for read in (pretrained.variant_in, lambda path: pretrained.load(None, path)):
+        with pytest.raises(InputError, match="^[^:]*lacking.npz: no weights of ours"):
+            read(path)
+
+
+@pytest.mark.parametrize("read", [pretrained.variant_in, lambda path: pretrained.load(None, path)])
+def test_damaged_file(tmp_path, read):
     path = tmp_path / "damaged.npz"
     path.write_bytes(b"PK" + bytes(100))
-    path.with_suffix(".json").write_text(json.dumps(weights.load_record(mlt_path)))
-    with pytest.raises(InputError, match="damaged"):
-        pretrained.load("mlt", str(path))
+    with pytest.raises(InputError, match="damaged.npz is damaged") as caught:
+        read(str(path))
+    assert str(caught.value).count("damaged.npz") == 1
 
 
 @pytest.mark.parametrize("make", [pretrained.build, pretrained.load])
-@pytest.mark.parametrize("variant", ["", "MLT", "siamfc", None])
+@pytest.mark.parametrize("variant", ["", "MLT", "siamfc", 7])
 def test_unknown_variant_lists_the_known(make, variant):
     with pytest.raises(InputError, match="variant.*give one of mlt, mlt_mt, mlt_mt_ft"):
         make(variant)

@@ -96,9 +96,18 @@ def test_what_was_measured_otherwise_gives_way(tmp_path, other):
     assert export.calls == 1 and json.loads((tmp_path / "best.json").read_text())["value"] == 0.7
 
 
-def test_best_without_its_record_gives_way(tmp_path):
+def test_best_is_remembered_without_the_copy_of_its_record(tmp_path):
     best_of(tmp_path).offer(10, {"validation/loss": 0.1})
     (tmp_path / "best.json").write_text("{")
+    assert best_of(tmp_path).value == 0.1
+
+
+@pytest.mark.parametrize("value", ["0.1", None, [0.1], True])
+def test_best_that_says_no_value_or_is_damaged_gives_way(tmp_path, value):
+    what = best_of(tmp_path).what
+    weights.save(str(tmp_path / "best.npz"), {"call": np.float32(1)}, {**what, "value": value})
+    assert best_of(tmp_path).value is None
+    (tmp_path / "best.npz").write_bytes(b"damaged")
     assert best_of(tmp_path).value is None
 
 
