@@ -154,7 +154,7 @@ def test_settings_and_weights_reach_the_variants_but_not_the_baselines():
 
 
 def test_without_a_variant_the_weights_say_which_it_is(monkeypatch):
-    monkeypatch.setattr(evaluate, "variant_in", lambda path: {"w.npz": "mlt_mt"}[path])
+    monkeypatch.setattr(trackers, "variant_in", lambda path: {"w.npz": "mlt_mt"}[path])
     for arguments, names in (
         (["--weights=w.npz"], ["mlt_mt"]),
         (["--weights=w.npz", "--variant=mlt_mt_ft"], ["mlt_mt_ft"]),

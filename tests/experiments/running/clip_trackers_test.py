@@ -67,5 +67,5 @@ def test_matching_network_of_either_file_is_never_updated(files):
 
 def test_file_without_a_matching_network_is_refused(tmp_path):
     weights.save(str(tmp_path / "x.npz"), {"a": np.zeros(2)}, {})
-    with pytest.raises(InputError, match="x.npz has no matching network"):
+    with pytest.raises(InputError, match="x.npz: no weights of ours"):
         clip_trackers.load_unadapted(str(tmp_path / "x.npz"), False)
