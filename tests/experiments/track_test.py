@@ -246,6 +246,7 @@ def test_frames_missing_at_the_end_are_told(capfd, monkeypatch):
         (["a", "--box=1,2,3,4", "--groundtruth=t.txt"], "both --box and --groundtruth"),
         (["a", "--box=1,2,3,4", "--one_based"], "--one_based is about --groundtruth"),
         (["a", "--box=1,2,nan,4"], "--box is '1,2,nan,4'"),
+        (["a", "--box=.4,.5,.1,.2"], "--box is '.4,.5,.1,.2', with a side below a pixel"),
         (["a", "--box=64,2,5,5"], "error: box 64,2,5,5 has its centre outside the 64x48 frame"),
         (["a", "--box=1,2,3,4", "--box=1,2,3"], "--box (2 of 2) is '1,2,3'"),
         (["a", "--box=1,2,3,4", "--box=64,2,5,5"], "box (2 of 2) 64,2,5,5 has its centre outside"),
