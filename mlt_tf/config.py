@@ -14,6 +14,7 @@ TRUNK_CHANNELS = 256  # Channels of phi_w1..w4, and rows of w5.
 MATCHING_CHANNELS = 192  # Channels of w5 (Sec. 3.2.2).
 TARGET_CHANNELS = 32  # Channels of w_target (Sec. 3.2.2).
 BASELINE_CHANNELS = MATCHING_CHANNELS + TARGET_CHANNELS  # Channels of w5 in MLT-mt and MLT-mt+ft (Sec. 4.2.1).
+SMALLEST_BOX = 1.0  # Pixels; sides below are refused: what is given as fractions of the frame has such.
 UPDATES = {"mlt": "meta_learner", "mlt_mt": "none", "mlt_mt_ft": "fine_tuning"}  # While tracking, by variant (Table 2).
 VARIANTS = tuple(UPDATES)
 # Where the three scales come from: three contexts z, as in the paper, or three exemplars x, with one context a frame.

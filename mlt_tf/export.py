@@ -63,7 +63,8 @@ def make_module(
 
     @tf.function(input_signature=[frame_spec, box_spec])
     def init(frame, box):
-        tf.debugging.assert_positive(box[:, 2:], "box: give x,y,w,h with w and h above 0")
+        in_pixels = "box: give x,y,w,h in pixels of the frame, w and h from 1 up"
+        tf.debugging.assert_greater_equal(box[:, 2:], config.SMALLEST_BOX, in_pixels)
         box_cxcywh = tf.concat([box[:, :2] + box[:, 2:] / 2, box[:, 2:]], 1)
         frame_of = tf.zeros_like(box[:, 0], tf.int32)
         return flatten_state(steps.start(frame[None], crops.size_wh(frame)[None], frame_of, box_cxcywh))

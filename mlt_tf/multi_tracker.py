@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import boxes, config, lite, pretrained, tracker_input, update_rules
+from mlt_tf import boxes, config, lite, pretrained, tracker_input, turns, update_rules
 from mlt_tf.errors import InputError
 from mlt_tf.tracking import TargetState, TrackingSteps
+from mlt_tf.turns import in_turn
 
 
 class State(NamedTuple):
@@ -52,7 +53,7 @@ class MultiTracker:
     """Tracks any number of targets side by side, in one video or in several of different sizes.
 
     `add` starts on targets, `update` follows all of them into their next frames, `remove` drops some. The targets keep
-    the order in which they came.
+    the order in which they came. Threads may share a tracker, and take turns; processes may not.
 
     Attributes:
       variant: Table 2's name of a tracker with its updates.
@@ -61,6 +62,7 @@ class MultiTracker:
       last_updates: What the last update did to each target; None where it has had none.
       steps: The compiled functions.
       state: All targets' state; None without targets.
+      turn: Held by the thread that uses the tracker.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class MultiTracker:
           trunk: Stands in for the networks' own trunk; see `TrackingSteps`.
           updates: How the networks are updated; see `TrackingSteps`.
         """
+        self.turn = turns.Turn()
         self.steps = TrackingSteps(settings, networks, trunk, updates)
         self.variant = update_rules.variant_of(self.steps.updates)
         self.config, self.weights_checksum = settings, networks.checksum
@@ -108,6 +111,12 @@ class MultiTracker:
     def __len__(self):
         return len(self._frames)
 
+    def __reduce__(self):  # Which pickle and copy use.
+        raise InputError(
+            "a tracker cannot be pickled or copied: hand on what it was loaded with, and load another there"
+        )
+
+    @in_turn
     def add(self, frame: np.ndarray, boxes_xywh: Sequence) -> list[State]:
         """Starts on further targets.
 
@@ -136,6 +145,7 @@ class MultiTracker:
         took = _milliseconds(start)
         return [State(box, 1.0, False, False, took, 0.0) for box in boxes.cxcywh_to_xywh(box_cxcywh)]
 
+    @in_turn
     def warm_up(self) -> None:
         """Compiles all that will run, updates too, so that no frame waits for it."""
         images, sizes_wh, frame_of = np.zeros([1, 64, 64, 3], np.uint8), np.float32([[64, 64]]), np.int32([0])
@@ -144,6 +154,7 @@ class MultiTracker:
         if self.steps.interval is not None:
             self.steps.update(state)
 
+    @in_turn
     def remove(self, indices: Sequence[int]) -> None:
         """Drops targets; those that stay move up.
 
@@ -159,6 +170,7 @@ class MultiTracker:
         self._frames, self._sizes_wh = self._frames[keep], self._sizes_wh[keep]
         self.last_updates = [self.last_updates[index] for index in keep]
 
+    @in_turn
     def update(self, frames: np.ndarray | Sequence[np.ndarray]) -> list[State]:
         """Tracks all targets into their next frame.
 
@@ -221,6 +233,7 @@ class MultiTracker:
 
 def load(variant: str | None, weights: str | None, tflite: str | None, overrides: Mapping[str, Any]) -> tuple:
     """Loads what a tracker is made of, as `MultiTracker.load` says: (networks, settings, trunk, updates)."""
+    turns.check_process()
     bfloat16 = config.TrackerConfig().replace(**overrides).bfloat16  # Bad settings show before the file is read.
     networks = pretrained.load(variant, weights, bfloat16)
     settings = pretrained.configure(networks, overrides)

@@ -36,7 +36,8 @@ class Tracker:
     @property
     def last_update(self) -> Update | None:
         """What the last update did; None where there was none."""
-        return self._targets.last_updates[0] if len(self._targets) else None
+        with self._targets.turn:
+            return self._targets.last_updates[0] if len(self._targets) else None
 
     def init(self, frame: np.ndarray, box_xywh) -> State:
         """Starts on a target, instead of an earlier one.
@@ -48,9 +49,10 @@ class Tracker:
         Raises:
           InputError: The frame or the box is not usable.
         """
-        (state,) = self._targets.add(frame, [box_xywh])
-        self._targets.remove(range(len(self._targets) - 1))
-        return state
+        with self._targets.turn:
+            (state,) = self._targets.add(frame, [box_xywh])
+            self._targets.remove(range(len(self._targets) - 1))
+            return state
 
     def update(self, frame: np.ndarray) -> State:
         """Tracks the target into the next frame.

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mlt_tf import config
 from mlt_tf.errors import InputError
 
 
@@ -33,7 +34,7 @@ def checked_box(box_xywh, frame: np.ndarray) -> np.ndarray:
     """Returns a box as an array [4] float32.
 
     Raises:
-      InputError: It is none, has no area, or has its centre outside the frame [H, W, 3].
+      InputError: It is none, has a side below a pixel, or has its centre outside the frame [H, W, 3].
     """
     try:
         box = np.asarray(box_xywh, np.float32)
@@ -46,6 +47,8 @@ def checked_box(box_xywh, frame: np.ndarray) -> np.ndarray:
     x, y, w, h = box
     if w <= 0 or h <= 0:
         raise InputError(f"box {x:g},{y:g},{w:g},{h:g} has no area: give a width and a height above 0")
+    if min(w, h) < config.SMALLEST_BOX:
+        raise InputError(f"box {x:g},{y:g},{w:g},{h:g} has a side below a pixel: give x,y,w,h in pixels of the frame")
     if not (0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height):
         raise InputError(
             f"box {x:g},{y:g},{w:g},{h:g} has its centre outside the {width}x{height} frame: give one inside"

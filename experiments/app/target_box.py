@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mlt_tf import config
 from mlt_tf.errors import InputError
 
 
@@ -25,7 +26,7 @@ def parse_box(text: str, where: str) -> np.ndarray:
       [4], float32.
 
     Raises:
-      InputError: If these are not four finite numbers, or the box has no area.
+      InputError: If these are not four finite numbers, or a side of the box is below a pixel.
     """
     try:
         numbers = [float(part) for part in re.split(r"\s*[,;]\s*|\s+", text.strip())]
@@ -35,6 +36,8 @@ def parse_box(text: str, where: str) -> np.ndarray:
         raise InputError(f"{where} is '{text.strip()[:60]}': give four numbers, x,y,w,h")
     if numbers[2] <= 0 or numbers[3] <= 0:
         raise InputError(f"{where} is '{text.strip()}', a box of no area: give x,y,w,h with w and h above 0")
+    if min(numbers[2:]) < config.SMALLEST_BOX:
+        raise InputError(f"{where} is '{text.strip()}', with a side below a pixel: give x,y,w,h in pixels of the frame")
     return np.asarray(numbers, np.float32)
 
 

@@ -103,8 +103,9 @@ def test_network_alone(shipped, model):
 
 def test_bad_boxes_and_frames_of_another_size_are_refused(model):
     frame = np.zeros([60, 80, 3], np.uint8)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="w and h above 0"):
-        model.init(frame, np.float32([[10, 10, 0, 5]]))
+    for box in ([10, 10, 0, 5], [0.4, 0.5, 0.1, 0.2]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="in pixels of the frame, w and h from 1 up"):
+            model.init(frame, np.float32([box]))
     state = model.init(frame, np.float32([[10, 10, 20, 20]]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="size of the first"):
         model.track(state, frame[:50])

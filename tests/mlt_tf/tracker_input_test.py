@@ -45,7 +45,14 @@ def test_unusable_box_is_refused_in_one_line(box):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("box", [(0, 0, 0.5, 0.5), (-200, -100, 500, 300), [79, 59, 1, 1], np.array([30, 20, 16, 12])])
+@pytest.mark.parametrize("box", [(0.4, 0.5, 0.1, 0.2), (10, 10, 20, 0.99), (10, 10, 0.5, 20)])
+def test_sides_below_a_pixel_are_taken_for_fractions(box):
+    with pytest.raises(InputError, match="has a side below a pixel: give x,y,w,h in pixels of the frame") as caught:
+        tracker_input.checked_box(box, FRAME)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 1, 1), (-200, -100, 500, 300), [79, 59, 1, 1], np.array([30, 20, 16, 12])])
 def test_box_with_its_centre_inside_becomes_an_array(box):
     checked = tracker_input.checked_box(box, FRAME)
     assert checked.dtype == np.float32

@@ -32,6 +32,12 @@ def test_box_of_no_area_is_refused(text):
         target_box.parse_box(text, "--box")
 
 
+@pytest.mark.parametrize("text", [".4,.5,.1,.2", "10,10,20,0.99"])
+def test_sides_below_a_pixel_are_taken_for_fractions(text):
+    with pytest.raises(InputError, match="--box is .*, with a side below a pixel: give x,y,w,h in pixels of the frame"):
+        target_box.parse_box(text, "--box")
+
+
 def test_several_boxes_are_read_and_the_bad_one_is_named():
     np.testing.assert_array_equal(
         target_box.parse_boxes(["1,2,3,4", "5 6 7 8"], "--box"), np.float32([[1, 2, 3, 4], [5, 6, 7, 8]])
