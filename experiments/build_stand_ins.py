@@ -20,7 +20,8 @@ from absl import app, flags, logging
 
 from data_pipelines.benchmarks import BENCHMARKS, Counts
 from data_pipelines.builders.ilsvrc_vid.ilsvrc_vid_dataset_builder import FOLDERS
-from data_pipelines.datasets import stand_ins, trajectories
+from data_pipelines.checks import stand_ins
+from data_pipelines.datasets import trajectories
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS

@@ -101,7 +101,7 @@ def check(values: flags.FlagValues) -> config.TrackerConfig:
 def export_model(values: flags.FlagValues) -> None:
     """Writes what the flags ask for, whole or not at all."""
     settings = check(values)
-    from experiments.evaluate import parse_config
+    from experiments.running.trackers import parse_config
     from mlt_tf import pretrained, update_rules  # TensorFlow starts only after the cheap checks.
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow has much to say of what it writes.

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from data_pipelines.datasets import faults, frame_checks, trajectories
-from data_pipelines.datasets.frame_checks import Chunk
+from data_pipelines.checks import faults, frame_checks
+from data_pipelines.checks.frame_checks import Chunk
+from data_pipelines.datasets import trajectories
 
 WIDTH, HEIGHT = 64, 48
 BOX = (8.0, 8.0, 20.0, 20.0)

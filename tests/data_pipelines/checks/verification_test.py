@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from data_pipelines.benchmarks import Benchmark, Counts, otb
-from data_pipelines.datasets import faults, trajectories, verification
+from data_pipelines.checks import faults, verification
+from data_pipelines.datasets import trajectories
 from mlt_tf.errors import InputError
 
 TARGETS = ("Basketball", "Jogging-1", "Jogging-2")

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from data_pipelines.datasets import faults, trajectories, video
-from data_pipelines.datasets.faults import Tally
+from data_pipelines.checks import faults
+from data_pipelines.checks.faults import Tally
+from data_pipelines.datasets import trajectories, video
 from mlt_tf.errors import InputError
 
 FRAMES = ("all", "ends", "none")  # Which frames of a video are decoded.

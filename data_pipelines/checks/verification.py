@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_pipelines.benchmarks import BENCHMARKS, Benchmark
-from data_pipelines.datasets import faults, frame_checks, trajectories
-from data_pipelines.datasets.faults import NOT_CHECKED, NOT_PUBLISHED, Fault, Report, Row, Tally
-from data_pipelines.datasets.frame_checks import Chunk
+from data_pipelines.checks import faults, frame_checks
+from data_pipelines.checks.faults import NOT_CHECKED, NOT_PUBLISHED, Fault, Report, Row, Tally
+from data_pipelines.checks.frame_checks import Chunk
+from data_pipelines.datasets import trajectories
 from data_pipelines.datasets.sequences import Sequence
 from mlt_tf.errors import InputError, MissingError
 

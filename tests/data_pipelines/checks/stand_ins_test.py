@@ -4,7 +4,8 @@ import cv2
 import pytest
 
 from data_pipelines.benchmarks import BENCHMARKS
-from data_pipelines.datasets import stand_ins, trajectories
+from data_pipelines.checks import stand_ins
+from data_pipelines.datasets import trajectories
 from mlt_tf.errors import InputError
 
 BOX, ABSENT = "5,6,7,8\n", "NaN,NaN,NaN,NaN\n"

@@ -1,7 +1,7 @@
 """Tests of adding findings up to a report."""
 
-from data_pipelines.datasets import faults
-from data_pipelines.datasets.faults import Fault, Row, Tally
+from data_pipelines.checks import faults
+from data_pipelines.checks.faults import Fault, Row, Tally
 
 
 def tally_of(*wheres):
