@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 RECORD = "record.json"
@@ -74,18 +75,10 @@ def write(path: str, arrays: dict[str, np.ndarray], record: dict) -> None:
     content = archive.getvalue()[:-_SEAL]
     content += hashlib.sha256(content).hexdigest().encode()
     text = json.dumps({**record, CHECKSUM: hashlib.sha256(content).hexdigest()}, indent=1) + "\n"
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    files = {path: content, record_path(path): text.encode()}
-    try:
-        for name, written in files.items():
-            with open(name + ".part", "wb") as file:
+    with files.whole(path, record_path(path)) as partial:
+        for name, written in zip(partial, (content, text.encode())):
+            with open(name, "wb") as file:
                 file.write(written)
-        for name in files:
-            os.replace(name + ".part", name)
-    finally:
-        for name in files:
-            if os.path.exists(name + ".part"):
-                os.remove(name + ".part")
 
 
 def checksum(path: str) -> str:

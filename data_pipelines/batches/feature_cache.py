@@ -14,7 +14,7 @@ import numpy as np
 from data_pipelines.batches import augment, backgrounds, sampling, streams
 from data_pipelines.batches.sampling import Sampler
 from data_pipelines.crops.crop_store import CropStore
-from mlt_tf import config
+from mlt_tf import config, files
 from mlt_tf.errors import InputError
 
 FEATURES, INDEX = "features.npy", "index.json"
@@ -109,7 +109,7 @@ def _features(store, targets, counts, sampler, trunk, share, size):
 def _fill(folder, shape, made, index):
     """Writes features of a shape, in batches as they are made, and then the index."""
     os.makedirs(folder, exist_ok=True)
-    path, partial = os.path.join(folder, FEATURES), os.path.join(folder, INDEX + ".part")
+    path = os.path.join(folder, FEATURES)
     try:
         features = np.lib.format.open_memmap(path, "w+", np.float16, shape)
         if hasattr(os, "posix_fallocate"):  # Where there is no room, writing to a mapped file would end the process.
@@ -120,13 +120,10 @@ def _fill(folder, shape, made, index):
             features[row : row + len(batch)] = batch
             row += len(batch)
         features.flush()
-        with open(partial, "w") as file:
-            json.dump(index, file)
-        os.replace(partial, os.path.join(folder, INDEX))  # Only a finished cache has an index.
+        files.write_text(os.path.join(folder, INDEX), json.dumps(index))  # Only a finished cache has an index.
     except BaseException:  # Ctrl-C and SIGTERM too: it may be many gigabytes.
-        for half_written in (path, partial):
-            if os.path.exists(half_written):
-                os.remove(half_written)
+        if os.path.exists(path):
+            os.remove(path)
         raise
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.crops import crop_store
-from mlt_tf import config, crops
+from mlt_tf import config, crops, files
 from mlt_tf.errors import InputError
 
 SIZE = 383  # 255 px, and 64 px on each side for shifts of up to 48 px at a zoom of 1.06.
@@ -85,9 +85,7 @@ def run_job(job: ShardJob) -> int:
     lengths = crop_store.write_shard(job.path, job.crops(made, skipped))
     summary = {"lengths": lengths, "trajectories": made, "skipped": skipped}
     try:
-        with open(sidecar + ".part", "w") as file:
-            json.dump(summary, file)
-        os.replace(sidecar + ".part", sidecar)
+        files.write_text(sidecar, json.dumps(summary))
     except OSError as error:
         raise InputError(
             f"cannot write {sidecar}: {error.strerror}; make room and run the same command again"

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 FORMAT = 1
@@ -140,19 +141,16 @@ def write_shard(path: str, crops: Iterable[bytes]) -> list[int]:
     Raises:
       InputError: The disk is full or cannot be written.
     """
-    part = path + ".part"
     lengths = []
     try:
-        with tf.io.TFRecordWriter(part) as writer:
-            for crop in crops:
-                writer.write(crop)
-                lengths.append(len(crop))
-        if os.path.getsize(part) != sum(lengths) + len(lengths) * (_HEADER + _FOOTER):
-            raise OSError("the file is shorter than what was written")
-        os.replace(part, path)
+        with files.whole(path) as (part,):
+            with tf.io.TFRecordWriter(part) as writer:
+                for crop in crops:
+                    writer.write(crop)
+                    lengths.append(len(crop))
+            if os.path.getsize(part) != sum(lengths) + len(lengths) * (_HEADER + _FOOTER):
+                raise OSError("the file is shorter than what was written")
     except (OSError, tf.errors.OpError) as error:
-        if os.path.exists(part):
-            os.remove(part)
         raise InputError(
             f"cannot write {path}: {getattr(error, 'message', error)}; make room or choose another folder, and run the "
             "same command again: finished shards are kept"
@@ -167,12 +165,9 @@ def offsets(lengths: np.ndarray) -> np.ndarray:
 
 def write_index(folder: str, index: dict, records: dict) -> None:
     """Writes a set's two index files, `index.json` last."""
-    with open(os.path.join(folder, "records.npz.part"), "wb") as file:
-        np.savez_compressed(file, **records)
-    os.replace(os.path.join(folder, "records.npz.part"), os.path.join(folder, "records.npz"))
-    with open(os.path.join(folder, "index.json.part"), "w") as file:
-        json.dump({"format": FORMAT, **index}, file, indent=1)
-    os.replace(os.path.join(folder, "index.json.part"), os.path.join(folder, "index.json"))
+    with files.whole(os.path.join(folder, "records.npz")) as (part,):
+        np.savez_compressed(part, **records)
+    files.write_text(os.path.join(folder, "index.json"), json.dumps({"format": FORMAT, **index}, indent=1))
 
 
 def read_index(folder: str) -> dict | None:

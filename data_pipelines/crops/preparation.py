@@ -23,7 +23,7 @@ import tensorflow as tf
 from data_pipelines.crops import crop_store
 from data_pipelines.crops.crop_jobs import CropSettings, ShardJob, run_job
 from data_pipelines.datasets.trajectories import Trajectory
-from mlt_tf import config
+from mlt_tf import config, files
 from mlt_tf.errors import InputError
 
 CROPS_PER_SHARD = 1000
@@ -124,6 +124,7 @@ def prepare(
     records, summary = _gather(jobs)
     index = {**dataclasses.asdict(settings), "fingerprint": fingerprint, **made_by, **summary}
     try:
+        files.sweep(work)
         crop_store.write_index(work, index, records)
         for path in [os.path.join(work, "plan"), *(job.path + ".json" for job in jobs)]:
             os.remove(path)

@@ -119,8 +119,9 @@ def test_interrupted_shard_leaves_nothing(tmp_path):
 
 
 def test_shard_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("no folder")
     with pytest.raises(InputError, match="cannot write .*shard: .*make room or choose another folder"):
-        crop_store.write_shard(str(tmp_path / "missing" / "shard"), [b"one"])
+        crop_store.write_shard(str(tmp_path / "file" / "shard"), [b"one"])
 
 
 def test_full_disk_leaves_no_shard(tmp_path, monkeypatch):
