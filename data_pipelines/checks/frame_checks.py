@@ -4,7 +4,6 @@ import collections
 import concurrent.futures
 import contextlib
 import itertools
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +15,7 @@ import numpy as np
 
 from data_pipelines.checks import faults
 from data_pipelines.checks.faults import Tally
-from data_pipelines.datasets import trajectories, video
+from data_pipelines.datasets import processes, trajectories, video
 from mlt_tf.errors import InputError
 
 FRAMES = ("all", "ends", "none")  # Which frames of a video are decoded.
@@ -207,10 +206,7 @@ def _check_one_by_one(lost: list[Chunk], tally: Tally, progress: Callable[[int],
 @contextlib.contextmanager
 def _processes(jobs: int) -> Iterator[concurrent.futures.Executor]:
     """Starts processes that leave an interrupt from the keyboard to this one, which then gives up what is pending."""
-    ignore = (signal.SIGINT, signal.SIG_IGN)
-    pool = concurrent.futures.ProcessPoolExecutor(
-        jobs, multiprocessing.get_context("spawn"), initializer=signal.signal, initargs=ignore
-    )
+    pool = processes.pool(jobs, signal.signal, signal.SIGINT, signal.SIG_IGN)
     try:
         yield pool
     finally:

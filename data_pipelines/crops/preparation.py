@@ -12,7 +12,6 @@ import dataclasses
 import hashlib
 import json
 import logging
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable
 
@@ -22,6 +21,7 @@ import tensorflow as tf
 
 from data_pipelines.crops import crop_store
 from data_pipelines.crops.crop_jobs import CropSettings, ShardJob, run_job
+from data_pipelines.datasets import processes
 from data_pipelines.datasets.trajectories import Trajectory
 from mlt_tf import config, files
 from mlt_tf.errors import InputError
@@ -35,8 +35,7 @@ def run_local(jobs: list, workers: int, progress: Callable[[int], None] = lambda
         for job in jobs:
             progress(run_job(job))
         return
-    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork.
-    with concurrent.futures.ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
+    with processes.pool(workers, _one_thread) as pool:
         futures = [pool.submit(run_job, job) for job in jobs]
         try:
             for future in concurrent.futures.as_completed(futures):

@@ -1,9 +1,8 @@
 """Runs a tracker over many sequences, alone or among several processes, and leaves a result file for each."""
 
-import concurrent.futures
 import dataclasses
 import logging as python_logging
-import multiprocessing
+import multiprocessing.managers
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import tqdm
 from absl import logging
 
+from data_pipelines.datasets import processes
 from experiments.running import lockstep, results
 from experiments.running.lockstep import BUSY, Progress
 from experiments.running.starting import Run
@@ -69,8 +69,9 @@ def _take_part(work, todo, tell):
 
 def _side_by_side(work, runs, jobs, tell):
     """Shares the runs out among processes, as they have room; says what befell those that nobody answered for."""
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, concurrent.futures.ProcessPoolExecutor(jobs, context, _quiet) as pool:
+    manager = multiprocessing.managers.SyncManager(ctx=multiprocessing.get_context("spawn"))
+    manager.start(processes.end_with_parent)
+    with manager, processes.pool(jobs, _quiet) as pool:
         todo, told = manager.Queue(), manager.Queue()
         for run in [*runs, *[None] * jobs]:  # A None ends each process's part.
             todo.put(run)
