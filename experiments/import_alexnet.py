@@ -16,10 +16,11 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from data_pipelines import streams
-from data_pipelines.crop_store import CropStore
-from experiments import alexnet_files, command_line, provenance
-from experiments.alexnet_files import Layer
+from data_pipelines.batches import streams
+from data_pipelines.crops.crop_store import CropStore
+from experiments.shared import command_line, provenance
+from experiments.training import alexnet_files
+from experiments.training.alexnet_files import Layer
 from mlt_tf import config, extractor, weights
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork

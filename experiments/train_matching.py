@@ -13,20 +13,19 @@ from collections.abc import Callable
 import tensorflow as tf
 from absl import flags, logging
 
-from data_pipelines import backgrounds, pairs, sampling, streams
-from experiments import (
+from data_pipelines.batches import backgrounds, pairs, sampling, streams
+from experiments.shared import command_line
+from experiments.training import (
     averaging,
-    command_line,
     distribution,
-    inspection,
-    run_flags,
+    loop,
+    run_record,
     schedules,
     stopping,
     trainables,
-    training,
     training_input,
-    validation,
 )
+from experiments.watching import inspection, validation
 from mlt_tf import config, matching_loss, pretrained, replicas, weights
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
@@ -192,12 +191,12 @@ def train():
             weights.start_from(network, FLAGS.start_from)
         average = averaging.Average(FLAGS.average, [network], lambda: [MatchingNetwork(FLAGS.channels, FLAGS.bfloat16)])
         optimizers, train_step = make_updates(network, strategy, finish, average)
-    logging.info("flags: %s", run_flags.unusual(FLAGS))
+    logging.info("flags: %s", run_record.unusual(FLAGS))
     start_from = FLAGS.start_from and weights.checksum(FLAGS.start_from)
     inputs = {"crops": stream.store.fingerprint, "start_from": start_from}
     held = {"network": network, "optimizers": list(optimizers), **average.held}
     workers = distribution.Workers(strategy)
-    run = training.Run(FLAGS.run_dir, run_flags.own(FLAGS), inputs, workers, **held)
+    run = loop.Run(FLAGS.run_dir, run_record.own(FLAGS), inputs, workers, **held)
     if FLAGS.start_from and int(run.step) == 0:
         run.step.assign(FLAGS.start_step)
     average.begin()

@@ -14,21 +14,20 @@ from collections.abc import Callable
 import tensorflow as tf
 from absl import flags, logging
 
-from data_pipelines import sampling
-from data_pipelines.crop_store import CropStore
-from experiments import (
+from data_pipelines.batches import sampling
+from data_pipelines.crops.crop_store import CropStore
+from experiments.shared import command_line
+from experiments.training import (
     averaging,
-    command_line,
     distribution,
-    inspection,
+    loop,
     meta_sources,
-    run_flags,
+    run_record,
     schedules,
     stopping,
-    training,
     training_input,
-    validation,
 )
+from experiments.watching import inspection, validation
 from mlt_tf import config, gradients, labels, losses, meta_loss, pretrained, replicas, weights
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError
@@ -72,7 +71,10 @@ def define_flags(values: flags.FlagValues) -> None:
     define_string("cache_dir", None, "Folder of the cached features (--features=cached).")
     define_list("views", ["24", "6"], "Cached views of a video and of a still.")
     define_enum(
-        "view_augmentation", "meta", list(VIEWS), "How cached views are changed: see data_pipelines/sampling.py."
+        "view_augmentation",
+        "meta",
+        list(VIEWS),
+        "How cached views are changed: see data_pipelines/batches/sampling.py.",
     )
     define_float(
         "pasted_stills", 0.0, "Chance of a still's cached view to have another background; for --features=cached."
@@ -179,7 +181,7 @@ def make_source(network: MatchingNetwork, store: CropStore):
 class HeldOut:
     """What the targets tell that a source holds out, measured once a step; `measured_on` says which they are."""
 
-    def __init__(self, run: training.Run, source, networks: pretrained.Networks):
+    def __init__(self, run: loop.Run, source, networks: pretrained.Networks):
         """Measures nothing yet."""
         self._run, self._source, self._networks = run, source, networks
         self._step, self._figures = None, {}
@@ -201,7 +203,7 @@ class HeldOut:
 
 
 def make_export(
-    run: training.Run, held_out: HeldOut, networks: pretrained.Networks, average: averaging.Average
+    run: loop.Run, held_out: HeldOut, networks: pretrained.Networks, average: averaging.Average
 ) -> Callable:
     """Returns what writes the weights of the moment to a path, with their record and what more is to stand in it."""
 
@@ -234,10 +236,10 @@ def train():
             network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors,
             source.finish, compiled, FLAGS.seed, FLAGS.background, FLAGS.ranking, FLAGS.delta_label, FLAGS.clip_norm,
         )  # fmt: skip
-    logging.info("flags: %s", run_flags.unusual(FLAGS))
+    logging.info("flags: %s", run_record.unusual(FLAGS))
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}
     held = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer, **average.held}
-    run = training.Run(FLAGS.run_dir, run_flags.own(FLAGS), inputs, workers, **held)
+    run = loop.Run(FLAGS.run_dir, run_record.own(FLAGS), inputs, workers, **held)
     if int(run.step) == 0:
         meta_sources.set_statistics(pretrained.Networks("mlt", network, meta_learner, adaptation), source)
     average.begin()
