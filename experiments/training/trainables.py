@@ -17,13 +17,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define_float = functools.partial(flags.DEFINE_float, flag_values=values)
     define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
     define_float("trunk_rate", 1.0, "Learning rate of the trunk over that of w5; 0 freezes it.", lower_bound=0)
-    define_integer(
-        "frozen_blocks",
-        0,
-        "First blocks of the trunk that stay as they start, with their stored statistics.",
-        0,
-        BLOCKS,
-    )
+    define_integer("frozen_blocks", 0, "First blocks of the trunk that stay as they start.", 0, BLOCKS)
     define_integer("frozen_steps", 0, "First steps in which the whole trunk stays as it starts.", lower_bound=0)
     define_float(
         "pull", 0.0, "Weight decay of the trunk's kernels towards --start_from: w -= rate * pull * (w - start).", 0
@@ -115,8 +109,7 @@ def _without(variables, others):
 def make_pull(network: MatchingNetwork, optimizer: tf.keras.optimizers.Optimizer, strength: float) -> Callable:
     """Returns what pulls the kernels of the trunk that train towards their present values after each update.
 
-    It is decoupled from the optimizer's moments, as in AdamW (Loshchilov and Hutter, 2019), and, as the strategy's
-    replicas do, takes the same step on all of them.
+    It is decoupled from the optimizer's moments, as the weight decay of AdamW (Loshchilov and Hutter, 2019).
 
     Args:
       network: The network, at its start.
