@@ -17,7 +17,8 @@ from typing import NamedTuple, TextIO
 
 from absl import app, flags, logging
 
-from experiments import command_line, plain_table, results
+from experiments.running import results
+from experiments.shared import command_line, plain_table
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -166,7 +167,7 @@ def _record_path(run_dir, steps):
 
 def row(kind: Kind, name: str, run_dir: pathlib.Path, steps: int) -> list[str]:
     """Returns an attempt's row of the table; it may not be finished."""
-    from experiments import training_log  # Here, so that bad input is said before TensorFlow starts.
+    from experiments.training import training_log
 
     changed = kind.attempts[name].format(config=CONFIG, steps=steps, out="out").replace("--", "") or "-"
     path = _record_path(run_dir, steps)

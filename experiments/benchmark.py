@@ -19,19 +19,12 @@ from collections.abc import Callable
 import tensorflow as tf
 from absl import app, flags
 
-from experiments import (
-    benchmark_input,
-    benchmark_track,
-    command_line,
-    demo,
-    provenance,
-    results,
-    target_box,
-    timing,
-    train_matching,
-    train_meta,
-)
+from experiments import demo, train_matching, train_meta
+from experiments.app import target_box
+from experiments.benchmarks import benchmark_input, benchmark_track
 from experiments.evaluate import parse_config
+from experiments.running import results
+from experiments.shared import command_line, provenance, timing
 from mlt_tf import config, labels
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError

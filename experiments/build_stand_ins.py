@@ -18,9 +18,9 @@ from typing import NamedTuple
 import tensorflow_datasets as tfds
 from absl import app, flags, logging
 
-from data_pipelines import stand_ins, trajectories
 from data_pipelines.benchmarks import BENCHMARKS, Counts
 from data_pipelines.builders.ilsvrc_vid.ilsvrc_vid_dataset_builder import FOLDERS
+from data_pipelines.datasets import stand_ins, trajectories
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import app, flags
 
-from experiments import metrics, protocols, result_files, scoring
-from experiments.protocols import Protocol
+from experiments.scoring import metrics, protocols, raw_results, scorer
+from experiments.scoring.protocols import Protocol
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -132,14 +132,14 @@ def read_expected(path: str) -> list[dict[str, Any]]:
     return known
 
 
-def compare(entry: Mapping[str, Any], read: Callable[[str, str], scoring.TrackerResults]) -> Iterator[Row]:
+def compare(entry: Mapping[str, Any], read: Callable[[str, str], scorer.TrackerResults]) -> Iterator[Row]:
     """Yields a row for each score of an entry; `read` gives a tracker's results on one of SOURCES.
 
     Raises:
       InputError: Sequences are missing, or an entry has a score that QUANTITIES does not know.
     """
     source, found = SOURCES[entry["dataset"]], read(entry["dataset"], entry["tracker"])
-    scored = functools.cache(functools.partial(scoring.score, found))
+    scored = functools.cache(functools.partial(scorer.score, found))
     for name, expected in entry.items():
         if name in _DESCRIPTIONS:
             continue
@@ -150,19 +150,19 @@ def compare(entry: Mapping[str, Any], read: Callable[[str, str], scoring.Tracker
         yield Row(entry["dataset"], entry["tracker"], name, ours, expected)
 
 
-def read_results(annotations: str, results: str, dataset: str, tracker: str) -> scoring.TrackerResults:
+def read_results(annotations: str, results: str, dataset: str, tracker: str) -> scorer.TrackerResults:
     """Reads a tracker's results on one of SOURCES.
 
     Raises:
       InputError: A file is faulty or missing.
     """
     source = SOURCES[dataset]
-    targets = scoring.target_names(source.dataset, annotations)
+    targets = scorer.target_names(source.dataset, annotations)
     folder = pathlib.Path(results) / source.folder / tracker
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; unpack the results of {tracker} there")
     truths = _truths(source.dataset, annotations)
-    found = scoring.read_tracker(source.dataset, result_files.match_files(folder, targets).paths, targets, truths)
+    found = scorer.read_tracker(source.dataset, raw_results.match_files(folder, targets).paths, targets, truths)
     if found.missing:
         name, reason = next(iter(found.missing.items()))
         raise InputError(f"{folder}: {len(found.missing)} of {len(targets)} cannot be scored, {name} for one: {reason}")
@@ -170,8 +170,8 @@ def read_results(annotations: str, results: str, dataset: str, tracker: str) -> 
 
 
 @functools.lru_cache(maxsize=1)
-def _truths(dataset: str, annotations: str) -> dict[str, scoring.Truth]:
-    return scoring.read_truths(dataset, annotations, scoring.target_names(dataset, annotations))
+def _truths(dataset: str, annotations: str) -> dict[str, scorer.Truth]:
+    return scorer.read_truths(dataset, annotations, scorer.target_names(dataset, annotations))
 
 
 def run(args: flags.FlagValues) -> list[Row]:

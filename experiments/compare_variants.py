@@ -6,7 +6,7 @@
 Compared is the success AUC of each target, by the benchmark's own rules, on targets that all have a result of.
 Intervals are 95 % percentile bootstrap intervals over targets. `--seeds` names further folders of results of a tracker,
 trained from other seeds: its AUC is then the mean over seeds, and each resample of a difference draws seeds, too, as
-experiments.differences says. The intervals of single trackers are of the targets alone.
+experiments.scoring.bootstrap says. The intervals of single trackers are of the targets alone.
 """
 
 import copy
@@ -21,9 +21,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from experiments import command_line, comparison, differences, plain_table, results
-from experiments.differences import Pair, Standing, decimals, signed
-from experiments.plain_table import Table
+from experiments.running import results
+from experiments.scoring import bootstrap, common_scores
+from experiments.scoring.bootstrap import Pair, Standing, decimals, signed
+from experiments.shared import command_line, plain_table
+from experiments.shared.plain_table import Table
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -31,7 +33,7 @@ _SHOWN = 5  # Names in a note.
 _LEGEND = (
     "difference: the first tracker's AUC less the second's",
     "ahead: share of the resamples in which the first has more",
-    f"won, lost: targets on which the difference is beyond {decimals(differences.CHANGED)}",
+    f"won, lost: targets on which the difference is beyond {decimals(bootstrap.CHANGED)}",
 )
 
 
@@ -66,7 +68,7 @@ class Report(NamedTuple):
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    comparison.define_flags(values)
+    common_scores.define_flags(values)
     flags.DEFINE_multi_string(
         "seeds", [], "TRACKER=FOLDER,FOLDER: its results trained from other seeds; repeat.", flag_values=values
     )
@@ -112,17 +114,17 @@ def read(args: flags.FlagValues) -> Aucs:
     Raises:
       InputError: Something is missing or faulty, or there is nothing to compare.
     """
-    comparison.check_flags(args)
-    main_folders = comparison.tracker_folders(args.results_dir, args.trackers)
+    common_scores.check_flags(args)
+    main_folders = common_scores.tracker_folders(args.results_dir, args.trackers)
     if len(main_folders) < 2:
         raise InputError(f"{', '.join(main_folders)} alone cannot be compared; give at least two trackers")
     folders = parse_seeds(args.seeds, main_folders)
-    compared = comparison.read(args)
+    compared = common_scores.read(args)
     runs, notes = {tracker: [scores] for tracker, scores in compared.scores.items()}, list(compared.notes)
     for tracker, of_tracker in folders.items():
         for folder in of_tracker[1:]:
             place = folder.absolute()
-            of_seed = comparison.read(naming(args, [str(place.parent)], [place.name]))
+            of_seed = common_scores.read(naming(args, [str(place.parent)], [place.name]))
             runs[tracker].append(of_seed.scores[place.name])
             lacking = [name for name in compared.sequences if name not in of_seed.sequences]
             notes += [*of_seed.notes, *_lacking(folder, lacking)]
@@ -145,10 +147,10 @@ def _lacking(folder: pathlib.Path, names: list[str]) -> list[str]:
 
 def compare(aucs: Aucs, resamples: int, seed: int) -> Report:
     """Compares all trackers, and each with every later one."""
-    draws = differences.draw(aucs.values, resamples, seed)
-    standings = {tracker: differences.stand(values, draws) for tracker, values in aucs.values.items()}
+    draws = bootstrap.draw(aucs.values, resamples, seed)
+    standings = {tracker: bootstrap.stand(values, draws) for tracker, values in aucs.values.items()}
     pairs = [
-        differences.compare(first, second, aucs.values, aucs.targets, draws)
+        bootstrap.compare(first, second, aucs.values, aucs.targets, draws)
         for first, second in itertools.combinations(aucs.values, 2)
     ]
     return Report(aucs, standings, pairs)

@@ -13,8 +13,9 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
-from data_pipelines import annotations, video
-from experiments import drawing, track_output
+from data_pipelines.datasets import annotations, video
+from experiments.app import track_output
+from experiments.shared import drawing
 from mlt_tf import boxes
 from mlt_tf.errors import InputError
 
@@ -56,7 +57,7 @@ def track_clip(tracker, truth_xywh: np.ndarray, writer: track_output.TrackWriter
 
 def report(states: list, updates: list, truth_xywh: np.ndarray, files: list) -> bool:
     """Prints the figures of the run; returns whether it is good."""
-    from experiments import update_figure
+    from experiments.figures import update_figure
 
     overlap = float(np.mean(boxes.iou(np.stack([state.box_xywh for state in states]), truth_xywh)))
     warm = states[2:]  # The first search and the first update compile; medians leave that out.
@@ -77,7 +78,7 @@ def demo(options: flags.FlagValues) -> bool:
     folder = pathlib.Path(options.out).expanduser()
     track_output.prepare_folder(folder, overwrite=True)
     truth_xywh = annotations.read_rows(TRUTH)
-    from experiments import update_figure
+    from experiments.figures import update_figure
     from mlt_tf.tracker import Tracker  # Here, so that bad input is said before TensorFlow starts.
 
     tracker = Tracker.load("mlt", options.weights)

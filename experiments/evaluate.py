@@ -21,9 +21,10 @@ from typing import Any
 import cv2
 from absl import app, flags, logging
 
-from data_pipelines import sequences
 from data_pipelines.benchmarks import BENCHMARKS
-from experiments import opencv_trackers, protocols, results, runner, runs, scoring
+from data_pipelines.datasets import sequences
+from experiments.running import opencv_trackers, results, runner, starting
+from experiments.scoring import protocols, scorer
 from mlt_tf.errors import InputError, MissingError
 
 _OPENCV = "opencv_"
@@ -33,12 +34,14 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines this binary's flags; a function, so that tests can import several binaries."""
     define = functools.partial(flags.DEFINE_string, flag_values=values)
     define("data_dir", None, "Folder of the benchmark, or of sequences of one's own, a sub-folder each.")
-    flags.DEFINE_enum(
-        "dataset", None, list(scoring.DATASETS), "The benchmark; none: own sequences.", flag_values=values
-    )
+    flags.DEFINE_enum("dataset", None, list(scorer.DATASETS), "The benchmark; none: own sequences.", flag_values=values)
     flags.DEFINE_enum("layout", "otb", tuple(sequences.LAYOUTS), "Layout of own sequences.", flag_values=values)
     flags.DEFINE_multi_enum(
-        "protocols", ["ope"], list(runs.PROTOCOLS), "ope, tre (20 starts), sre (12 boxes); repeat.", flag_values=values
+        "protocols",
+        ["ope"],
+        list(starting.PROTOCOLS),
+        "ope, tre (20 starts), sre (12 boxes); repeat.",
+        flag_values=values,
     )
     flags.DEFINE_list("sequences", [], "Names of the sequences; all when empty.", flag_values=values)
     variants = "Variants of the tracker: mlt, mlt_mt, mlt_mt_ft; if not given, what --weights holds."
@@ -146,7 +149,7 @@ def read_runs(args: flags.FlagValues) -> tuple[list[sequences.Sequence], int]:
     if not args.dataset:
         chosen = sequences.load_sequences(args.data_dir, args.layout, args.sequences or None)
         return chosen, len(chosen)
-    benchmark = BENCHMARKS[scoring.DATASETS[args.dataset].benchmark]
+    benchmark = BENCHMARKS[scorer.DATASETS[args.dataset].benchmark]
     if not pathlib.Path(args.data_dir).is_dir():
         raise InputError(f"{args.data_dir}: no such folder; give the one that holds {args.dataset}")
     names = benchmark.targets(args.data_dir)
@@ -167,7 +170,7 @@ def read_runs(args: flags.FlagValues) -> tuple[list[sequences.Sequence], int]:
 
 def rules_of(args: flags.FlagValues) -> protocols.Protocol:
     """Returns by whose rules to score: the benchmark's own, OTB's for sequences of one's own."""
-    return scoring.DATASETS[args.dataset].protocol if args.dataset else protocols.OTB
+    return scorer.DATASETS[args.dataset].protocol if args.dataset else protocols.OTB
 
 
 def evaluate(
@@ -189,7 +192,7 @@ def evaluate(
     results.claim_folder(folder, config)
     reports = {}
     for name in args.protocols:
-        starts = [run for sequence in chosen for run in runs.PROTOCOLS[name](sequence)]
+        starts = [run for sequence in chosen for run in starting.PROTOCOLS[name](sequence)]
         place = folder if name == "ope" else folder / name
         title = spec.name if name == "ope" else f"{spec.name} {name.upper()}"
         outcome = runner.track_all(runner.Work(make_tracker, spec, place, args.batch), starts, args.jobs, title)
@@ -205,7 +208,7 @@ def run(args: flags.FlagValues) -> Mapping[str, results.Report]:
     chosen, total = read_runs(args)
     if args.score_results:
         folder = pathlib.Path(args.score_results)
-        starts = [start for sequence in chosen for start in runs.ope(sequence)]
+        starts = [start for sequence in chosen for start in starting.ope(sequence)]
         reports = {folder.name: results.report_on(folder, starts, failed={}, total=total, protocol=rules_of(args))}
     else:
         reports = {}

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 from absl import flags, logging
 
-from experiments import command_line, provenance
+from experiments.shared import command_line, provenance
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
@@ -41,8 +41,8 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def sample_contexts(data_dir: str, count: int) -> Iterator[np.ndarray]:
     """Yields contexts [255, 255, 3] of the prepared training videos, as training draws them without augmentation."""
-    from data_pipelines import pairs, sampling, streams
-    from data_pipelines.crop_store import CropStore
+    from data_pipelines.batches import pairs, sampling, streams
+    from data_pipelines.crops.crop_store import CropStore
 
     store = CropStore(data_dir, ["vid_train"])
     sampler = sampling.Sampler(store.videos, store.stills, 0.0, sampling.Augmentation(), seed=0)

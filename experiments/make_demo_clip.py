@@ -5,7 +5,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from data_pipelines import synthetic
+from data_pipelines.datasets import synthetic
 
 _OUT = flags.DEFINE_string(
     "out", str(Path(__file__).parent / "assets" / "demo"), "Where to write: OUT.mp4 and OUT_groundtruth.txt."

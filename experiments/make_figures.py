@@ -20,16 +20,11 @@ from collections.abc import Iterable, Mapping
 
 from absl import app, flags
 
-from data_pipelines.sequences import Sequence
-from experiments import (
-    command_line,
-    compare_variants,
-    comparison,
-    curve_figures,
-    differences,
-    figure_style,
-    strip_figure,
-)
+from data_pipelines.datasets.sequences import Sequence
+from experiments import compare_variants
+from experiments.figures import curve_figures, figure_style, strip_figure
+from experiments.scoring import bootstrap, common_scores
+from experiments.shared import command_line
 from mlt_tf.config import VARIANTS
 from mlt_tf.errors import InputError
 
@@ -41,7 +36,7 @@ _EXAMPLES = {"moved": 12, "gain": 3}
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
-    comparison.define_flags(values)
+    common_scores.define_flags(values)
     flags.DEFINE_enum("figure", None, ["4", "5", "6"], "Which of the paper's.", required=True, flag_values=values)
     flags.DEFINE_string("out", "figures", "Folder for the files.", flag_values=values)
     flags.DEFINE_list("sequences", [], "Figures 5 and 6: these; else chosen by rule.", flag_values=values)
@@ -63,7 +58,7 @@ def figure_4(args: flags.FlagValues) -> list[pathlib.Path]:
 def figure_5(args: flags.FlagValues) -> list[pathlib.Path]:
     """Draws strips of frames with boxes."""
     if not args.trackers:
-        folders = comparison.tracker_folders(args.results_dir, [])
+        folders = common_scores.tracker_folders(args.results_dir, [])
         papers = [name for name in folders if name.lower() in figure_style.PAPERS]
         args.trackers = sorted(papers, key=lambda name: figure_style.PAPERS.index(name.lower())) or list(folders)
     compared = _compare(args)
@@ -80,7 +75,7 @@ def figure_6(args: flags.FlagValues) -> list[pathlib.Path]:
     gains = _choose_by_gain(args) if args.choose == "gain" else {}
     named = args.sequences or list(gains)
     chosen = _to_run_on(args, named)
-    from experiments import response_figure  # Here, so that bad input is said before TensorFlow starts.
+    from experiments.figures import response_figure
     from mlt_tf.tracker import Tracker
 
     tracker = Tracker.load(args.variant, args.weights)
@@ -103,13 +98,13 @@ def _choose_by_gain(args: flags.FlagValues) -> dict[str, float]:
     """Returns how much AUC the variant gains over UNADAPTED on sequences with frames: the best ones, then the worst."""
     if args.sequences:
         raise InputError("--sequences and --choose=gain: give one of the two")
-    folders = comparison.tracker_folders(args.results_dir, [])
+    folders = common_scores.tracker_folders(args.results_dir, [])
     if missing := [name for name in (args.variant, UNADAPTED) if name not in folders]:
         raise InputError(f"--choose=gain: no {' and no '.join(missing)} in --results_dir; it has {', '.join(folders)}")
     compared = _compare(compare_variants.naming(args, args.results_dir, [args.variant, UNADAPTED]))
     ours, theirs = (compared.scores[name].sequences for name in (args.variant, UNADAPTED))
     names = [sequence.name for sequence in _with_frames(args, compared.sequences)]
-    gains, losses = differences.extremes(
+    gains, losses = bootstrap.extremes(
         {name: ours[name].auc - theirs[name].auc for name in names}, args.examples or _EXAMPLES["gain"]
     )
     if not gains and not losses:
@@ -119,11 +114,11 @@ def _choose_by_gain(args: flags.FlagValues) -> dict[str, float]:
 
 def _to_run_on(args: flags.FlagValues, named: Iterable[str]) -> list[Sequence]:
     """Returns the sequences named, else all whose first frame is there."""
-    comparison.check_flags(args)
-    targets = comparison.target_names(args)
+    common_scores.check_flags(args)
+    targets = common_scores.target_names(args)
     if unknown := [name for name in named if name not in targets]:
         raise InputError(f"--sequences: {args.dataset or args.data_dir} has no {', '.join(unknown)}")
-    found = comparison.read_sequences(args, named or targets)
+    found = common_scores.read_sequences(args, named or targets)
     if missing := [name for name in named if name not in found]:
         raise InputError(f"--sequences: {', '.join(missing)} not in {args.data_dir}; unpack it there")
     return _with_frames(args, found)
@@ -136,8 +131,8 @@ def _with_frames(args: flags.FlagValues, found: Mapping[str, Sequence]) -> list[
     return chosen
 
 
-def _compare(args: flags.FlagValues) -> comparison.Comparison:
-    compared = comparison.read(args)
+def _compare(args: flags.FlagValues) -> common_scores.Comparison:
+    compared = common_scores.read(args)
     for note in compared.notes:
         print(f"make_figures: note: {note}", file=sys.stderr)
     print(f"{compared.title}, {compared.coverage}, {len(compared.scores)} trackers")

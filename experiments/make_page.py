@@ -19,8 +19,12 @@ import numpy as np
 from absl import app, flags
 from matplotlib import colors
 
-from experiments import command_line, comparison, drawing, figure_style, page, provenance, results, strip_figure
-from experiments.comparison import Comparison
+from experiments.figures import figure_style, strip_figure
+from experiments.pages import page
+from experiments.running import results
+from experiments.scoring import common_scores
+from experiments.scoring.common_scores import Comparison
+from experiments.shared import command_line, drawing, provenance
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -31,7 +35,7 @@ _TRUTH = (255, 255, 255)
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    comparison.define_flags(values)
+    common_scores.define_flags(values)
     flags.DEFINE_string("out", "page.html", "The file.", flag_values=values)
     flags.DEFINE_string(
         "focus", None, "Whose best and worst targets: mlt if there, else the first.", flag_values=values
@@ -112,7 +116,7 @@ def run(args: flags.FlagValues) -> pathlib.Path:
     Raises:
       InputError: Something is missing or faulty, or the file cannot be written.
     """
-    compared = comparison.read(args)
+    compared = common_scores.read(args)
     for note in compared.notes:
         print(f"make_page: note: {note}", file=sys.stderr)
     focus = choose_focus(compared, args.focus)

@@ -22,8 +22,10 @@ from typing import Any, NamedTuple
 
 from absl import app, flags
 
-from experiments import paper_comparison, paper_tables, result_files, results, scoring, table_layout
-from experiments.protocols import PROTOCOLS
+from experiments.paper import paper_tables, side_by_side, table_layout
+from experiments.running import results
+from experiments.scoring import raw_results, scorer
+from experiments.scoring.protocols import PROTOCOLS
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -42,7 +44,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
     define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    define_enum("dataset", None, list(scoring.DATASETS), "Score on this data set; lasot is lasot_protocol_1.")
+    define_enum("dataset", None, list(scorer.DATASETS), "Score on this data set; lasot is lasot_protocol_1.")
     define_string("results_dir", None, "Folder of the trackers' folders.")
     define_string("data_dir", None, "Folder of the benchmark or of its annotations; with --table also of several.")
     flags.DEFINE_list("trackers", [], "Score these alone; all when empty.", flag_values=values)
@@ -101,33 +103,33 @@ def score_folders(args: flags.FlagValues) -> Outcome:
     Raises:
       InputError: Nothing can be scored: folders or ground truth are wrong.
     """
-    targets = scoring.target_names(args.dataset, args.data_dir)
+    targets = scorer.target_names(args.dataset, args.data_dir)
     matches, summaries, notes, errors = {}, {}, [], []
     for tracker, folder in tracker_folders(args.results_dir, args.trackers).items():
         try:
-            matches[tracker] = result_files.match_files(folder, targets)
+            matches[tracker] = raw_results.match_files(folder, targets)
         except InputError as error:
             errors.append(str(error))
     if not matches:
         return Outcome({}, (), tuple(errors))
     named = {name for match in matches.values() for name in match.paths}
-    truths = scoring.read_truths(args.dataset, args.data_dir, [name for name in targets if name in named])
+    truths = scorer.read_truths(args.dataset, args.data_dir, [name for name in targets if name in named])
     for tracker, match in matches.items():
-        found = scoring.read_tracker(args.dataset, match.paths, targets, truths)
+        found = scorer.read_tracker(args.dataset, match.paths, targets, truths)
         refused = found.faults and not args.skip_faulty
         if refused or not found.entries:
             errors += found.faults[:_SHOWN] or [f"{tracker}: no sequence with both results and ground truth"]
             if rest := len(found.faults[_SHOWN:]):
                 errors.append(f"{tracker}: and {rest} more faulty files")
             continue
-        protocol = PROTOCOLS[args.protocol] if args.protocol else scoring.DATASETS[args.dataset].protocol
-        scores = scoring.score(found, protocol)
-        summaries[tracker] = scoring.summary(args.dataset, protocol, found, scores)
+        protocol = PROTOCOLS[args.protocol] if args.protocol else scorer.DATASETS[args.dataset].protocol
+        scores = scorer.score(found, protocol)
+        summaries[tracker] = scorer.summary(args.dataset, protocol, found, scores)
         notes += (f"{tracker}: {note}" for note in remarks(found, match))
     return Outcome(summaries, tuple(notes), tuple(errors))
 
 
-def remarks(found: scoring.TrackerResults, match: result_files.Matches) -> Iterator[str]:
+def remarks(found: scorer.TrackerResults, match: raw_results.Matches) -> Iterator[str]:
     """Yields what a reader of a tracker's scores should know."""
     yield from (f"skipped: {fault}" for fault in found.faults)
     lacking = [name for name in found.missing if name not in match.paths]
@@ -145,7 +147,7 @@ def remarks(found: scoring.TrackerResults, match: result_files.Matches) -> Itera
     if match.others:
         yield f"not of this data set: {len(match.others)} files: {_some(match.others)}"
     truths = {name: entry.truth.boxes_xywh for name, entry in found.entries.items()}
-    if result_files.look_zero_based({name: entry.boxes_xywh for name, entry in found.entries.items()}, truths):
+    if raw_results.look_zero_based({name: entry.boxes_xywh for name, entry in found.entries.items()}, truths):
         yield "CHECK: first boxes lie one pixel up and left of the ground truth; files must count pixels from 1"
 
 
@@ -172,7 +174,7 @@ def show_paper_table(args: flags.FlagValues) -> Outcome:
     Raises:
       InputError: Results, ground truth or flags are faulty.
     """
-    found = paper_comparison.make_table(args.table, args.data_dir, args.ours, args.raw, args.vot)
+    found = side_by_side.make_table(args.table, args.data_dir, args.ours, args.raw, args.vot)
     print(table_layout.FORMATS[args.format](found), end="")
     for note in found.notes if args.format == "csv" else ():
         print(f"make_tables: note: {note}", file=sys.stderr)

@@ -14,8 +14,9 @@ import sys
 from absl import app, flags
 from tqdm import tqdm
 
-from data_pipelines import crop_jobs, preparation, trajectories
-from experiments import provenance
+from data_pipelines.crops import crop_jobs, preparation
+from data_pipelines.datasets import trajectories
+from experiments.shared import provenance
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS

@@ -11,9 +11,11 @@ import functools
 
 from absl import flags
 
-from data_pipelines import sequences
-from data_pipelines.crop_store import CropStore
-from experiments import command_line, evaluate, probes, validation_tracking
+from data_pipelines.crops.crop_store import CropStore
+from data_pipelines.datasets import sequences
+from experiments import evaluate
+from experiments.shared import command_line
+from experiments.watching import probes, validation_tracking
 from mlt_tf import config, pretrained
 from mlt_tf.errors import InputError
 

@@ -15,8 +15,10 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from data_pipelines import context_sets, pairs, sampling, streams
-from experiments import command_line, contact_sheet, training_input
+from data_pipelines.batches import context_sets, pairs, sampling, streams
+from experiments.shared import command_line
+from experiments.training import training_input
+from experiments.watching import contact_sheet
 from mlt_tf import config
 from mlt_tf.errors import InputError
 

@@ -20,9 +20,13 @@ import numpy as np
 import tqdm
 from absl import flags
 
-from data_pipelines import sequences
-from experiments import command_line, evaluate, provenance, results, scoring, update_study
-from experiments.update_study import Followed, UpdateStudy
+from data_pipelines.datasets import sequences
+from experiments import evaluate
+from experiments.running import results
+from experiments.scoring import scorer
+from experiments.shared import command_line, provenance
+from experiments.watching import update_effects
+from experiments.watching.update_effects import Followed, UpdateStudy
 from mlt_tf import pretrained
 from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
@@ -36,7 +40,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
     define_string = functools.partial(flags.DEFINE_string, flag_values=values)
     define_string("data_dir", None, "Folder of the benchmark, or of sequences of one's own.", required=True)
-    define_enum("dataset", None, list(scoring.DATASETS), "The benchmark; none: own sequences.")
+    define_enum("dataset", None, list(scorer.DATASETS), "The benchmark; none: own sequences.")
     define_enum("layout", "otb", tuple(sequences.LAYOUTS), "Layout of own sequences.")
     flags.DEFINE_list("sequences", [], "Names of the sequences; all when empty.", flag_values=values)
     define_string("weights", None, "Weights of MLT; those of the package when not given.")
@@ -59,7 +63,7 @@ def split_by_length(
     """
     longer = [sequence for sequence in chosen if len(sequence.frame_paths) >= 2 * interval]
     for sequence in longer:
-        visible = update_study.visible_frames(sequence)
+        visible = update_effects.visible_frames(sequence)
         if not (visible[0] and visible[interval:].any()):
             raise InputError(f"{sequence.name}: no ground truth at its start or after an update; leave it out")
     if len(longer) < 2:
@@ -99,8 +103,8 @@ def probe(study: UpdateStudy, followed: list[Followed]) -> dict[str, float]:
     halves = [study.probe_halves(one) for one in tqdm.tqdm(followed, "probing", unit="sequence", disable=None)]
     first, second = zip(*halves)
     accuracy = {
-        field: update_study.ridge_accuracy(*([getattr(part, field) for part in half] for half in (first, second)))
-        for field in update_study.ProbeSamples._fields
+        field: update_effects.ridge_accuracy(*([getattr(part, field) for part in half] for half in (first, second)))
+        for field in update_effects.ProbeSamples._fields
     }
     return {**accuracy, "chance": 1 / len(followed), "targets": len(followed)}
 

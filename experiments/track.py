@@ -23,8 +23,9 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
-from data_pipelines import video
-from experiments import display, drawing, target_box, track_output
+from data_pipelines.datasets import video
+from experiments.app import display, target_box, track_output
+from experiments.shared import drawing
 from mlt_tf import config
 from mlt_tf.errors import InputError
 

@@ -12,18 +12,10 @@ from collections.abc import Callable
 import tensorflow as tf
 from absl import flags, logging
 
-from data_pipelines import backgrounds, pairs, sampling, streams
-from experiments import (
-    command_line,
-    distribution,
-    inspection,
-    run_flags,
-    schedules,
-    stopping,
-    training,
-    training_input,
-    validation,
-)
+from data_pipelines.batches import backgrounds, pairs, sampling, streams
+from experiments.shared import command_line
+from experiments.training import distribution, loop, run_record, schedules, stopping, training_input
+from experiments.watching import inspection, validation
 from mlt_tf import config, matching_loss, pretrained, replicas, weights
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
@@ -157,12 +149,12 @@ def train():
         optimizers = make_optimizers()
         compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla)
         train_step = make_train_step(network, optimizers, FLAGS.batches, FLAGS.clip_norm, finish, compiled)
-    logging.info("flags: %s", run_flags.unusual(FLAGS))
+    logging.info("flags: %s", run_record.unusual(FLAGS))
     start_from = FLAGS.start_from and weights.checksum(FLAGS.start_from)
     inputs = {"crops": stream.store.fingerprint, "start_from": start_from}
     held = {"network": network, "optimizers": list(optimizers)}
     workers = distribution.Workers(strategy)
-    run = training.Run(FLAGS.run_dir, run_flags.own(FLAGS), inputs, workers, **held)
+    run = loop.Run(FLAGS.run_dir, run_record.own(FLAGS), inputs, workers, **held)
     if FLAGS.start_from and int(run.step) == 0:
         weights.start_from(network, FLAGS.start_from)
         run.step.assign(FLAGS.start_step)

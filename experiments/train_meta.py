@@ -14,20 +14,11 @@ from collections.abc import Callable
 import tensorflow as tf
 from absl import flags, logging
 
-from data_pipelines import sampling
-from data_pipelines.crop_store import CropStore
-from experiments import (
-    command_line,
-    distribution,
-    inspection,
-    meta_sources,
-    run_flags,
-    schedules,
-    stopping,
-    training,
-    training_input,
-    validation,
-)
+from data_pipelines.batches import sampling
+from data_pipelines.crops.crop_store import CropStore
+from experiments.shared import command_line
+from experiments.training import distribution, loop, meta_sources, run_record, schedules, stopping, training_input
+from experiments.watching import inspection, validation
 from mlt_tf import config, gradients, labels, losses, meta_loss, pretrained, replicas, weights
 from mlt_tf.adaptation import Adaptation, adapted_layer
 from mlt_tf.errors import InputError
@@ -67,7 +58,10 @@ def define_flags(values: flags.FlagValues) -> None:
     define_string("cache_dir", None, "Folder of the cached features (--features=cached).")
     define_list("views", ["24", "6"], "Cached views of a video and of a still.")
     define_enum(
-        "view_augmentation", "meta", list(VIEWS), "How cached views are changed: see data_pipelines/sampling.py."
+        "view_augmentation",
+        "meta",
+        list(VIEWS),
+        "How cached views are changed: see data_pipelines/batches/sampling.py.",
     )
     define_float(
         "pasted_stills", 0.0, "Chance of a still's cached view to have another background; for --features=cached."
@@ -162,7 +156,7 @@ def make_source(network: MatchingNetwork, store: CropStore):
 class HeldOut:
     """What the targets tell that a source holds out, measured once a step; `measured_on` says which they are."""
 
-    def __init__(self, run: training.Run, source, networks: pretrained.Networks):
+    def __init__(self, run: loop.Run, source, networks: pretrained.Networks):
         """Measures nothing yet."""
         self._run, self._source, self._networks = run, source, networks
         self._step, self._figures = None, {}
@@ -183,7 +177,7 @@ class HeldOut:
         return {name.removeprefix("held_out_").removesuffix("_own_delta"): value for name, value in named.items()}
 
 
-def make_export(run: training.Run, held_out: HeldOut, networks: pretrained.Networks) -> Callable:
+def make_export(run: loop.Run, held_out: HeldOut, networks: pretrained.Networks) -> Callable:
     """Returns what writes the weights of the moment to a path, with their record and what more is to stand in it."""
 
     def export(path, **more):
@@ -217,10 +211,10 @@ def train():
             network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors,
             source.finish, compiled, FLAGS.seed, FLAGS.ranking, FLAGS.clip_norm,
         )  # fmt: skip
-    logging.info("flags: %s", run_flags.unusual(FLAGS))
+    logging.info("flags: %s", run_record.unusual(FLAGS))
     inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}
     held = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer}
-    run = training.Run(FLAGS.run_dir, run_flags.own(FLAGS), inputs, workers, **held)
+    run = loop.Run(FLAGS.run_dir, run_record.own(FLAGS), inputs, workers, **held)
     settings = {"samples": FLAGS.samples, "label_radius": FLAGS.label_radius}
     networks = pretrained.Networks(network, meta_learner, adaptation, settings=settings)
     if int(run.step) == 0:

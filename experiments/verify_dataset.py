@@ -17,8 +17,8 @@ from collections.abc import Iterator
 import tqdm
 from absl import app, flags
 
-from data_pipelines import frame_checks, verification
-from data_pipelines.faults import KINDS, MISSING_TARGET, Fault, Report
+from data_pipelines.datasets import frame_checks, verification
+from data_pipelines.datasets.faults import KINDS, MISSING_TARGET, Fault, Report
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from absl import app, flags
 
-from data_pipelines import annotations, sequences
+from data_pipelines.datasets import annotations, sequences
 from experiments import evaluate
 from mlt_tf import config
 from mlt_tf.errors import InputError

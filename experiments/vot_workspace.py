@@ -20,7 +20,10 @@ from typing import Any
 
 from absl import app, flags
 
-from experiments import evaluate, provenance, results, vot_sequences
+from experiments import evaluate
+from experiments.running import results
+from experiments.shared import provenance
+from experiments.vot import vot_sequences
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
@@ -67,7 +70,7 @@ def import_toolkit() -> ModuleType:
       InputError: It is not installed, or stands beside a package that it does not work with.
     """
     try:
-        from experiments import vot_toolkit
+        from experiments.vot import vot_toolkit
     except (ImportError, TypeError) as error:  # TypeError: attributee 0.1.10.
         raise InputError(f"the vot-toolkit cannot be imported ({error}): pip install 'mlt_tf[vot]'") from error
     return vot_toolkit

@@ -20,7 +20,7 @@ FORBIDDEN_IMPORTS = {
     "data_pipelines": ("experiments", "tests", "absl.app", "absl.flags", "argparse"),
     "experiments": ("tests",),
 }
-ADDONS = pathlib.PurePath("data_pipelines/addons.py")  # The one user of tensorflow-addons.
+ADDONS = pathlib.PurePath("data_pipelines/batches/addons.py")  # The one user of tensorflow-addons.
 WITHOUT_SOURCE = {"house_rules_test.py"}  # Tests of the whole project.
 BUILDERS = pathlib.PurePath("data_pipelines/builders")  # Where tests lie beside what they test, as TFDS has it.
 
@@ -104,14 +104,14 @@ def test_tests_are_not_too_long():
 @pytest.mark.parametrize(
     ("rule", "path", "source"),
     [
-        (imports_against_the_direction, "mlt_tf/a.py", "import data_pipelines.pairs"),
+        (imports_against_the_direction, "mlt_tf/a.py", "import data_pipelines.batches.pairs"),
         (imports_against_the_direction, "mlt_tf/a.py", "from experiments import track"),
         (imports_against_the_direction, "mlt_tf/a.py", "from absl import flags"),
         (imports_against_the_direction, "mlt_tf/a.py", "from absl.flags import FLAGS"),
         (imports_against_the_direction, "data_pipelines/a.py", "def f():\n    import experiments"),
         (imports_against_the_direction, "data_pipelines/builders/a.py", "import absl.flags as f"),
         (imports_against_the_direction, "experiments/a.py", "from tests import conftest"),
-        (scattered_addons, "data_pipelines/augment.py", "import tensorflow_addons as tfa"),
+        (scattered_addons, "data_pipelines/batches/augment.py", "import tensorflow_addons as tfa"),
         (scattered_addons, "mlt_tf/a.py", "from tensorflow_addons.image import rotate"),
         (missing_docstrings, "mlt_tf/a.py", "import os"),
         (missing_docstrings, "mlt_tf/a.py", '"""Module."""\ndef f(): pass'),
@@ -130,7 +130,7 @@ def test_rule_notices(rule, path, source):
         (imports_against_the_direction, "experiments/a.py", "from absl import flags\nfrom data_pipelines import pairs"),
         (imports_against_the_direction, "data_pipelines/a.py", "from absl import logging\nimport mlt_tf.boxes"),
         (imports_against_the_direction, "mlt_tf/a.py", "import experiments_of_others\nfrom . import boxes"),
-        (scattered_addons, "data_pipelines/addons.py", "import tensorflow_addons as tfa"),
+        (scattered_addons, "data_pipelines/batches/addons.py", "import tensorflow_addons as tfa"),
         (missing_docstrings, "mlt_tf/__init__.py", ""),
         (missing_docstrings, "mlt_tf/a.py", '"""Module."""\ndef _f(): pass\nclass _C:\n  def f(self): pass'),
         (missing_docstrings, "data_pipelines/builders/a_test.py", '"""Module."""\ndef test_it(): pass'),

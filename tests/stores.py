@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from data_pipelines import crop_store
+from data_pipelines.crops import crop_store
 
 SIZE = 383
 

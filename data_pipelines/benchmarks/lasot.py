@@ -9,10 +9,10 @@ import pathlib
 
 import numpy as np
 
-from data_pipelines import annotations
 from data_pipelines.benchmarks import layouts
 from data_pipelines.benchmarks.lasot_tables import TEST_NUMBERS
-from data_pipelines.sequences import Sequence
+from data_pipelines.datasets import annotations
+from data_pipelines.datasets.sequences import Sequence
 from mlt_tf.errors import InputError
 
 FLAGS = ("full_occlusion", "out_of_view")

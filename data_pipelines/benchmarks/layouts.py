@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_pipelines import sequences
+from data_pipelines.datasets import sequences
 from mlt_tf.errors import InputError, MissingError
 
 

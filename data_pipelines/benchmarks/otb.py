@@ -6,10 +6,10 @@ or a folder of annotations alone, `<target>.txt`.
 
 import pathlib
 
-from data_pipelines import annotations
 from data_pipelines.benchmarks import layouts
 from data_pipelines.benchmarks.otb_tables import ATTRIBUTES, OTB_2013
-from data_pipelines.sequences import Sequence
+from data_pipelines.datasets import annotations
+from data_pipelines.datasets.sequences import Sequence
 from mlt_tf.errors import InputError
 
 # First and last frames by the benchmark's configuration, where the folder may hold more. Two targets have a second

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from data_pipelines.benchmarks import lasot, otb, tc128, uav, vot2016
-from data_pipelines.sequences import Sequence
+from data_pipelines.datasets.sequences import Sequence
 from mlt_tf.errors import InputError
 
 

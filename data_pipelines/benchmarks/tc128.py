@@ -8,9 +8,9 @@ the first and the last frame used, without which they are taken to start at 1; o
 import pathlib
 import re
 
-from data_pipelines import annotations
 from data_pipelines.benchmarks import layouts
-from data_pipelines.sequences import Sequence
+from data_pipelines.datasets import annotations
+from data_pipelines.datasets.sequences import Sequence
 from mlt_tf.errors import InputError
 
 # The literature's 128 sequences are videos. There are 129 folders, each a target with its own copy of the frames:

@@ -9,10 +9,10 @@ import pathlib
 
 import numpy as np
 
-from data_pipelines import annotations
 from data_pipelines.benchmarks import layouts
 from data_pipelines.benchmarks.uav_tables import NAMES_20L, NAMES_123, PARTS
-from data_pipelines.sequences import Sequence
+from data_pipelines.datasets import annotations
+from data_pipelines.datasets.sequences import Sequence
 from mlt_tf.errors import InputError
 
 # Scale variation, aspect ratio change, low resolution, fast motion, full and partial occlusion, out of view, background

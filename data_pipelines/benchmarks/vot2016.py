@@ -8,9 +8,9 @@ import pathlib
 
 import numpy as np
 
-from data_pipelines import annotations
 from data_pipelines.benchmarks import layouts
-from data_pipelines.sequences import Sequence
+from data_pipelines.datasets import annotations
+from data_pipelines.datasets.sequences import Sequence
 from mlt_tf.errors import InputError
 
 TAGS = ("camera_motion", "illum_change", "motion_change", "occlusion", "size_change")

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 from data_pipelines.benchmarks import BENCHMARKS
 from data_pipelines.builders import base
-from data_pipelines.sequences import Sequence
+from data_pipelines.datasets.sequences import Sequence
 from mlt_tf.errors import InputError
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from experiments import benchmark, benchmark_input
+from experiments import benchmark
+from experiments.benchmarks import benchmark_input
 from tests.stores import Target, smooth_image, write_set
 
 

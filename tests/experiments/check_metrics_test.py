@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from experiments import check_metrics, scoring
+from experiments import check_metrics
+from experiments.scoring import scorer
 
 BOX = "11,11,20,20\n"
 HALF = "11,11,20,10\n"
@@ -22,7 +23,7 @@ HALF_OF_IT = {  # Half of the frames are perfect, half have an overlap of 0.5 an
 @pytest.fixture
 def check(run_binary, tmp_path, monkeypatch, capsys):
     """Returns a function that compares with the scores given; it returns exit code and output."""
-    monkeypatch.setattr(scoring, "target_names", lambda dataset, data_dir: TARGETS)
+    monkeypatch.setattr(scorer, "target_names", lambda dataset, data_dir: TARGETS)
     check_metrics._truths.cache_clear()
     for folder, text in (("annotations/OTB100", BOX * 4), ("results/OTB100/Mine", BOX * 2 + HALF * 2)):
         (tmp_path / folder).mkdir(parents=True)
@@ -92,8 +93,8 @@ def test_every_quantity_of_a_benchmark_that_marks_absence_can_be_computed(tmp_pa
         (tmp_path / folder / "airplane-1.txt").write_text(text)
     path = tmp_path / "airplane-1.txt"
     path.write_text(BOX * 4)
-    truths = scoring.read_truths("lasot", str(tmp_path), ["airplane-1"])
-    found = scoring.read_tracker("lasot", {"airplane-1": path}, ["airplane-1"], truths)
+    truths = scorer.read_truths("lasot", str(tmp_path), ["airplane-1"])
+    found = scorer.read_tracker("lasot", {"airplane-1": path}, ["airplane-1"], truths)
     expected = dict.fromkeys(check_metrics.QUANTITIES, 0.0)
     rows = check_metrics.compare({"dataset": "LaSOT", "tracker": "Mine", **expected}, lambda *_: found)
     ours = {row.quantity: row.ours for row in rows}

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from experiments import compare_variants, scoring
+from experiments import compare_variants
+from experiments.scoring import scorer
 
 TARGETS = ("Basketball", "Biker", "Deer", "Girl")
 FRAMES = 20
@@ -28,7 +29,7 @@ def write(folder, hits):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Returns a folder with an OTB of four targets in truth/, and results of HITS."""
-    monkeypatch.setattr(scoring, "target_names", lambda dataset, data_dir: TARGETS)
+    monkeypatch.setattr(scorer, "target_names", lambda dataset, data_dir: TARGETS)
     write(tmp_path / "truth", [FRAMES] * 4)
     for name, hits in HITS.items():
         write(tmp_path / name, hits)

@@ -7,9 +7,11 @@ import tensorflow as tf
 from absl import flags
 from tensorflow.python.framework import config as framework_config  # Only here can determinism be switched off.
 
-from data_pipelines import preparation, trajectories
-from data_pipelines.crop_jobs import CropSettings
-from experiments import command_line, comparison
+from data_pipelines.crops import preparation
+from data_pipelines.crops.crop_jobs import CropSettings
+from data_pipelines.datasets import trajectories
+from experiments.scoring import common_scores
+from experiments.shared import command_line
 
 WIDTH, HEIGHT, SIDE = 160, 120, 24
 OBJECT = "<object><trackid>0</trackid><name>n01</name><bndbox>{}</bndbox></object>"
@@ -134,10 +136,10 @@ def compare(otb_runs):
 
     def read(**options):
         values = flags.FlagValues()
-        comparison.define_flags(values)
+        common_scores.define_flags(values)
         given = {"dataset": "otb2015", "data_dir": otb_runs / "OTB"}
         given["results_dir"] = f"{otb_runs / 'ours'},{otb_runs / 'others'}"
         values(["test", *(f"--{flag}={value}" for flag, value in {**given, **options}.items() if value is not None)])
-        return comparison.read(values)
+        return common_scores.read(values)
 
     return read

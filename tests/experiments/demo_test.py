@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from absl import flags
 
-from data_pipelines import annotations, video
+from data_pipelines.datasets import annotations, video
 from experiments import demo
 from mlt_tf import boxes, pretrained, weights
 from mlt_tf.config import TrackerConfig

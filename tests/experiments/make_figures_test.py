@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from experiments import make_figures, response_figure
+from experiments import make_figures
+from experiments.figures import response_figure
 from mlt_tf import tracker
 from mlt_tf.tracker import Update
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from experiments import make_tables, scoring
+from experiments import make_tables
+from experiments.scoring import scorer
 
 BOX = "11,11,20,20\n"
 FAR = "111,111,20,20\n"
@@ -14,7 +15,7 @@ TARGETS = ("Basketball", "Biker", "Deer")
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Returns a folder with the ground truth of an OTB of three targets, and two trackers' results."""
-    monkeypatch.setattr(scoring, "target_names", lambda dataset, data_dir: TARGETS)
+    monkeypatch.setattr(scorer, "target_names", lambda dataset, data_dir: TARGETS)
     write(tmp_path / "truth", **dict.fromkeys(TARGETS, BOX * 4))
     write(tmp_path / "results" / "Good", **dict.fromkeys(TARGETS, BOX * 4))
     write(tmp_path / "results" / "Poor", **{name.lower(): BOX + FAR * 3 for name in TARGETS})

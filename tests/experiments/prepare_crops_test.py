@@ -11,8 +11,8 @@ import types
 import pytest
 from absl import flags
 
-from data_pipelines import preparation
-from data_pipelines.crop_store import CropStore, read_index
+from data_pipelines.crops import preparation
+from data_pipelines.crops.crop_store import CropStore, read_index
 from experiments import prepare_crops
 
 ROOT = pathlib.Path(prepare_crops.__file__).resolve().parents[1]

@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from data_pipelines import sequences
-from experiments import study_updates, update_study
+from data_pipelines.datasets import sequences
+from experiments import study_updates
+from experiments.watching import update_effects
 from mlt_tf import boxes, labels, meta_loss, pretrained
 from mlt_tf.config import TrackerConfig
 from mlt_tf.crops import Frames
@@ -56,7 +57,7 @@ def weights(tmp_path_factory):
 @pytest.fixture(scope="module")
 def study(weights):
     """Returns the compiled study."""
-    return update_study.UpdateStudy(pretrained.load("mlt", weights), TrackerConfig(**SETTINGS))
+    return update_effects.UpdateStudy(pretrained.load("mlt", weights), TrackerConfig(**SETTINGS))
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_contexts_hold_the_target_where_the_label_says(study, right):
 
 def test_hidden_frames_do_not_judge_and_jitter_is_fixed(study, videos, followed):
     (left,) = sequences.load_sequences(str(videos), names=["left"])
-    one = update_study.Followed(left, followed.phi_x, [])
+    one = update_effects.Followed(left, followed.phi_x, [])
     deltas = {"own": followed.updates[0].delta}
     first, again, centred = (study.judge(one, 6, deltas, 1, jitter) for jitter in (1.0, 1.0, 0.0))
     assert first == again and first["contexts"] == 1 and first["loss"] != centred["loss"]
@@ -141,9 +142,9 @@ def test_ridge_regression_tells_targets_apart_only_where_they_differ():
     rng = np.random.default_rng(0)
     centres, noise = rng.normal(size=[5, 40]), lambda: rng.normal(size=[8, 40])
     train, test = ([centre + 0.3 * noise() for centre in centres] for _ in range(2))
-    assert update_study.ridge_accuracy(train, test) == 1
-    assert update_study.ridge_accuracy(train, test[::-1]) == pytest.approx(0.2)  # The middle one alone is right.
-    assert update_study.ridge_accuracy(*([noise() for _ in range(5)] for _ in range(2))) < 0.6
+    assert update_effects.ridge_accuracy(train, test) == 1
+    assert update_effects.ridge_accuracy(train, test[::-1]) == pytest.approx(0.2)  # The middle one alone is right.
+    assert update_effects.ridge_accuracy(*([noise() for _ in range(5)] for _ in range(2))) < 0.6
 
 
 def test_ridge_regression_is_that_of_its_primal_form():
@@ -151,10 +152,10 @@ def test_ridge_regression_is_that_of_its_primal_form():
     train, test = ([rng.normal(size=[count, 6]) for count in (4, 7)] for _ in range(2))
     x, own = np.concatenate(train), np.repeat([0, 1], [4, 7])
     x, y, others = x - x.mean(0), np.eye(2)[own], np.concatenate(test) - x.mean(0)
-    strength = update_study.RIDGE * np.sum(x**2) / len(x)
+    strength = update_effects.RIDGE * np.sum(x**2) / len(x)
     weights = np.linalg.solve(x.T @ x + strength * np.eye(6), x.T @ (y - y.mean(0)))
     expected = np.mean((others @ weights + y.mean(0)).argmax(1) == own)
-    assert update_study.ridge_accuracy(train, test) == pytest.approx(expected)
+    assert update_effects.ridge_accuracy(train, test) == pytest.approx(expected)
 
 
 def test_rank_correlation():
@@ -201,7 +202,7 @@ def test_another_delta_is_of_another_sequence(followed):
 
     def sequence_of(name, values):
         updates = [followed.updates[0]._replace(delta=np.full([2, 2], value)) for value in values]
-        return update_study.Followed(types.SimpleNamespace(name=name), None, updates)
+        return update_effects.Followed(types.SimpleNamespace(name=name), None, updates)
 
     both = [sequence_of("a", [1.0, 2.0]), sequence_of("b", [3.0, 4.0, 8.0])]
     study_updates.judge_all(types.SimpleNamespace(judge=judge), both, 5, 1.0)

@@ -12,8 +12,9 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from data_pipelines import sampling
-from experiments import provenance, train_matching
+from data_pipelines.batches import sampling
+from experiments import train_matching
+from experiments.shared import provenance
 from mlt_tf import config, weights
 from mlt_tf.errors import InputError
 from tests import processes

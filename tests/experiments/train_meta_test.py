@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from experiments import meta_sources, run_flags, train_meta
+from experiments import train_meta
+from experiments.training import meta_sources, run_record
 from mlt_tf import adaptation, pretrained, weights
 from mlt_tf.matching import MatchingNetwork
 from tests import processes
@@ -154,7 +155,7 @@ def test_interrupted_run_ends_as_an_uninterrupted_one(options, tmp_path, run_bin
     parts, _ = last_weights(tmp_path / "run", 3)
     for name, array in whole.items():
         np.testing.assert_array_equal(parts[name], array, err_msg=name)
-    saved = run_flags.read(str(tmp_path / "run"))
+    saved = run_record.read(str(tmp_path / "run"))
     assert saved["inputs"]["matching"] == record["matching"]["sha256"] and len(saved["inputs"]["crops"]) == 2
     assert [start["step"] for start in (*saved["earlier"], saved)] == [0, 2]
     with pytest.raises(SystemExit, match="train_meta: error: the run in .* began with other matching "):
@@ -184,7 +185,7 @@ def test_killed_run_ends_as_an_uninterrupted_one(options, tmp_path, run_binary, 
     processes.kill(process)
 
     run_binary(train_meta, **options)
-    saved = run_flags.read(str(run_dir))
+    saved = run_record.read(str(run_dir))
     begun, resumed = (start["step"] for start in (*saved["earlier"], saved))
     assert begun == 0 and resumed in (2, 4, 6)
     features = [np.load(folder / "features.npy", mmap_mode="r") for folder in (cache, whole["cache_dir"])]

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from data_pipelines import faults, verification
 from data_pipelines.benchmarks import Benchmark, Counts, otb
-from data_pipelines.faults import Fault
+from data_pipelines.datasets import faults, verification
+from data_pipelines.datasets.faults import Fault
 from experiments import verify_dataset
 
 PICTURE = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 255, [48, 64, 3]).astype(np.uint8))[1].tobytes()

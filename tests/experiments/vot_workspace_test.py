@@ -237,7 +237,7 @@ def test_bad_data_leaves_nothing_behind(toolkit, tmp_path):
 
 def test_without_the_toolkit(monkeypatch, data_dir, tmp_path):
     monkeypatch.setitem(sys.modules, "vot", None)
-    monkeypatch.delitem(sys.modules, "experiments.vot_toolkit", raising=False)
+    monkeypatch.delitem(sys.modules, "experiments.vot.vot_toolkit", raising=False)
     monkeypatch.delattr(experiments, "vot_toolkit", raising=False)
     with pytest.raises(InputError, match=r"the vot-toolkit cannot be imported .*pip install 'mlt_tf\[vot\]'"):
         run("--data_dir", data_dir, "--out", tmp_path / "out", "--variant=mlt")

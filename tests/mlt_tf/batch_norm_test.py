@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments import distribution
+from experiments.training import distribution
 from mlt_tf.batch_norm import BatchNorm
 
 CHANNELS = 5

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines import annotations, video
+from data_pipelines.datasets import annotations, video
 from mlt_tf import config, export, pretrained, tracking
 from mlt_tf.tracker import MultiTracker, Tracker
 

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from data_pipelines import annotations, video
+from data_pipelines.datasets import annotations, video
 from mlt_tf import adaptation, config, gradients, pretrained, weights
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import MultiTracker, Tracker

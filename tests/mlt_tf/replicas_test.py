@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments import distribution
+from experiments.training import distribution
 from mlt_tf import replicas
 
 VALUES = np.arange(12, dtype=np.float32).reshape(4, 3)  # A batch of four rows: two for each replica.

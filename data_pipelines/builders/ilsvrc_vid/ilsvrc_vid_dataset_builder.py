@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from data_pipelines import trajectories
 from data_pipelines.builders import base
+from data_pipelines.datasets import trajectories
 
 FOLDERS = {"2015": "ILSVRC2015", "2017": "ILSVRC"}  # What each edition's archive unpacks to.
 

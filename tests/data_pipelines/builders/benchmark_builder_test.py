@@ -9,7 +9,7 @@ from tensorflow_datasets.core import shuffle
 
 from data_pipelines.benchmarks import Benchmark, Counts
 from data_pipelines.builders import benchmark_builder
-from data_pipelines.sequences import Sequence
+from data_pipelines.datasets.sequences import Sequence
 from mlt_tf.errors import InputError
 
 NAMES = tuple(f"target_{n}" for n in range(12))

@@ -1,0 +1,164 @@
+"""Trunk features computed once: the meta-learner trains on a frozen trunk, so they never change.
+
+The 32 x 32 cells of a 319-px crop hold the 24 x 24 of a 255-px context at every translation by whole cells, up to 4
+along each axis, as exact slices.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+
+import numpy as np
+
+from data_pipelines.batches import augment, backgrounds, sampling, streams
+from data_pipelines.batches.sampling import Sampler
+from data_pipelines.crops.crop_store import CropStore
+from mlt_tf import config
+from mlt_tf.errors import InputError
+
+FEATURES, INDEX = "features.npy", "index.json"
+CROP_SIZE = 319  # Pixels.
+CELLS = 32
+MARGIN = (CELLS - config.CONTEXT_CELLS) // 2  # Largest translation in cells.
+_BATCH = 8  # Crops that pass the trunk at a time.
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureCache:
+    """Features of several views of many targets.
+
+    Attributes:
+      features: [N, 32, 32, 256] float16, mapped from disk.
+      first: [T + 1] int, the views of target t are first[t] .. first[t + 1].
+      names: T trajectory names.
+      stills: [T] bool, whether the target is a still image.
+    """
+
+    features: np.ndarray
+    first: np.ndarray
+    names: list
+    stills: np.ndarray
+
+
+def build(
+    folder: str,
+    key: dict,
+    store: CropStore,
+    targets: list,
+    sampler: Sampler,
+    views: tuple,
+    trunk: Callable,
+    share: float = 0.0,
+) -> FeatureCache:
+    """Computes the features of all targets, or opens the folder where that was done before.
+
+    Args:
+      folder: Where the cache lies.
+      key: What the features depend on (weights, data, views); another key in the folder is an error.
+      store: Holds the targets' crops.
+      targets: Trajectories of the store.
+      sampler: Draws the views of each (`Sampler.draw_views`), all unshifted.
+      views: Number of views of a (video, still).
+      trunk: Maps [n, 319, 319, 3] to [n, 32, 32, 256].
+      share: Chance of each view of a still to have another target's background.
+
+    Raises:
+      InputError: The folder holds a cache of another key or a damaged one, or has no room for this one.
+    """
+    key = json.loads(json.dumps(key))  # As it comes back from the file.
+    names = [target.name for target in targets]
+    if os.path.exists(os.path.join(folder, INDEX)):
+        index = _read_index(folder)
+        if index.get("key") != key or index.get("names") != names:
+            raise InputError(f"feature cache {folder} was made from other weights or data: give another folder")
+        return _opened(folder, index)
+    counts = [views[target.still] for target in targets]
+    first = np.concatenate([[0], np.cumsum(counts)])
+    index = {"key": key, "first": first.tolist(), "names": names, "stills": [target.still for target in targets]}
+    shape = (int(first[-1]), CELLS, CELLS, config.TRUNK_CHANNELS)
+    try:
+        _fill(folder, shape, _features(store, targets, counts, sampler, trunk, share), index)
+    except OSError as error:
+        size = f"{2 * np.prod(shape) / 1e9:.2g} GB"
+        raise InputError(
+            f"cannot write feature cache {folder}: {error.strerror}; it takes {size}: make room, or give another folder"
+        ) from error
+    return _opened(folder, index)
+
+
+def _features(store, targets, counts, sampler, trunk, share):
+    """Yields the features of the views of all targets, a batch at a time."""
+    draws = [sampler.draw_views(target, count, i) for i, (target, count) in enumerate(zip(targets, counts))]
+    made = streams.load_views(store, draws, CROP_SIZE, _BATCH)
+    if share:
+        made = _pasted(made, draws, store, targets, sampler, share)
+    yield from map(trunk, made)
+
+
+def _fill(folder, shape, made, index):
+    """Writes features of a shape, in batches as they are made, and then the index."""
+    os.makedirs(folder, exist_ok=True)
+    path, partial = os.path.join(folder, FEATURES), os.path.join(folder, INDEX + ".part")
+    try:
+        features = np.lib.format.open_memmap(path, "w+", np.float16, shape)
+        if hasattr(os, "posix_fallocate"):  # Where there is no room, writing to a mapped file would end the process.
+            with open(path, "r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+        row = 0
+        for batch in made:
+            features[row : row + len(batch)] = batch
+            row += len(batch)
+        features.flush()
+        with open(partial, "w") as file:
+            json.dump(index, file)
+        os.replace(partial, os.path.join(folder, INDEX))  # Only a finished cache has an index.
+    except BaseException:  # Ctrl-C and SIGTERM too: it may be many gigabytes.
+        for half_written in (path, partial):
+            if os.path.exists(half_written):
+                os.remove(half_written)
+        raise
+
+
+def _pasted(made, draws, store, targets, sampler, share):
+    """Puts some views of stills, in batches as `load_views` makes them, before the backgrounds of other targets."""
+    owners = np.repeat(np.arange(len(targets)), [len(draw.record) for draw in draws])
+    rng = np.random.default_rng(0)
+    chosen = (rng.random(len(owners)) < share) & np.array([target.still for target in targets])[owners]
+    others = (owners + rng.integers(1, max(len(targets), 2), len(owners))) % len(targets)
+    grounds = (sampler.draw_views(targets[t], 1, len(targets) + row) for row, t in enumerate(others))
+    draw = sampling.join(draws)
+    view, target_wh = augment.make_view(draw, CROP_SIZE, store.size), store.target_wh[draw.record].astype(np.float32)
+    for batch, (images, ground) in enumerate(zip(made, streams.load_views(store, grounds, CROP_SIZE, _BATCH))):
+        rows = slice(batch * _BATCH, (batch + 1) * _BATCH)
+        part = augment.View(*(array[rows] for array in view))
+        mask = backgrounds.target_mask(part, target_wh[rows], CROP_SIZE).numpy()[..., None]
+        mask[~chosen[rows]] = 1
+        yield mask * images + (1 - mask) * ground
+
+
+def _opened(folder, index):
+    """Opens a finished cache."""
+    try:
+        features = np.load(os.path.join(folder, FEATURES), mmap_mode="r")
+        return FeatureCache(features, np.array(index["first"]), index["names"], np.array(index["stills"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _read_index(folder):
+    try:
+        with open(os.path.join(folder, INDEX)) as file:
+            return dict(json.load(file))
+    except (OSError, ValueError, TypeError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder, error):
+    return InputError(f"feature cache {folder} cannot be read ({error}): delete it, to have it made anew")
+
+
+def slice_cells(features: np.ndarray, shift: np.ndarray, cells: int) -> np.ndarray:
+    """Takes the middle `cells` x `cells` of [32, 32, 256], moved so that the target lies `shift` off its centre."""
+    x, y = (CELLS - cells) // 2 - shift
+    return features[y : y + cells, x : x + cells]

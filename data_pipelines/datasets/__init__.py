@@ -1,0 +1,1 @@
+"""Reads data sets as they lie on disk: annotations, trajectories, sequences, videos; and checks them."""

@@ -1,0 +1,167 @@
+"""Reads evaluation sequences: frames in order, ground truth as 0-based boxes whatever convention its files follow."""
+
+import dataclasses
+import os
+import pathlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from data_pipelines.datasets import annotations, video
+from mlt_tf.errors import InputError
+
+_FRAME_NAME = re.compile(r"\d+\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
+_OTB_TRUTH_NAME = re.compile(r"groundtruth_rect(?:\.(\d+))?\.txt")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sequence:
+    """One target in one video.
+
+    Attributes:
+      name: The target's name, e.g. "David" or "Jogging-1".
+      frame_paths: The N frames in order.
+      boxes_xywh: [N, 4] float32 ground truth, 0-based pixels.
+      origin: Coordinate of the first pixel in the benchmark's own files: 1 for OTB, 0 for VOT. Files = boxes + origin.
+      video: The video's name, which several targets may share; the target's own when not given.
+      frame_numbers: [N] int, the number in each frame's file name.
+      absent: [N] bool, the target is not visible, so the row is no box; None where it is visible throughout.
+      polygons: [N, 8] float32 corners x1, y1, ..., x4, y4, 0-based pixels, where the benchmark gives such.
+      attributes: The benchmark's names for what is hard about the target, e.g. ("OCC", "LR").
+      category: What the target is, e.g. "airplane"; empty where the benchmark does not say.
+      flags: The benchmark's marks of single frames by name, each [N] bool.
+    """
+
+    name: str
+    frame_paths: tuple[str, ...]
+    boxes_xywh: np.ndarray
+    origin: int
+    video: str = ""
+    frame_numbers: np.ndarray | None = None
+    absent: np.ndarray | None = None
+    polygons: np.ndarray | None = None
+    attributes: tuple[str, ...] = ()
+    category: str = ""
+    flags: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Names the video after its one target."""
+        if not self.video:
+            object.__setattr__(self, "video", self.name)
+
+
+def read_frame(path: str) -> np.ndarray:
+    """Reads an image as [H, W, 3] uint8 RGB; grey ones get three equal channels.
+
+    Raises:
+      InputError: The file is missing, cut short, or does not decode.
+    """
+    return video.read_image(str(path))
+
+
+def numbered_frames(folder: pathlib.Path) -> dict[int, str]:
+    """Maps the numbers of a folder's images to their paths, in order; empty for a folder that is not there.
+
+    Raises:
+      InputError: Two images have the same number.
+    """
+    names = [name for name in os.listdir(folder) if _FRAME_NAME.fullmatch(name)] if folder.is_dir() else []
+    frames = {int(name.partition(".")[0]): str(folder / name) for name in names}
+    if len(frames) != len(names):
+        raise InputError(f"{folder}: {len(names) - len(frames)} images repeat another's number; keep one of each")
+    return dict(sorted(frames.items()))
+
+
+def otb_targets(folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Maps the targets of an OTB sequence folder to their ground-truth files.
+
+    `groundtruth_rect.txt` is the target <folder>; `groundtruth_rect.1.txt` is <folder>-1, and so on.
+    """
+    matches = [(_OTB_TRUTH_NAME.fullmatch(path.name), path) for path in sorted(folder.iterdir())]
+    return {folder.name + (f"-{m[1]}" if m[1] else ""): path for m, path in matches if m}
+
+
+def vot_targets(folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Maps the one target of a VOT sequence folder to its ground-truth file."""
+    path = folder / "groundtruth.txt"
+    return {folder.name: path} if path.is_file() else {}
+
+
+def read_otb(name: str, truth_path: pathlib.Path) -> Sequence:
+    """Reads one target in OTB's layout: frames in `img/`, 1-based x, y, w, h beside it."""
+    numbers, paths = _list_frames(truth_path.parent / "img")
+    rows = annotations.read_truth(truth_path)
+    _check_count(truth_path, len(rows), len(paths))
+    return Sequence(name, paths, annotations.to_zero_based(rows, 1), origin=1, frame_numbers=numbers)
+
+
+def read_vot(name: str, truth_path: pathlib.Path) -> Sequence:
+    """Reads one target in VOT's layout: frames in `color/`, polygons or boxes beside it.
+
+    Their coordinates are taken as they are: the VOT toolkit draws regions on a grid whose first pixel is (0, 0). A
+    polygon becomes the axis-aligned box around it.
+    """
+    numbers, paths = _list_frames(truth_path.parent / "color")
+    polygons = annotations.read_polygons(truth_path)
+    _check_count(truth_path, len(polygons), len(paths))
+    boxes = annotations.to_zero_based(annotations.polygon_to_xywh(polygons), 0)
+    return Sequence(name, paths, boxes, origin=0, frame_numbers=numbers, polygons=polygons.astype(np.float32))
+
+
+def load_sequences(data_dir: str, layout: str = "otb", names: Iterable[str] | None = None) -> list[Sequence]:
+    """Reads the sequences of a folder, one sub-folder a video.
+
+    Args:
+      data_dir: The benchmark's folder.
+      layout: "otb" or "vot".
+      names: The targets to read, in this order; all of them, by name, when None.
+
+    Returns:
+      One Sequence a target.
+
+    Raises:
+      InputError: Unknown layout or name, nothing there, or a sequence that is not complete.
+    """
+    if layout not in LAYOUTS:
+        raise InputError(f"layout {layout!r} is unknown; choose from {', '.join(LAYOUTS)}")
+    root = pathlib.Path(data_dir)
+    if not root.is_dir():
+        raise InputError(f"{data_dir}: no such folder; give the one that holds the sequences")
+    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    targets = {name: path for folder in folders for name, path in LAYOUTS[layout].targets(folder).items()}
+    if not targets:
+        raise InputError(f"{data_dir}: no sequence in the {layout} layout in it; check the folder and the layout")
+    chosen = list(targets) if names is None else list(names)
+    _check_names(chosen, targets, data_dir)
+    return [LAYOUTS[layout].read(name, targets[name]) for name in chosen]
+
+
+class _Layout(NamedTuple):
+    targets: Callable[[pathlib.Path], dict[str, pathlib.Path]]
+    read: Callable[[str, pathlib.Path], Sequence]
+
+
+LAYOUTS: Mapping[str, _Layout] = {"otb": _Layout(otb_targets, read_otb), "vot": _Layout(vot_targets, read_vot)}
+
+
+def _list_frames(folder: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Lists a folder's images as (numbers, paths); the first number may be any (David's is 300)."""
+    frames = numbered_frames(folder)
+    return np.array(list(frames), np.int64), tuple(frames.values())
+
+
+def _check_count(truth_path: pathlib.Path, lines: int, frames: int) -> None:
+    if lines != frames:
+        raise InputError(
+            f"{truth_path}: {lines} lines, but {frames} frames; keep the annotated frames only, one line each"
+        )
+
+
+def _check_names(chosen: list[str], targets: Mapping[str, pathlib.Path], data_dir: str) -> None:
+    unknown = [name for name in chosen if name not in targets]
+    if unknown:
+        raise InputError(f"{data_dir}: no sequence {', '.join(unknown)}; it has {', '.join(targets)}")
+    if len(set(chosen)) != len(chosen):
+        raise InputError(f"a sequence is named twice in {','.join(chosen)}; name each once")

@@ -1,0 +1,1 @@
+"""What `benchmark` times: the input of training, and tracking."""

@@ -1,0 +1,233 @@
+"""The results folder: `<out>/<tracker>/` with boxes, times and scores of each sequence, and one summary beside them."""
+
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data_pipelines.datasets import annotations, sequences
+from experiments.running.starting import Run
+from experiments.scoring import metrics, protocols
+from experiments.shared import provenance
+from mlt_tf.errors import InputError
+
+
+class Track(NamedTuple):
+    """What a tracker did in N frames.
+
+    Attributes:
+      boxes_xywh: [N, 4], 0-based pixels; the first is the ground truth.
+      seconds: [N], time inside the tracker; the first is that of its initialisation.
+      scores: [N], its confidence, NaN where it gives none.
+    """
+
+    boxes_xywh: np.ndarray
+    seconds: np.ndarray
+    scores: np.ndarray
+
+
+class Report(NamedTuple):
+    """One tracker's evaluation.
+
+    Attributes:
+      scores: None without a single result.
+      fps: Frames a second of each run.
+      failed: Runs that went wrong, and why.
+      busy: Runs that other processes are at.
+      total: Targets that a complete evaluation has.
+    """
+
+    scores: metrics.Scores | None
+    fps: dict[str, float]
+    failed: dict[str, str]
+    busy: tuple[str, ...]
+    total: int
+
+    @property
+    def partial(self) -> bool:
+        """Whether targets lack."""
+        return not self.scores or len(self.scores.sequences) < self.total
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def write_track(folder: pathlib.Path, name: str, track: Track, origin: int) -> None:
+    """Writes `<name>_times.txt`, `<name>_scores.txt` and last, as the sign that all is there, `<name>.txt`.
+
+    Args:
+      folder: The tracker's folder.
+      name: The sequence.
+      track: The result.
+      origin: Coordinate of the first pixel in the benchmark's files; boxes are written in that convention (OTB: 1).
+    """
+    boxes = np.asarray(track.boxes_xywh, np.float64) + [origin, origin, 0, 0]
+    write_text(folder / f"{name}_times.txt", "".join(f"{value:.6f}\n" for value in track.seconds))
+    write_text(folder / f"{name}_scores.txt", "".join(f"{value:.6f}\n" for value in track.scores))
+    write_text(folder / f"{name}.txt", "".join("{:.3f},{:.3f},{:.3f},{:.3f}\n".format(*box) for box in boxes))
+
+
+def read_boxes(path: pathlib.Path, origin: int) -> np.ndarray:
+    """Reads a result file in the benchmark's convention as [N, 4] float64 boxes, 0-based.
+
+    Raises:
+      InputError: The file is missing or malformed.
+    """
+    return annotations.read_rows(path) - [origin, origin, 0, 0]
+
+
+def is_done(folder: pathlib.Path, name: str, sequence: sequences.Sequence) -> bool:
+    """Tells whether the result of a run over a sequence is there, a box for every frame."""
+    path = folder / f"{name}.txt"
+    return path.is_file() and len(read_boxes(path, sequence.origin)) == len(sequence.frame_paths)
+
+
+def claim_folder(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
+    """Marks a tracker's folder with the configuration that its results come from.
+
+    Args:
+      folder: The tracker's folder, new or with `config.json` in it.
+      config: JSON-able: tracker, weights' checksum, settings.
+
+    Raises:
+      InputError: The folder holds results of another configuration.
+    """
+    path, wanted = folder / "config.json", json.loads(json.dumps(config))
+    if not path.is_file():
+        write_text(path, json.dumps(wanted, indent=2) + "\n")
+        return
+    found = json.loads(path.read_text())
+    if found != wanted:
+        old, new = ({**config, **config.get("settings", {}), "settings": None} for config in (found, wanted))
+        names = ", ".join(sorted(name for name in {*old, *new} if old.get(name) != new.get(name)))
+        raise InputError(f"{folder}: has results of another configuration ({names} differ); choose another --out")
+
+
+def report_on(
+    folder: pathlib.Path,
+    chosen: list[Run],
+    failed: Mapping[str, str],
+    busy: tuple[str, ...] = (),
+    total: int | None = None,
+    protocol: protocols.Protocol = protocols.OTB,
+) -> Report:
+    """Scores the result files of a folder.
+
+    Args:
+      folder: Where `<run>.txt` files lie, ours or another tracker's raw results.
+      chosen: The runs to score; those of one target are joined, each frame counting alike, as OTB's code does.
+      failed: Runs known to have failed, and why; they are left out.
+      busy: Runs that are not done yet; they are left out.
+      total: Targets of a complete evaluation; those of `chosen` when None.
+      protocol: By whose rules.
+
+    Returns:
+      The Report; a file that is missing or does not fit its sequence is a failure too, and a target of which a run
+      lacks is not scored.
+    """
+    found, failed, lacking = {}, dict(failed), set()
+    for run in chosen:
+        try:
+            if run.name in failed or run.name in busy:
+                raise InputError(failed.get(run.name, ""))
+            boxes = read_boxes(folder / f"{run.name}.txt", run.sequence.origin)
+            metrics.effective_result(boxes, run.sequence.boxes_xywh)
+            score = metrics.score_sequence(boxes, run.sequence.boxes_xywh, protocol, run.sequence.absent)
+            found.setdefault(run.target, []).append((score, len(boxes)))
+        except InputError as error:
+            lacking.add(run.target)
+            if run.name not in busy:
+                failed[run.name] = str(error)
+    scores = {target: metrics.joined(parts) for target, parts in found.items() if target not in lacking}
+    names = [run.name for run in chosen if run.target in scores]
+    fps = {name: _fps(folder / f"{name}_times.txt") for name in names if (folder / f"{name}_times.txt").is_file()}
+    total = len({run.target for run in chosen}) if total is None else total
+    return Report(metrics.mean_scores(scores) if scores else None, fps, failed, busy, total)
+
+
+def _fps(path: pathlib.Path) -> float:
+    """Frames a second over the updates: initialisation and the reading of images do not count."""
+    seconds = np.loadtxt(path, ndmin=1)[1:]
+    return float(len(seconds) / max(seconds.sum(), 1e-9))
+
+
+def _mean_label(report: Report) -> str:
+    done = len(report.scores.sequences)
+    return f"mean of {done}" + (f", PARTIAL: {done} of {report.total}" if report.partial else "")
+
+
+def format_table(tracker: str, report: Report) -> str:
+    """Lays out one tracker's scores, a row a sequence, then the mean (said to be partial if sequences lack)."""
+    lines = [f"{tracker:32s} {'AUC':>9s} {'precision':>9s} {'overlap':>9s} {'fps':>9s}"]
+    if report.scores:
+        rows = [(name, score, report.fps.get(name)) for name, score in report.scores.sequences.items()]
+        mean_fps = float(np.mean(list(report.fps.values()))) if report.fps else None
+        for name, score, fps in [*rows, (_mean_label(report), report.scores, mean_fps)]:
+            cells = f"{score.auc:9.4f} {score.precision:9.4f} {score.mean_overlap:9.4f}"
+            lines.append(f"{name:32s} {cells} " + ("        -" if fps is None else f"{fps:9.1f}"))
+    lines += [f"{name:32s} FAILED: {reason}" for name, reason in report.failed.items()]
+    if report.busy:
+        lines.append(f"{len(report.busy)} not done yet, other processes are at them: {', '.join(report.busy[:5])} ...")
+    return "\n".join(lines)
+
+
+def write_summary(folder: pathlib.Path, protocol: str, data: Mapping[str, Any], report: Report) -> None:
+    """Writes a tracker's report as JSON, `<folder>/summary.json`, with date, commit and command of the boxes in it.
+
+    Args:
+      folder: The tracker's; entries of other protocols already in the file stay.
+      protocol: "ope", "tre" or "sre".
+      data: What was evaluated, on what: configuration, folder, data set.
+      report: The report.
+    """
+    path = folder / "summary.json"
+    entries = json.loads(path.read_text()) if path.is_file() else {}
+    entry = {**_made_by(folder, protocol), **data, **_as_json(report)}
+    write_text(path, json.dumps({**entries, protocol: entry}, indent=2) + "\n")
+
+
+def note_run(folder: pathlib.Path, name: str) -> None:
+    """Adds to `<folder>/made_by.jsonl` when, at which commit and by which command a run's result was made."""
+    line = json.dumps({"run": name, **provenance.made_by()}) + "\n"
+    with open(folder / "made_by.jsonl", "a") as file:  # One short write: several processes may append.
+        file.write(line)
+
+
+def _made_by(folder: pathlib.Path, protocol: str) -> dict[str, Any]:
+    """Sums up what made a folder's results: the last date and command, and all commits."""
+    path = (folder if protocol == "ope" else folder / protocol) / "made_by.jsonl"
+    if not path.is_file():
+        return provenance.made_by()
+    notes = [json.loads(line) for line in path.read_text().splitlines()]
+    last = max(notes, key=lambda note: note["date"])
+    return {
+        "date": last["date"],
+        "commit": ", ".join(sorted({note["commit"] for note in notes})),
+        "command": last["command"],
+    }
+
+
+def _as_json(report: Report) -> dict[str, Any]:
+    out = {"partial": report.partial, "total": report.total, "failed": report.failed, "mean": None, "sequences": {}}
+    if report.scores:
+        out["mean"] = _numbers(report.scores)
+        out["sequences"] = {name: _numbers(score) for name, score in report.scores.sequences.items()}
+    if report.fps:
+        out["mean"]["fps"] = float(np.mean(list(report.fps.values())))
+        for name, fps in report.fps.items():
+            if name in out["sequences"]:
+                out["sequences"][name]["fps"] = fps
+    return out
+
+
+def _numbers(score: metrics.SequenceScore | metrics.Scores) -> dict[str, Any]:
+    keys = ("auc", "precision", "mean_overlap")
+    return {**{key: getattr(score, key) for key in keys}, "success_curve": score.success_curve.tolist()}

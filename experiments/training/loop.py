@@ -1,0 +1,211 @@
+"""What the training binaries share: the loop with its checkpoints, scalars and clean stops."""
+
+import contextlib
+import glob
+import math
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import tensorflow as tf
+from absl import logging
+
+from experiments.shared import provenance
+from experiments.training import distribution, run_record
+from experiments.training.checkpoints import Checkpoints, reason
+from experiments.training.training_log import Meter, loss_curve
+from mlt_tf.errors import InputError
+
+KEPT_WEIGHTS = 5  # The newest weight files.
+
+
+class Run:
+    """A run's folder: its flags, checkpoints, weight files and TensorBoard scalars."""
+
+    def __init__(
+        self,
+        folder: str,
+        flags: dict,
+        inputs: dict | None = None,
+        workers: distribution.Workers = distribution.ALONE,
+        **trackables,
+    ):
+        """Opens the folder and goes on from its last checkpoint, if there is one.
+
+        Args:
+          folder: Where everything is written; made if missing.
+          flags: The binary's flags, {name: value}.
+          inputs: What it reads beside them, as `run_flags.describe` takes it.
+          workers: The processes that train together. All go on from the checkpoint; only the chief writes.
+          **trackables: What a checkpoint holds, beside the step and the minutes.
+
+        Raises:
+          InputError: The folder cannot be written, its checkpoint is damaged or of another network, or the flags would
+            make another run of it.
+        """
+        self.folder, self._workers = folder, workers
+        self._opened = self._counted = time.monotonic()
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._minutes = tf.Variable(0.0, dtype=tf.float64, trainable=False)  # Up to `_counted`.
+        held = {"step": self.step, "minutes": self._minutes, **trackables}
+        self._checkpoints = Checkpoints(os.path.join(folder, "checkpoints"), **held)
+        self._tensorboard = os.path.join(folder, "tensorboard")
+        try:
+            self._open(flags, inputs or {})
+        except (OSError, tf.errors.OpError) as error:
+            raise InputError(f"cannot write to {folder}: {reason(error)}; choose another --run_dir") from error
+        workers.check_same(int(self.step), "the step that they go on from")
+
+    def _open(self, flags, inputs):
+        if self._workers.chief:
+            os.makedirs(self.folder, exist_ok=True)
+            self._checkpoints.clear()
+        earlier, start = run_record.read(self.folder), run_record.describe(flags, inputs)
+        changes = run_record.check(self.folder, start, earlier) if self._checkpoints.paths else []
+        path = self._checkpoints.restore()
+        if self._workers.chief:
+            run_record.write(self.folder, {"step": int(self.step), **start}, earlier)
+        if path:
+            logging.info("going on from %s", "; ".join([path, *changes]))
+        chief = self._workers.chief
+        self._writer = tf.summary.create_file_writer(self._tensorboard) if chief else tf.summary.create_noop_writer()
+        versions = ", ".join(f"{name} {version}" for name, version in start["versions"].items() if version)
+        logging.info("commit %s, %s; all flags: %s", start["commit"], versions, run_record.path_in(self.folder))
+
+    @contextlib.contextmanager
+    def events(self, step: int):
+        """Sends summaries that are written within to TensorBoard.
+
+        Raises:
+          InputError: They cannot be written; the last checkpoint stays.
+        """
+        try:
+            with self._writer.as_default(step):
+                yield
+            self._writer.flush()
+        except tf.errors.OpError as error:
+            raise self._checkpoints.cannot_write(self._tensorboard, error) from error
+
+    @property
+    def minutes(self) -> float:
+        """Minutes of training behind the weights of this moment, over all starts of the run."""
+        return float(self._minutes) + (time.monotonic() - self._counted) / 60
+
+    def record(self, seed: int) -> dict:
+        """Describes how the weights of this moment came about."""
+        return {
+            "step": int(self.step),
+            "minutes": round(self.minutes, 1),
+            "seed": seed,
+            "commit": provenance.commit(),
+            "command": provenance.command(),
+            "loss_curve": loss_curve(self.folder),
+        }
+
+    def loop(
+        self,
+        batches: Iterable,
+        train_step: Callable,
+        steps: int,
+        max_minutes: float,
+        export: Callable[[str], None],
+        hooks: Sequence[Callable] = (),
+        log_every: int = 50,
+        save_every: int = 500,
+        stop: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Trains until `steps`, or stops cleanly before that, with a checkpoint.
+
+        Args:
+          batches: The batches, starting with that of the current step.
+          train_step: Takes a batch and returns a dict of finite scalars, "loss" among them.
+          steps: Total number of steps.
+          max_minutes: Minutes after which to stop; 0 for no limit.
+          export: Called with a path, `<run_dir>/weights/step-<n>.npz`, before every checkpoint.
+          hooks: Each has an int `every`; called with the step at its multiples and at the last, before that is saved,
+            it returns scalars to log.
+          log_every: Steps between two log lines and TensorBoard scalars (their means).
+          save_every: Steps between two checkpoints.
+          stop: Says after each step why to stop; None to go on.
+
+        Raises:
+          FloatingPointError: A scalar is not finite; the last checkpoint stays.
+          InputError: What is to be written cannot be; the last checkpoint stays.
+        """
+        meter, iterator, reason = Meter(), iter(batches), None
+        while int(self.step) < steps and not reason:
+            with meter.waiting():
+                batch = next(iterator)
+            scalars = {name: float(value) for name, value in train_step(batch).items()}
+            step = int(self.step.assign_add(1))
+            self._require_finite(scalars)
+            meter.add(scalars)
+            reason = self._workers.agree(stop() or self._time_over(max_minutes))
+            if not self._workers.chief:
+                continue
+            with self._guarded():
+                if step % log_every == 0 or step == steps or reason:
+                    self._log(step, meter.take())
+                with meter.paused():
+                    self._call(hooks, step, step == steps)
+                if step % save_every == 0 or step == steps or reason:
+                    self._save(step, export)
+        self._workers.wait()  # Nobody leaves while the chief writes.
+        on = f"; to go on: {provenance.command(whole=True)}" if reason else ""
+        logging.info("%s at step %d%s", f"stopped by {reason}" if reason else "done", int(self.step), on)
+
+    def _require_finite(self, scalars):
+        wrong = [f"{name} {value}" for name, value in scalars.items() if not math.isfinite(value)]
+        if wrong:
+            raise self._diverged(", ".join(wrong))
+
+    def _diverged(self, what):
+        on = self._checkpoints.going_on
+        return FloatingPointError(f"{what} at step {int(self.step)}: lower --learning_rate; {on}")
+
+    def _time_over(self, max_minutes):
+        over = max_minutes and time.monotonic() - self._opened > 60 * max_minutes
+        return f"--max_minutes={max_minutes:g}" if over else None
+
+    @contextlib.contextmanager
+    def _guarded(self):
+        """Turns what ends a run while it measures and writes into an error that says how to go on."""
+        try:
+            yield
+        except FloatingPointError as error:
+            raise self._diverged(str(error)) from error
+        except OSError as error:
+            path = os.path.abspath(error.filename or self.folder)
+            if os.path.commonpath([path, os.path.abspath(self.folder)]) == os.path.abspath(self.folder):
+                raise self._checkpoints.cannot_write(self.folder, error) from error
+            raise InputError(f"cannot read {path}: {error.strerror}; {self._checkpoints.going_on}") from error
+
+    def _log(self, step, scalars):
+        logging.info("step %d  %s", step, "  ".join(f"{name} {value:.4g}" for name, value in scalars.items()))
+        with self.events(step):
+            for name, value in scalars.items():
+                tf.summary.scalar(name, value)
+
+    def _call(self, hooks, step, last):
+        for hook in hooks:
+            if (step % hook.every == 0 or last) and (scalars := hook(step)):
+                self._log(step, scalars)
+
+    def _save(self, step, export):
+        """Writes weights, then the checkpoint: where that is, everything of its step and before is."""
+        export(os.path.join(self.folder, "weights", f"step-{step:06d}.npz"))
+        self._minutes.assign(self.minutes)
+        self._counted = time.monotonic()
+        self._checkpoints.save(step)
+        self._forget_weights(step)
+
+    def _forget_weights(self, step):
+        """Removes weight files but for the newest; those of later steps, from before a step back, are left alone."""
+        found = {}
+        for path in glob.glob(os.path.join(glob.escape(self.folder), "weights", "step-*")):
+            if match := re.fullmatch(r"step-(\d+)\.(npz|json)(\.part)?", os.path.basename(path)):
+                found.setdefault(int(match[1]), []).append(path)
+        for number in sorted(n for n in found if n <= step)[:-KEPT_WEIGHTS]:
+            for path in sorted(found[number], reverse=True):  # The .npz before its record.
+                os.remove(path)

@@ -1,0 +1,144 @@
+"""A run's flags.json: what each of its starts was given, and what may change when it goes on."""
+
+import json
+import os
+import sys
+from importlib import metadata
+
+import tensorflow as tf
+from absl import flags
+
+from experiments.shared import provenance
+from mlt_tf.errors import InputError
+
+PACKAGES = ("mlt-tf", "tensorflow", "keras", "numpy", "opencv-python")
+# Every other flag makes another run of it. Files and folders may move: what was read from them is compared.
+MAY_CHANGE = frozenset(
+    ["steps", "max_minutes", "learning_rate", "log_every", "save_every", "deterministic", "input", "distribute", "xla"]
+    + ["data_dir", "run_dir", "cache_dir", "matching", "start_from"]
+    + ["validation_sets", "validate_every", "validation_batches", "show_every", "profile_steps", "track_every"]
+    + ["validation_dir", "validation_layout", "validation_frames", "validation_config"]
+)
+# Flags of which something lost and is gone, with the values that are as they were. Commit 171a062 last had the others.
+KEPT = {"background": [0.0], "delta_label": ["centred"], "layout": ["paired", "flat"]}
+
+
+def own(values: flags.FlagValues) -> dict:
+    """Returns the flags that the binary defines, as {name: value}; absl's and TensorFlow's are left out."""
+    return {flag.name: flag.value for flag in _own(values)}
+
+
+def unusual(values: flags.FlagValues) -> str:
+    """Returns the binary's flags that differ from their defaults, as they would be typed."""
+    return " ".join(typed(flag.name, flag.value) for flag in _own(values) if flag.value != flag.default)
+
+
+def typed(name: str, value) -> str:
+    """Returns a flag as it would be typed."""
+    return f"--{name}=" + (",".join(map(str, value)) if isinstance(value, list) else str(value))
+
+
+def describe(values: dict, inputs: dict) -> dict:
+    """Describes a start.
+
+    Args:
+      values: The flags, {name: value}.
+      inputs: What is read beside them, {"crops" or a flag: fingerprint or checksum}; None for a flag that is not given.
+    """
+    return {
+        **provenance.made_by(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "devices": [_device(device) for device in tf.config.list_physical_devices()],
+        "inputs": inputs,
+        "flags": values,
+    }
+
+
+def path_in(folder: str) -> str:
+    """Returns the path of a run's flags.json."""
+    return os.path.join(folder, "flags.json")
+
+
+def read(folder: str) -> dict:
+    """Reads a run's flags.json; an empty dict where there is none.
+
+    Raises:
+      InputError: It cannot be read.
+    """
+    path = path_in(folder)
+    try:
+        with open(path) as file:
+            start = json.load(file)
+        return start if "flags" in start else {"flags": dict(start)}  # As the first runs wrote it.
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path} cannot be read ({error}): choose another --run_dir, or delete the file") from error
+
+
+def write(folder: str, start: dict, earlier: dict) -> None:
+    """Writes a start into flags.json, with those before it under "earlier"."""
+    before = [{name: part for name, part in earlier.items() if name != "earlier"}] if earlier else []
+    path = path_in(folder)
+    try:
+        with open(path + ".part", "w") as file:
+            json.dump({**start, "earlier": earlier.get("earlier", []) + before}, file, indent=1, default=str)
+            file.write("\n")
+        os.replace(path + ".part", path)
+    except OSError:
+        if os.path.exists(path + ".part"):
+            os.remove(path + ".part")
+        raise
+
+
+def check(folder: str, start: dict, earlier: dict) -> list[str]:
+    """Compares a start with the one before.
+
+    Returns:
+      What has changed and may, to be shown.
+
+    Raises:
+      InputError: With these flags or inputs it would be another run.
+    """
+    start = json.loads(json.dumps(start, default=str))  # As it comes back from the file.
+    if other := _differences(earlier, start, "inputs"):
+        found = ", ".join(f"{name} ({_short(then)}, now {_short(now)})" for name, then, now in other)
+        raise InputError(f"the run in {folder} began with other {found}: give those, or another --run_dir")
+    began = earlier.get("flags", {})
+    if gone := [typed(name, began[name]) for name, kept in KEPT.items() if began.get(name, kept[0]) not in kept]:
+        why = f"began with {' '.join(gone)}, which is gone after commit 171a062"
+        raise InputError(f"the run in {folder} {why}: go on with that commit, or give another --run_dir")
+    differences = _differences(earlier, start, "flags")
+    if fixed := [difference for difference in differences if difference[0] not in MAY_CHANGE]:
+        then = " ".join(typed(name, value) for name, value, _ in fixed)
+        now = " ".join(typed(name, value) for name, _, value in fixed)
+        raise InputError(f"the run in {folder} began with {then}, not {now}: give that again, or another --run_dir")
+    changed = [f"{typed(name, then)} is now {typed(name, now)}" for name, then, now in differences]
+    return changed + [f"{name} {then} is now {now}" for name, then, now in _differences(earlier, start, "versions")]
+
+
+def _own(values):
+    for module, defined in values.flags_by_module_dict().items():
+        if module.startswith("experiments.") or module == sys.argv[0]:  # So absl calls what runs as __main__.
+            yield from defined
+
+
+def _differences(earlier, start, part):
+    then, now = earlier.get(part, {}), start[part]
+    return [(name, then[name], now[name]) for name in then if name in now and then[name] != now[name]]
+
+
+def _short(value):
+    return ",".join(str(part)[:12] for part in value) if isinstance(value, list) else str(value)[:12]
+
+
+def _version(package):
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _device(device):
+    details = tf.config.experimental.get_device_details(device) if device.device_type == "GPU" else {}
+    return " ".join([device.name.removeprefix("/physical_device:"), *filter(None, [details.get("device_name")])])

@@ -1,0 +1,1 @@
+"""Workspaces of the VOT toolkit, and what it answers."""

@@ -1,0 +1,142 @@
+"""Validates while training: held-out loss, centre error and tracking, and the best weights kept apart."""
+
+import math
+import os
+import time
+from collections.abc import Callable
+
+from absl import flags, logging
+
+from experiments.watching import probes, validation_tracking
+from mlt_tf import weights
+from mlt_tf.errors import InputError
+from mlt_tf.pretrained import Networks
+
+BEST = "best.npz"
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of validation while training in `values`."""
+    flags.DEFINE_list(
+        "validation_sets", ["auto"],
+        "Prepared sets to validate and show on; auto: those of the split that is not trained on, where there are any; "
+        "empty: none.", flag_values=values,
+    )  # fmt: skip
+    flags.DEFINE_integer("validate_every", 500, "Steps between two validations; 0 for none.", 0, flag_values=values)
+    flags.DEFINE_integer("validation_batches", 8, "Fixed batches of a validation.", 1, flag_values=values)
+    validation_tracking.define_flags(values)
+
+
+def make_hooks(values: flags.FlagValues, run, networks: Networks, export: Callable, own=None) -> list:
+    """Makes the hooks of `Run.loop` that validate.
+
+    Args:
+      values: The binary's flags: those of `define_flags`, data_dir, splits and label_radius; contexts and samples too
+        where there is a meta-learner.
+      run: The `training.Run`: its folder takes best.npz and best.json.
+      networks: The live networks: Networks(network) for the matching network whatever its channels,
+        Networks(network, meta_learner, adaptation) for the meta-learner.
+      export: `export(path, **more)` writes the weights of this moment as beside a checkpoint, with `more` in their
+        record.
+      own: What measures the targets that a run leaves out of its own training; None where it leaves out none.
+
+    Returns:
+      Hooks; none where nothing is validated. Their scalars are validation/{loss,centre_error,seconds},
+      tracking/{auc,seconds} and those of `own` under held_out/; for the meta-learner {loss,centre_error,auc}_unadapted
+      too. What decides which weights are the best is, of those there are: tracking/auc, the loss on sets that
+      --validation_sets names, held_out/loss.
+
+    Raises:
+      InputError: The flags contradict each other, or what they name is not there.
+    """
+    tracked = validation_tracking.make_probe(values, networks)
+    held_out = probes.make_probe(values, networks) if values.validate_every else None
+    if values.validate_every and not (held_out or own):
+        logging.info("no held-out crops: nothing to validate on (--validation_sets)")
+    # With "auto" the meta-learner is shown crops from which the matching network may have learned: they decide nothing.
+    auto = networks.meta_learner is not None and values.validation_sets == ["auto"]
+    hooks = []
+    if tracked:
+        best = Best(run.folder, "tracking/auc", validation_tracking.describe(values), export, highest=True)
+        hooks.append(Measuring("tracking", values.track_every, tracked.measure, best))
+    if held_out:
+        best = None if tracked or auto else Best(run.folder, "validation/loss", held_out.measured_on, export)
+        hooks.append(Measuring("validation", values.validate_every, held_out.measure, best))
+    if own and values.validate_every:
+        alone = not tracked and (auto or not held_out)
+        best = Best(run.folder, "held_out/loss", own.measured_on, export) if alone else None
+        hooks.append(Measuring("held_out", values.validate_every, own.measure, best))
+    elif held_out and auto and not tracked:
+        logging.info(
+            "no best.npz: the matching network may have learned from these %s; name other --validation_sets or give "
+            "--track_every", held_out.measured_on,
+        )  # fmt: skip
+    return hooks
+
+
+class Best:
+    """Keeps the weights of the best value apart, as best.npz; a resumed run remembers it.
+
+    The record, best.json, has the value, its name and what it was measured on; one that was measured on something else
+    is not compared with, and gives way.
+    """
+
+    def __init__(self, folder: str, name: str, measured_on: str, export: Callable, highest: bool = False):
+        """Looks for the best value of an earlier part of the run.
+
+        Args:
+          folder: The run's.
+          name: Of the scalar that decides.
+          measured_on: What it is measured on, in a line.
+          export: See `make_hooks`.
+          highest: Whether the highest is the best; otherwise the lowest.
+        """
+        self._path = os.path.join(folder, BEST)
+        self.what = {"name": name, "measured_on": measured_on}
+        self._export, self._highest = export, highest
+        self.value = self._earlier()
+
+    def offer(self, step: int, scalars: dict[str, float]) -> None:
+        """Writes the weights if the scalar that decides is the best so far."""
+        value = scalars[self.what["name"]]
+        better = self.value is None or (value > self.value if self._highest else value < self.value)
+        if not (better and math.isfinite(value)):
+            return
+        self._export(self._path, **self.what, value=value)
+        self.value = value
+        logging.info("step %d  best %s so far, %.4g: %s", step, self.what["name"], value, self._path)
+
+    def _earlier(self):
+        if not os.path.exists(self._path):
+            return None
+        try:
+            record = weights.load_record(self._path)
+        except InputError:  # Damaged.
+            return None
+        same, value = {name: record.get(name) for name in self.what} == self.what, record.get("value")
+        return value if same and type(value) in (int, float) else None
+
+
+class Measuring:
+    """A hook that measures, and says how long it took."""
+
+    def __init__(self, name: str, every: int, measure: Callable[[], dict[str, float]], best: Best | None = None):
+        """Keeps what is measured.
+
+        Args:
+          name: Goes before the scalars' names.
+          every: Steps between two measurements.
+          measure: Returns scalars.
+          best: Takes them, if given.
+        """
+        self.every, self.best = every, best
+        self._name, self._measure = name, measure
+
+    def __call__(self, step: int) -> dict[str, float]:
+        """Returns the scalars and their seconds."""
+        start = time.monotonic()
+        found = {**self._measure(), "seconds": time.monotonic() - start}
+        scalars = {f"{self._name}/{name}": value for name, value in found.items()}
+        if self.best:
+            self.best.offer(step, scalars)
+        return scalars

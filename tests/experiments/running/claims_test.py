@@ -1,0 +1,93 @@
+"""Tests of claims: a piece of work is one process's at a time, and nobody's for long."""
+
+import json
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+import time
+
+from experiments.running import claims
+
+
+def write_claim(path, **holder):
+    path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), **holder}))
+
+
+def age(path, seconds):
+    os.utime(path, (time.time() - seconds,) * 2)
+
+
+def test_one_holds_a_claim_until_its_release(tmp_path):
+    claim = claims.take(tmp_path / "new", "David")
+    assert claim and claims.take(tmp_path / "new", "David") is None
+    assert claims.take(tmp_path / "new", "Deer")
+    claim.release()
+    assert claims.take(tmp_path / "new", "David")
+    assert sorted(os.listdir(tmp_path / "new")) == ["David.claim", "Deer.claim"]
+
+
+def test_claim_of_a_dead_process_is_taken_over(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    write_claim(tmp_path / "David.claim", pid=dead.pid)
+    assert claims.take(tmp_path, "David")
+    assert claims.take(tmp_path, "David") is None
+    assert os.listdir(tmp_path) == ["David.claim"]
+
+
+def test_claim_of_another_machine_is_respected_until_it_is_old(tmp_path):
+    write_claim(tmp_path / "David.claim", host="elsewhere", pid=1)
+    assert claims.take(tmp_path, "David") is None
+    age(tmp_path / "David.claim", claims.PATIENCE + 60)
+    assert claims.take(tmp_path, "David")
+
+
+def test_touching_keeps_a_claim_young(tmp_path, monkeypatch):
+    claim = claims.take(tmp_path, "David")
+    age(tmp_path / "David.claim", claims.PATIENCE + 60)
+    claim.touch()  # Too soon after the last one to count.
+    assert time.time() - (tmp_path / "David.claim").stat().st_mtime > claims.PATIENCE
+    monkeypatch.setattr(claims, "_TOUCH_EVERY", -1.0)
+    claim.touch()
+    assert time.time() - (tmp_path / "David.claim").stat().st_mtime < 60
+    claim.release()
+    claim.touch()  # Gone already: no error.
+
+
+def test_half_written_claim_is_respected_until_it_is_old(tmp_path):
+    (tmp_path / "David.claim").write_text("")
+    assert claims.take(tmp_path, "David") is None
+    age(tmp_path / "David.claim", claims.PATIENCE + 60)
+    assert claims.take(tmp_path, "David")
+
+
+def test_old_mutex_does_not_block_for_ever(tmp_path):
+    write_claim(tmp_path / "David.claim", host="elsewhere")
+    age(tmp_path / "David.claim", claims.PATIENCE + 60)
+    (tmp_path / "David.takeover").mkdir()
+    assert claims.take(tmp_path, "David") is None
+    age(tmp_path / "David.takeover", claims.PATIENCE + 60)
+    claims.take(tmp_path, "David")  # Removes the mutex.
+    assert claims.take(tmp_path, "David")
+
+
+def _take_all(folder, names, queue, barrier):
+    queue.put([name for name in names if claims.take(folder, name)])
+    barrier.wait(60)  # A process that ends gives up what it holds.
+
+
+def test_of_many_processes_one_gets_each_claim_abandoned_or_not(tmp_path):
+    names = [f"s{i}" for i in range(40)]
+    for name in names[::2]:
+        write_claim(tmp_path / f"{name}.claim", pid=2**22 + 5)  # No such process.
+    context = multiprocessing.get_context("fork")
+    queue, barrier = context.Queue(), context.Barrier(6)
+    workers = [context.Process(target=_take_all, args=(tmp_path, names, queue, barrier)) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    taken = [name for _ in workers for name in queue.get(timeout=30)]
+    for worker in workers:
+        worker.join()
+    assert len(taken) == len(set(taken)) and set(names[1::2]) <= set(taken)
