@@ -1,9 +1,7 @@
-import dataclasses
 import json
 import pathlib
 import subprocess
 import sys
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,43 +11,17 @@ from absl import flags
 from experiments import evaluate
 from experiments.running import trackers
 from mlt_tf.errors import InputError
+from tests.trackers import FakeTracker
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FRAMES = 4
 
 
-class State(NamedTuple):
-    box_xywh: np.ndarray
-    score: float = 0.5
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    tau: float = 0.5
-
-
-class FakeTracker:
-    """Answers with the first box moved by one pixel a frame; fails on videos as grey as `fails_on`."""
-
-    weights_checksum = "abc"
-
-    def __init__(self, tau=0.5, fails_on=None):
-        self.config, self.fails_on, self.starts = Config(tau), fails_on, 0
-        self.boxes = []
+class Astray(FakeTracker):
+    """Answers in the first frame what must not end up in the results: the ground truth does."""
 
     def add(self, frame, boxes_xywh):
-        self.starts += 1
-        self.boxes += [np.asarray(box, np.float32) for box in boxes_xywh]
-        return [State(self.boxes[-1] + 100)]  # Must not end up in the results: the ground truth does.
-
-    def update(self, frames):
-        if any(frame[0, 0, 0] == self.fails_on for frame in frames):
-            raise ValueError("no target left")
-        self.boxes = [box + np.array([1, 0, 0, 0], np.float32) for box in self.boxes]
-        return [State(box) for box in self.boxes]
-
-    def remove(self, indices):
-        self.boxes = [box for index, box in enumerate(self.boxes) if index not in indices]
+        return [state._replace(box_xywh=state.box_xywh + 100) for state in super().add(frame, boxes_xywh)]
 
 
 @pytest.fixture
@@ -86,14 +58,14 @@ def run(*arguments):
 
 
 def test_a_perfect_tracker_scores_fully_and_its_results_start_with_the_ground_truth(data_dir, tmp_path, use, capsys):
-    use(FakeTracker())
+    use(Astray())
     reports = run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
     assert reports["mlt"].scores.auc == pytest.approx(20 / 21)
     assert reports["mlt"].failed == {}
     rows = (tmp_path / "out/mlt/A.txt").read_text().splitlines()
     assert rows[:2] == ["21.000,21.000,20.000,20.000", "22.000,21.000,20.000,20.000"]
     assert len((tmp_path / "out/mlt/A_times.txt").read_text().split()) == FRAMES
-    assert (tmp_path / "out/mlt/A_scores.txt").read_text().split() == ["0.500000"] * FRAMES
+    assert (tmp_path / "out/mlt/A_scores.txt").read_text().split() == ["1.000000", *["0.250000"] * (FRAMES - 1)]
     config = json.loads((tmp_path / "out/mlt/config.json").read_text())
     assert config == {"tracker": "mlt", "data": "otb", "weights_checksum": "abc", "settings": {"tau": 0.5}}
     assert json.loads((tmp_path / "out/mlt/summary.json").read_text())["ope"]["mean"]["precision"] == 1.0

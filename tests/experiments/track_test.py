@@ -22,10 +22,8 @@ ROOT = pathlib.Path(track.__file__).resolve().parent.parent
 class FakeTracker:
     """Moves the boxes right by a pixel a frame, and calls the last of every three frames lost."""
 
-    variant = "mlt"
-
     def __init__(self, fails_at=None, failure=None):
-        self.count, self.images, self.fails_at, self.failure = 0, [], fails_at, failure
+        self.count, self.images, self.fails_at, self.failure, self.variant = 0, [], fails_at, failure, "mlt"
 
     def add(self, image, boxes_xywh):
         self.boxes_xywh = np.asarray(boxes_xywh, np.float32)

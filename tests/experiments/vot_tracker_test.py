@@ -2,7 +2,6 @@ import pathlib
 import subprocess
 import sys
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -11,6 +10,7 @@ from absl import flags
 
 from experiments import vot_tracker
 from mlt_tf.errors import InputError
+from tests.trackers import FakeTracker
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIDE = 30  # Of the target that moves by (3, 2) a frame.
@@ -58,33 +58,6 @@ def test_other_regions_are_refused(region):
 def test_a_centre_outside_moves_to_the_edge(box, expected):
     moved = vot_tracker.centred_inside(np.array(box, np.float32), (60, 100, 3))
     np.testing.assert_array_equal(moved, expected)
-
-
-class State(NamedTuple):
-    box_xywh: np.ndarray
-    score: float
-
-
-class FakeTracker:
-    """Answers the box it started on, moved by a pixel a frame."""
-
-    def __init__(self):
-        self.boxes = []
-
-    def __len__(self):
-        return len(self.boxes)
-
-    def add(self, frame, boxes_xywh):
-        self.boxes += [np.asarray(box, np.float32) for box in boxes_xywh]
-        return [State(box, 1.0) for box in self.boxes]
-
-    def remove(self, indices):
-        for _ in indices:
-            self.boxes.pop()
-
-    def update(self, frame):
-        self.boxes = [box + np.float32([1, 0, 0, 0]) for box in self.boxes]
-        return [State(box, 0.25) for box in self.boxes]
 
 
 class FakeTrax:

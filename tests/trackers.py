@@ -1,0 +1,56 @@
+"""A tracker that stands in for ours where what it finds does not matter."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class State(NamedTuple):
+    """What a tracker says of a target in a frame."""
+
+    box_xywh: np.ndarray
+    score: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Its settings."""
+
+    tau: float = 0.5
+
+
+class FakeTracker:
+    """Moves its targets right by a pixel a frame, behind `MultiTracker`'s interface.
+
+    Fails on frames as grey as `fails_on`; counts its `starts`.
+    """
+
+    weights_checksum = "abc"
+
+    def __init__(self, tau: float = 0.5, fails_on: int | None = None):
+        """Has no target yet."""
+        self.config, self.fails_on, self.starts, self.boxes = Config(tau), fails_on, 0, []
+
+    def __len__(self):
+        return len(self.boxes)
+
+    def add(self, frame: np.ndarray, boxes_xywh: Sequence) -> list[State]:
+        """Starts on targets."""
+        self.starts += 1
+        new = [np.asarray(box, np.float32) for box in boxes_xywh]
+        self.boxes += new
+        return [State(box, 1.0) for box in new]
+
+    def update(self, frames: np.ndarray | Sequence[np.ndarray]) -> list[State]:
+        """Moves them."""
+        frames = frames if isinstance(frames, list) else [frames]
+        if any(frame[0, 0, 0] == self.fails_on for frame in frames):
+            raise ValueError("no target left")
+        self.boxes = [box + np.float32([1, 0, 0, 0]) for box in self.boxes]
+        return [State(box, 0.25) for box in self.boxes]
+
+    def remove(self, indices: Sequence[int]) -> None:
+        """Drops targets."""
+        self.boxes = [box for index, box in enumerate(self.boxes) if index not in indices]
