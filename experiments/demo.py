@@ -16,6 +16,8 @@ from absl import app, flags
 from data_pipelines.datasets import annotations, video
 from experiments.app import track_output
 from experiments.app.demo_clip import CLIP, TRUTH
+from experiments.figures import update_figure
+from experiments.running import trackers
 from experiments.shared import drawing
 from mlt_tf import boxes
 from mlt_tf.errors import InputError
@@ -56,8 +58,6 @@ def track_clip(tracker, truth_xywh: np.ndarray, writer: track_output.TrackWriter
 
 def report(states: list, updates: list, truth_xywh: np.ndarray, files: list) -> bool:
     """Prints the figures of the run; returns whether it is good."""
-    from experiments.figures import update_figure
-
     overlap = float(np.mean(boxes.iou(np.stack([state.box_xywh for state in states]), truth_xywh)))
     warm = states[2:]  # The first search and the first update compile; medians leave that out.
     network = float(np.median([state.network_ms for state in warm]))
@@ -77,10 +77,7 @@ def demo(options: flags.FlagValues) -> bool:
     folder = pathlib.Path(options.out).expanduser()
     track_output.prepare_folder(folder, overwrite=True)
     truth_xywh = annotations.read_rows(TRUTH)
-    from experiments.figures import update_figure
-    from mlt_tf.tracker import Tracker  # Here, so that bad input is said before TensorFlow starts.
-
-    tracker = Tracker.load("mlt", options.weights)
+    tracker = trackers.load_single("mlt", options.weights)
     writer = track_output.TrackWriter(folder, {"input": str(CLIP), "variant": "mlt", "fps": 25.0})
     states, updates, pictures = track_clip(tracker, truth_xywh, writer)
     files, figure = writer.files(), folder / "updates.png"

@@ -25,6 +25,7 @@ from absl import app, flags
 
 from data_pipelines.datasets import video
 from experiments.app import display, target_box, track_output
+from experiments.running import trackers
 from experiments.shared import drawing
 from mlt_tf import config
 from mlt_tf.errors import InputError
@@ -56,11 +57,9 @@ def define_flags(values: flags.FlagValues) -> flags.FlagValues:
 
 
 def load_tracker(variant: str | None, weights: str | None, fast: bool = False):
-    """Loads the tracker; TensorFlow is imported only here, after the cheap checks."""
+    """Loads the tracker; TensorFlow starts only here, after the cheap checks."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from mlt_tf.tracker import MultiTracker
-
-    return MultiTracker.load(variant, weights, **(config.REDUCED if fast else {}))
+    return trackers.load(variant, weights, **(config.REDUCED if fast else {}))
 
 
 def choose_input(options: flags.FlagValues, positional: list[str]) -> str:

@@ -70,7 +70,7 @@ def track(spec: TrackerSpec, clips: list[Sequence], request: Request) -> pathlib
         return folder
     spec = dataclasses.replace(spec, threads=1 if request.jobs > 1 else 0)
     try:
-        outcome = runner.track_all(runner.Work(clip_trackers.make, spec, folder), todo, request.jobs, folder.name)
+        outcome = runner.track_all(runner.Work(trackers.make_tracker, spec, folder), todo, request.jobs, folder.name)
     finally:
         trackers.make_tracker.cache_clear()  # TensorFlow writes tracebacks where its functions outlive it.
     for name, reason in outcome.failed.items():

@@ -69,7 +69,7 @@ def test_what_exists_is_left_alone(tmp_path, written):
 
 
 def test_failure_leaves_nothing(tmp_path, monkeypatch):
-    def fail(networks, settings, folder):
+    def fail(networks, settings, updates, folder):
         folder.mkdir()
         (folder / "half").write_text("half")
         raise OSError(28, "No space left on device")
