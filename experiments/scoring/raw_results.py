@@ -128,13 +128,13 @@ def _find(stem: str, keys: Mapping[str, str]) -> str | None:
     return next((keys[candidate] for candidate in (key, *stripped) if candidate in keys), None)
 
 
-def folders_in(results_dir: str, chosen: list[str]) -> dict[str, pathlib.Path]:
-    """Maps trackers to their folders.
+def folders_in(results_dir: str, chosen: Iterable[str] = ()) -> dict[str, pathlib.Path]:
+    """Maps trackers to their folders, those chosen in that order, else all.
 
     Raises:
       InputError: There is no such folder, none in it, or not one of those chosen.
     """
-    root = pathlib.Path(results_dir)
+    root, chosen = pathlib.Path(results_dir), tuple(chosen)
     if not root.is_dir():
         raise InputError(f"{results_dir}: no such folder; give the one that holds the trackers' folders")
     folders = {path.name: path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")}
