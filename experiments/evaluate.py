@@ -13,16 +13,17 @@ a sequence that is done already is not run again, and several processes or machi
 import dataclasses
 import functools
 import pathlib
-import sys
 from collections.abc import Mapping
 
-from absl import app, flags
+from absl import flags
 
 from data_pipelines.datasets import sequences
 from experiments.running import choice, results, runner, starting, trackers
 from experiments.running.choice import Choice
 from experiments.running.trackers import TrackerSpec
 from experiments.scoring import scorer
+from experiments.shared import command_line
+from mlt_tf.config import VARIANTS
 from mlt_tf.errors import InputError
 
 
@@ -58,8 +59,10 @@ def tracker_specs(args: flags.FlagValues) -> list[TrackerSpec]:
     """Lists the trackers that the flags ask for.
 
     Raises:
-      InputError: None is asked for, or one twice, or a baseline that is not one or that cannot do --batch.
+      InputError: None is asked for, or one twice or that is none, or a baseline that cannot do --batch.
     """
+    if unknown := [name for name in args.variant if name not in VARIANTS]:
+        raise InputError(f"variant {unknown[0]!r}: give one of {', '.join(VARIANTS)}")
     strangers = [name for name in args.baseline if not name.startswith(trackers.OPENCV)]
     if strangers:
         raise InputError(
@@ -157,18 +160,15 @@ def run(request: Request) -> Mapping[str, results.Report]:
     return reports
 
 
-def main(argv: list[str]) -> None:
-    """Exits with 1 after bad input or if a sequence failed."""
-    del argv
+def show() -> int:
+    """Does what the flags say; the exit code is 1 if a sequence failed."""
     try:
         reports = run(read_request(flags.FLAGS))
-    except InputError as error:
-        sys.exit(f"evaluate: error: {error}")
     finally:
         trackers.make_tracker.cache_clear()  # TensorFlow writes tracebacks where its functions outlive it.
-    sys.exit(1 if any(report.failed for report in reports.values()) else 0)
+    return 1 if any(report.failed for report in reports.values()) else 0
 
 
 if __name__ == "__main__":
     define_flags(flags.FLAGS)
-    app.run(main)
+    command_line.run_main("evaluate", show)

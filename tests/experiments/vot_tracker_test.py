@@ -10,6 +10,7 @@ import pytest
 from absl import flags
 
 from experiments import vot_tracker
+from experiments.shared.options import read
 from mlt_tf.errors import InputError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -168,7 +169,7 @@ def test_without_vot_trax(monkeypatch):
     vot_tracker.define_flags(values)
     values(["vot_tracker"])
     with pytest.raises(InputError, match=r"pip install 'mlt_tf\[vot\]'"):
-        vot_tracker.run(values)
+        vot_tracker.run(read(vot_tracker.Request, values))
 
 
 def test_bad_flags_end_in_one_line():
