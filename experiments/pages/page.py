@@ -108,7 +108,8 @@ def _trackers(compared: Comparison, looks: Mapping[str, figure_style.Style]) -> 
     made = page_parts.table(["tracker", *(heads.get(field, field) for field in fields), "fps"], rows, "trackers")
     return made + (
         "<p>AUC: mean of the success curve; precision: share of frames with a centre error up to 20 pixels; "
-        "fps: in the run that made the results, where its times are on record, mean of targets.</p>"
+        "fps: in the run that made the results, where its times are on record, by a target's median frame, mean of "
+        "targets.</p>"
     )
 
 

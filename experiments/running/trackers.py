@@ -1,6 +1,6 @@
 """Which tracker to run, as plain data that any process can make it of, and the making of it.
 
-This is the one door to TensorFlow for what can do without: nothing else in experiments/ imports it late.
+This is the one door to TensorFlow for all that runs trackers: what can start without it gets them here.
 """
 
 import ast

@@ -240,14 +240,5 @@ def precision_curve(entries: Mapping[str, scorer.Entry], protocol: Protocol) -> 
 
 
 def _read_fps(paths: Mapping[str, pathlib.Path], names: Iterable[str]) -> dict[str, float]:
-    """Reads frames a second over the updates, of targets that have times; initialisation does not count."""
-    fps = {}
-    for name in names:
-        path = paths[name].with_name(f"{paths[name].stem}_times.txt")
-        if path.is_file():
-            try:
-                seconds = np.loadtxt(path, ndmin=1)[1:]
-            except ValueError as error:
-                raise InputError(f"{path}: not a time in seconds on each line; remove the file") from error
-            fps[name] = float(len(seconds) / max(seconds.sum(), 1e-9))
-    return fps
+    """Reads frames a second, of targets that have times."""
+    return {name: fps for name in names if (fps := raw_results.read_fps(paths[name])) is not None}

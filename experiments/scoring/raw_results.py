@@ -13,6 +13,7 @@ import numpy as np
 
 from data_pipelines.datasets import annotations
 from experiments.scoring import metrics
+from experiments.shared import timing
 from mlt_tf.errors import InputError
 
 # What else toolkits call a target, in lower case and with dashes; only where no other target can be meant. "Jogging"
@@ -109,6 +110,21 @@ def read_result(path: pathlib.Path, frames: int, origin: int, shorter: slice | N
         )
     bad = int(np.sum(~metrics.usable_rows(written)))
     return ResultFile(written - [origin, origin, 0, 0], rows, bad)
+
+
+def read_fps(path: pathlib.Path) -> float | None:
+    """Reads the speed by `timing.frames_per_second` from the times beside a result file; None where there are none.
+
+    Raises:
+      InputError: The file of times is faulty.
+    """
+    times = path.with_name(f"{path.stem}_times.txt")
+    if not times.is_file():
+        return None
+    try:
+        return timing.frames_per_second(np.loadtxt(times, ndmin=1))
+    except ValueError as error:
+        raise InputError(f"{times}: not a time in seconds on each line; remove the file") from error
 
 
 def look_zero_based(results: Mapping[str, np.ndarray], truths: Mapping[str, np.ndarray]) -> bool:

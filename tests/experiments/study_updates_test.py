@@ -249,7 +249,7 @@ def test_bad_input_is_refused(videos, tmp_path, options, message):
 def test_weights_of_another_variant_are_refused(videos, tmp_path):
     path = str(tmp_path / "mlt_mt.npz")
     pretrained.save(path, pretrained.build("mlt_mt"), {})
-    with pytest.raises(InputError, match="weights of another network"):
+    with pytest.raises(InputError, match="mlt_mt.npz: a matching network alone: give the variant mlt_mt or mlt_mt_ft"):
         run(videos, tmp_path / "study.json", weights=path)
 
 

@@ -60,7 +60,7 @@ def test_a_report_scores_what_is_there_and_names_what_is_not(tmp_path):
     report = results.report_on(tmp_path, chosen, failed={"Crashed": "out of memory"})
     assert list(report.scores.sequences) == ["David"]
     assert report.scores.auc == pytest.approx(20 / 21)
-    assert report.fps == {"David": pytest.approx(2 / 0.4)}  # The initialisation's 5 s do not count.
+    assert report.fps == {"David": pytest.approx(1 / 0.3)}  # The first two frames do not count.
     assert report.failed["Crashed"] == "out of memory"
     assert "no such file" in report.failed["Missing"]
     assert "1 result boxes for 3" in report.failed["Short"]
@@ -120,7 +120,7 @@ def test_the_summary_keeps_other_protocols_and_says_what_made_it(tmp_path):
     assert entry["layout"] == "otb" and entry["partial"] is False
     assert {"command", "commit", "date"} <= set(entry)
     assert entry["mean"]["auc"] == entry["sequences"]["David"]["auc"] == pytest.approx(20 / 21)
-    assert entry["mean"]["fps"] == pytest.approx(5)
+    assert entry["mean"]["fps"] == pytest.approx(1 / 0.3)
     assert len(entry["mean"]["success_curve"]) == 21
 
 
