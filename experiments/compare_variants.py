@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from experiments.scoring import bootstrap, common_scores
+from experiments.scoring import bootstrap, comparison
 from experiments.scoring.bootstrap import Pair, Standing, decimals, signed
 from experiments.shared import command_line, files, options, plain_table
 from experiments.shared.options import option
@@ -38,7 +38,7 @@ _LEGEND = (
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """What is asked for beside `common_scores.Request`."""
+    """What is asked for beside `comparison.Request`."""
 
     seeds: tuple[str, ...] = option(
         (), "TRACKER=FOLDER,FOLDER: its results trained from other seeds; repeat.", repeated=True
@@ -79,7 +79,7 @@ class Report(NamedTuple):
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    options.define(common_scores.Request, values)
+    options.define(comparison.Request, values)
     options.define(Asked, values)
 
 
@@ -106,7 +106,7 @@ def parse_seeds(given: Iterable[str], folders: Mapping[str, pathlib.Path]) -> di
     return found
 
 
-def read(request: common_scores.Request, seeds: Iterable[str] = ()) -> Aucs:
+def read(request: comparison.Request, seeds: Iterable[str] = ()) -> Aucs:
     """Reads and scores what is compared.
 
     Args:
@@ -116,18 +116,18 @@ def read(request: common_scores.Request, seeds: Iterable[str] = ()) -> Aucs:
     Raises:
       InputError: Something is missing or faulty, or there is nothing to compare.
     """
-    common_scores.check(request)
-    main_folders = common_scores.tracker_folders(request.results_dir, request.trackers)
+    comparison.check(request)
+    main_folders = comparison.tracker_folders(request.results_dir, request.trackers)
     if len(main_folders) < 2:
         raise InputError(f"{', '.join(main_folders)} alone cannot be compared; give at least two trackers")
     folders = parse_seeds(seeds, main_folders)
-    compared = common_scores.read(request)
+    compared = comparison.read(request)
     runs, notes = {tracker: [scores] for tracker, scores in compared.scores.items()}, list(compared.notes)
     for tracker, of_tracker in folders.items():
         for folder in of_tracker[1:]:
             place = folder.absolute()
             named = dataclasses.replace(request, results_dir=(str(place.parent),), trackers=(place.name,))
-            of_seed = common_scores.read(named)
+            of_seed = comparison.read(named)
             runs[tracker].append(of_seed.scores[place.name])
             lacking = [name for name in compared.sequences if name not in of_seed.sequences]
             notes += [*of_seed.notes, *_lacking(folder, lacking)]
@@ -220,7 +220,7 @@ def as_json(report: Report, asked: Asked) -> dict[str, Any]:
 def show() -> None:
     """Prints and writes what the flags ask for."""
     asked = options.read(Asked, FLAGS)
-    aucs = read(options.read(common_scores.Request, FLAGS), asked.seeds)
+    aucs = read(options.read(comparison.Request, FLAGS), asked.seeds)
     for note in aucs.notes:
         print(f"compare_variants: note: {note}", file=sys.stderr)
     report = compare(aucs, asked.resamples, asked.seed)

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from absl import flags
 
 from data_pipelines.datasets import sequences
-from experiments.running import choice, results, runner, starting, trackers
+from experiments.running import choice, results_folder, runner, starting, trackers
 from experiments.running.choice import Choice
 from experiments.running.trackers import TrackerSpec
 from experiments.scoring import scorer
@@ -116,7 +116,7 @@ def read_request(args: flags.FlagValues) -> Request:
 
 def evaluate(
     spec: TrackerSpec, chosen: list[sequences.Sequence], total: int, request: Request
-) -> dict[str, results.Report]:
+) -> dict[str, results_folder.Report]:
     """Runs one tracker where it has not run yet, and scores it by each of the protocols.
 
     Raises:
@@ -130,7 +130,7 @@ def evaluate(
         "weights_checksum": tracker.weights_checksum,
         "settings": dataclasses.asdict(tracker.config),
     }
-    results.claim_folder(folder, config)
+    results_folder.claim_folder(folder, config)
     reports = {}
     for name in request.protocols:
         starts = [run for sequence in chosen for run in starting.PROTOCOLS[name](sequence)]
@@ -139,24 +139,24 @@ def evaluate(
         work = runner.Work(trackers.make_tracker, spec, place, spec.batch)
         outcome = runner.track_all(work, starts, request.jobs, title)
         rules = choice.rules(request.choice)
-        reports[title] = results.report_on(place, starts, outcome.failed, outcome.busy, total, rules)
-        results.write_summary(folder, name, {**config, "data_dir": request.choice.data_dir}, reports[title])
+        reports[title] = results_folder.report_on(place, starts, outcome.failed, outcome.busy, total, rules)
+        results_folder.write_summary(folder, name, {**config, "data_dir": request.choice.data_dir}, reports[title])
     return reports
 
 
-def run(request: Request) -> Mapping[str, results.Report]:
+def run(request: Request) -> Mapping[str, results_folder.Report]:
     """Does what was asked for, prints the trackers' reports and returns them."""
     chosen, total = choice.read(request.choice)
     if request.score_results:
         folder, rules = pathlib.Path(request.score_results), choice.rules(request.choice)
         starts = [start for sequence in chosen for start in starting.ope(sequence)]
-        reports = {folder.name: results.report_on(folder, starts, failed={}, total=total, protocol=rules)}
+        reports = {folder.name: results_folder.report_on(folder, starts, failed={}, total=total, protocol=rules)}
     else:
         reports = {}
         for spec in request.specs:
             reports |= evaluate(spec, chosen, total, request)
     for name, report in reports.items():
-        print(results.format_table(name, report), end="\n\n")
+        print(results_folder.format_table(name, report), end="\n\n")
     return reports
 
 

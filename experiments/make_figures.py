@@ -23,7 +23,7 @@ from absl import flags
 from data_pipelines.datasets.sequences import Sequence
 from experiments.figures import curve_figures, figure_style, response_figure, strip_figure
 from experiments.running import trackers
-from experiments.scoring import bootstrap, common_scores
+from experiments.scoring import bootstrap, comparison
 from experiments.shared import command_line, options
 from experiments.shared.options import option
 from mlt_tf.config import VARIANTS
@@ -37,7 +37,7 @@ _UPDATED = tuple(name for name in VARIANTS if name != UNADAPTED)  # Which is nev
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """What is asked for beside `common_scores.Request`."""
+    """What is asked for beside `comparison.Request`."""
 
     figure: str = option(None, "Which of the paper's.", choices=("4", "5", "6"), required=True)
     out: str = option("figures", "Folder for the files.")
@@ -54,20 +54,20 @@ class Asked:
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    options.define(common_scores.Request, values)
+    options.define(comparison.Request, values)
     options.define(Asked, values)
 
 
-def figure_4(request: common_scores.Request, asked: Asked) -> list[pathlib.Path]:
+def figure_4(request: comparison.Request, asked: Asked) -> list[pathlib.Path]:
     """Draws success plots of all targets and by attribute."""
     compared = _compare(request)
     return figure_style.save(curve_figures.draw_by_attribute(compared), pathlib.Path(asked.out), "figure4")
 
 
-def figure_5(request: common_scores.Request, asked: Asked) -> list[pathlib.Path]:
+def figure_5(request: comparison.Request, asked: Asked) -> list[pathlib.Path]:
     """Draws strips of frames with boxes."""
     if not request.trackers:
-        folders = common_scores.tracker_folders(request.results_dir, ())
+        folders = comparison.tracker_folders(request.results_dir, ())
         papers = [name for name in folders if name.lower() in figure_style.PAPERS]
         papers.sort(key=lambda name: figure_style.PAPERS.index(name.lower()))
         request = dataclasses.replace(request, trackers=tuple(papers or folders))
@@ -80,7 +80,7 @@ def figure_5(request: common_scores.Request, asked: Asked) -> list[pathlib.Path]
     return figure_style.save(figure, pathlib.Path(asked.out), "figure5")
 
 
-def figure_6(request: common_scores.Request, asked: Asked) -> list[pathlib.Path]:
+def figure_6(request: comparison.Request, asked: Asked) -> list[pathlib.Path]:
     """Runs the tracker and draws contexts with their responses before and after adaptation."""
     gains = _choose_by_gain(request, asked) if asked.choose == "gain" else {}
     named = asked.sequences or list(gains)
@@ -101,11 +101,11 @@ def figure_6(request: common_scores.Request, asked: Asked) -> list[pathlib.Path]
     return figure_style.save(response_figure.draw_responses(examples), pathlib.Path(asked.out), "figure6")
 
 
-def _choose_by_gain(request: common_scores.Request, asked: Asked) -> dict[str, float]:
+def _choose_by_gain(request: comparison.Request, asked: Asked) -> dict[str, float]:
     """Returns how much AUC the variant gains over UNADAPTED on sequences with frames: the best ones, then the worst."""
     if asked.sequences:
         raise InputError("--sequences and --choose=gain: give one of the two")
-    folders = common_scores.tracker_folders(request.results_dir, ())
+    folders = comparison.tracker_folders(request.results_dir, ())
     pair = (asked.variant, UNADAPTED)
     if missing := [name for name in pair if name not in folders]:
         raise InputError(f"--choose=gain: no {' and no '.join(missing)} in --results_dir; it has {', '.join(folders)}")
@@ -120,13 +120,13 @@ def _choose_by_gain(request: common_scores.Request, asked: Asked) -> dict[str, f
     return gains | losses
 
 
-def _to_run_on(request: common_scores.Request, named: Iterable[str]) -> list[Sequence]:
+def _to_run_on(request: comparison.Request, named: Iterable[str]) -> list[Sequence]:
     """Returns the sequences named, else all whose first frame is there."""
-    common_scores.check(request)
-    targets = common_scores.target_names(request)
+    comparison.check(request)
+    targets = comparison.target_names(request)
     if unknown := [name for name in named if name not in targets]:
         raise InputError(f"--sequences: {request.dataset or request.data_dir} has no {', '.join(unknown)}")
-    found = common_scores.read_sequences(request, named or targets)
+    found = comparison.read_sequences(request, named or targets)
     if missing := [name for name in named if name not in found]:
         raise InputError(f"--sequences: {', '.join(missing)} not in {request.data_dir}; unpack it there")
     return _with_frames(request.data_dir, found)
@@ -139,8 +139,8 @@ def _with_frames(data_dir: str, found: Mapping[str, Sequence]) -> list[Sequence]
     return chosen
 
 
-def _compare(request: common_scores.Request) -> common_scores.Comparison:
-    compared = common_scores.read(request)
+def _compare(request: comparison.Request) -> comparison.Comparison:
+    compared = comparison.read(request)
     for note in compared.notes:
         print(f"make_figures: note: {note}", file=sys.stderr)
     print(f"{compared.title}, {compared.coverage}, {len(compared.scores)} trackers")
@@ -151,7 +151,7 @@ def make() -> None:
     """Draws the figure that the flags name, and prints its files."""
     asked = options.read(Asked, FLAGS)
     draw = {"4": figure_4, "5": figure_5, "6": figure_6}[asked.figure]
-    print(*draw(options.read(common_scores.Request, FLAGS), asked), sep="\n")
+    print(*draw(options.read(comparison.Request, FLAGS), asked), sep="\n")
 
 
 if __name__ == "__main__":

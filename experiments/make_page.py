@@ -22,8 +22,8 @@ from matplotlib import colors
 
 from experiments.figures import figure_style, strip_figure
 from experiments.pages import page
-from experiments.scoring import common_scores
-from experiments.scoring.common_scores import Comparison
+from experiments.scoring import comparison
+from experiments.scoring.comparison import Comparison
 from experiments.shared import command_line, drawing, files, options, provenance
 from experiments.shared.options import option
 from mlt_tf.errors import InputError
@@ -36,7 +36,7 @@ _TRUTH = (255, 255, 255)
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """What is asked for beside `common_scores.Request`."""
+    """What is asked for beside `comparison.Request`."""
 
     out: str = option("page.html", "The file.")
     focus: str | None = option(None, "Whose best and worst targets: mlt if there, else the first.")
@@ -45,7 +45,7 @@ class Asked:
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    options.define(common_scores.Request, values)
+    options.define(comparison.Request, values)
     options.define(Asked, values)
 
 
@@ -116,13 +116,13 @@ def _thumbnail(shot: strip_figure.Shot, truth_xywh: np.ndarray, focus: str) -> b
     return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
 
 
-def make_page(request: common_scores.Request, asked: Asked) -> pathlib.Path:
+def make_page(request: comparison.Request, asked: Asked) -> pathlib.Path:
     """Makes the page, prints what it is of and where it is, and returns its path.
 
     Raises:
       InputError: Something is missing or faulty, or the file cannot be written.
     """
-    compared = common_scores.read(request)
+    compared = comparison.read(request)
     for note in compared.notes:
         print(f"make_page: note: {note}", file=sys.stderr)
     focus = choose_focus(compared, asked.focus)
@@ -144,7 +144,7 @@ def make_page(request: common_scores.Request, asked: Asked) -> pathlib.Path:
 
 def make() -> None:
     """Does what the flags say."""
-    make_page(options.read(common_scores.Request, FLAGS), options.read(Asked, FLAGS))
+    make_page(options.read(comparison.Request, FLAGS), options.read(Asked, FLAGS))
 
 
 if __name__ == "__main__":

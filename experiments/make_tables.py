@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
-from experiments.paper import paper_tables, side_by_side, table_layout
+from experiments.paper import filled_tables, paper_tables, table_layout
 from experiments.scoring import raw_results, scorer
 from experiments.scoring.protocols import PROTOCOLS
 from experiments.shared import command_line, files, options
@@ -165,7 +165,7 @@ def show_paper_table(request: Request) -> Outcome:
     Raises:
       InputError: Results, ground truth or flags are faulty.
     """
-    found = side_by_side.make_table(request.table, request.data_dir, request.ours, request.raw, request.vot)
+    found = filled_tables.make_table(request.table, request.data_dir, request.ours, request.raw, request.vot)
     print(table_layout.FORMATS[request.format](found), end="")
     for note in found.notes if request.format == "csv" else ():
         print(f"make_tables: note: {note}", file=sys.stderr)

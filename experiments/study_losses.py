@@ -29,8 +29,8 @@ from absl import flags
 
 from data_pipelines.datasets import sequences, suites
 from data_pipelines.datasets.sequences import Sequence
-from experiments.running import results
-from experiments.scoring import clip_scores, common_scores, metrics
+from experiments.running import results_folder
+from experiments.scoring import clip_scores, comparison, metrics
 from experiments.scoring.bootstrap import decimals
 from experiments.scoring.protocols import OTB, Protocol
 from experiments.shared import command_line, options, plain_table
@@ -66,7 +66,7 @@ class Losses(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """What is asked for beside `common_scores.Request`: clips in place of a data set, and a file for the table."""
+    """What is asked for beside `comparison.Request`: clips in place of a data set, and a file for the table."""
 
     videos: str | None = option(None, "Instead of --dataset: a folder of sequences, or a suite file.")
     videos_layout: str = option("otb", "Layout of such a folder.", choices=tuple(sequences.LAYOUTS))
@@ -76,7 +76,7 @@ class Asked:
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    options.define(common_scores.Request, values)
+    options.define(comparison.Request, values)
     options.define(Asked, values)
 
 
@@ -125,7 +125,7 @@ def mean(each: Mapping[str, Losses]) -> Losses:
     return Losses(auc, true_size, true_centre, off, np.median(values[known, 4]), values[known, 5].mean())
 
 
-def read(request: common_scores.Request, asked: Asked) -> Tracked:
+def read(request: comparison.Request, asked: Asked) -> Tracked:
     """Reads the boxes on a data set or on clips, of the targets that all trackers have.
 
     Raises:
@@ -135,15 +135,15 @@ def read(request: common_scores.Request, asked: Asked) -> Tracked:
         return _read_clips(request, asked)
     if asked.play:
         raise InputError(f"--play={asked.play} is of --videos: benchmarks' targets are played once")
-    found = common_scores.read(request)
+    found = comparison.read(request)
     return Tracked(found.sequences, found.boxes, found.protocol, found.notes)
 
 
-def _read_clips(request: common_scores.Request, asked: Asked) -> Tracked:
+def _read_clips(request: comparison.Request, asked: Asked) -> Tracked:
     if request.dataset or request.data_dir or request.layout:
         raise InputError("give --videos, or --dataset or --layout with --data_dir, not both")
     clips = [suites.there_and_back(clip, asked.play) for clip in suites.load(asked.videos, asked.videos_layout)]
-    folders = common_scores.tracker_folders(request.results_dir, request.trackers)
+    folders = comparison.tracker_folders(request.results_dir, request.trackers)
     every = {tracker: {clip.name: _read_boxes(folder, clip) for clip in clips} for tracker, folder in folders.items()}
     targets = {clip.name: clip for clip in clips if all(boxes[clip.name] is not None for boxes in every.values())}
     if not targets:
@@ -158,7 +158,7 @@ def _read_clips(request: common_scores.Request, asked: Asked) -> Tracked:
 def _read_boxes(folder: pathlib.Path, clip: Sequence) -> np.ndarray | None:
     """Returns a tracker's boxes of a clip; None where it has none, or too few."""
     path = folder / f"{clip.name}.txt"
-    boxes_xywh = results.read_boxes(path, clip.origin) if path.is_file() else np.zeros([0, 4])
+    boxes_xywh = results_folder.read_boxes(path, clip.origin) if path.is_file() else np.zeros([0, 4])
     return boxes_xywh[: len(clip.frame_paths)] if len(boxes_xywh) >= len(clip.frame_paths) else None
 
 
@@ -184,7 +184,7 @@ def lay_out(tracked: Tracked) -> Table:
 def show() -> None:
     """Prints the table, and writes it to --table."""
     asked = options.read(Asked, FLAGS)
-    tracked = read(options.read(common_scores.Request, FLAGS), asked)
+    tracked = read(options.read(comparison.Request, FLAGS), asked)
     for note in tracked.notes:
         print(f"study_losses: note: {note}", file=sys.stderr)
     plain_table.show(lay_out(tracked), asked.table)

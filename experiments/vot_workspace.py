@@ -19,7 +19,7 @@ from typing import Any
 
 from absl import flags
 
-from experiments.running import results, trackers
+from experiments.running import results_folder, trackers
 from experiments.shared import command_line, files, options, provenance
 from experiments.shared.options import option
 from experiments.vot import vot_sequences
@@ -112,11 +112,11 @@ def tracker_spec(name: str, request: Request) -> trackers.TrackerSpec:
 def tracker_command(name: str, request: Request) -> str:
     """Returns the command that starts a variant or a baseline for the toolkit, from whatever folder."""
     if name in request.baseline:
-        options = [f"--baseline={name}", f"--threads={request.threads}"]
+        words = [f"--baseline={name}", f"--threads={request.threads}"]
     else:
-        options = [f"--variant={name}", f"--config={request.config}", f"--threads={request.threads}"]
-        options += [f"--weights={pathlib.Path(request.weights).resolve()}"] if request.weights else []
-    return shlex.join([sys.executable, "-m", "experiments.vot_tracker", *options])
+        words = [f"--variant={name}", f"--config={request.config}", f"--threads={request.threads}"]
+        words += [f"--weights={pathlib.Path(request.weights).resolve()}"] if request.weights else []
+    return shlex.join([sys.executable, "-m", "experiments.vot_tracker", *words])
 
 
 def register_ours(toolkit: ModuleType, name: str, request: Request) -> None:
@@ -128,7 +128,9 @@ def register_ours(toolkit: ModuleType, name: str, request: Request) -> None:
     tracker = trackers.make_tracker(tracker_spec(name, request))
     settings = dataclasses.asdict(tracker.config)
     folder = pathlib.Path(request.out, "results", name)
-    results.claim_folder(folder, {"tracker": name, "weights_checksum": tracker.weights_checksum, "settings": settings})
+    results_folder.claim_folder(
+        folder, {"tracker": name, "weights_checksum": tracker.weights_checksum, "settings": settings}
+    )
     root = pathlib.Path(__file__).resolve().parents[1]
     toolkit.register(pathlib.Path(request.out), name, tracker_command(name, request), {"PYTHONPATH": str(root)})
 
@@ -146,7 +148,9 @@ def prepare(toolkit: ModuleType, request: Request) -> list[vot_sequences.LocalSe
     toolkit.claim(out, request.repetitions)
     vot_sequences.write_all(chosen, out / "sequences")
     for source in (pathlib.Path(folder).resolve() for folder in request.results):
-        results.claim_folder(out / "results" / source.name, {"tracker": source.name, "imported_from": str(source)})
+        results_folder.claim_folder(
+            out / "results" / source.name, {"tracker": source.name, "imported_from": str(source)}
+        )
         toolkit.register(out, source.name, "")
         toolkit.import_results(source, out / "results" / source.name, names)
     for name in (*request.variant, *request.baseline) if request.run else ():

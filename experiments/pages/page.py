@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.figures import curve_figures, figure_style
 from experiments.pages import page_parts
-from experiments.scoring.common_scores import Comparison
+from experiments.scoring.comparison import Comparison
 
 EXTREMES = 3  # How many best and worst sequences.
 _ASSETS = pathlib.Path(__file__).parents[1] / "assets"

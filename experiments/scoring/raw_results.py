@@ -1,7 +1,7 @@
-"""Raw result files: which one is of which sequence, and what is wrong with it.
+"""Result files as any tracker's authors publish them: which one is of which sequence, and what is wrong with it.
 
 A tracker's folder has a text file for each sequence, a box x, y, w, h for each frame in the benchmark's own convention,
-with commas, tabs or spaces between the numbers.
+with commas, tabs or spaces between the numbers. What our own runs write beside that is `running/results_folder.py`'s.
 """
 
 import pathlib

@@ -1,4 +1,4 @@
-"""Scores trackers' raw result files on a benchmark, by its own rules or another toolkit's."""
+"""Scores one tracker's raw result files on a benchmark, by its own rules or another toolkit's."""
 
 import pathlib
 from collections.abc import Iterable, Mapping

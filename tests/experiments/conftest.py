@@ -10,7 +10,7 @@ from tensorflow.python.framework import config as framework_config  # Only here 
 from data_pipelines.crops import preparation
 from data_pipelines.crops.crop_jobs import CropSettings
 from data_pipelines.datasets import trajectories
-from experiments.scoring import common_scores
+from experiments.scoring import comparison
 from experiments.shared import command_line, options
 
 WIDTH, HEIGHT, SIDE = 160, 120, 24
@@ -137,10 +137,10 @@ def compare(otb_runs):
 
     def read(**words):
         values = flags.FlagValues()
-        options.define(common_scores.Request, values)
+        options.define(comparison.Request, values)
         given = {"dataset": "otb2015", "data_dir": otb_runs / "OTB"}
         given["results_dir"] = f"{otb_runs / 'ours'},{otb_runs / 'others'}"
         values(["test", *(f"--{flag}={value}" for flag, value in {**given, **words}.items() if value is not None)])
-        return common_scores.read(options.read(common_scores.Request, values))
+        return comparison.read(options.read(comparison.Request, values))
 
     return read

@@ -15,6 +15,7 @@ from mlt_tf import boxes, pretrained, weights
 from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import State, Tracker, Update
+from tests.endings import exit_code
 
 FRAMES = 120
 SHIPPED = pathlib.Path(weights.FOLDER) / "mlt.npz"
@@ -75,9 +76,7 @@ def run_demo(tmp_path, monkeypatch):
 
         if tracker or failure:
             monkeypatch.setattr(Tracker, "load", load)
-        with pytest.raises(SystemExit) as caught:
-            command_line.end_in_one_line("demo", demo.show)
-        code = caught.value.code
+        code = exit_code(command_line.end_in_one_line, "demo", demo.show)
         assert not (tracker or failure) or asked == [("mlt", options.get("weights"))]
         return code
 
@@ -145,8 +144,8 @@ def test_second_run_replaces_the_first(tmp_path, truth, run_demo):
 
 
 def test_bad_weights_end_in_one_line(run_demo, capsys):
-    ended = run_demo(failure=InputError("no weight file x.npz: reinstall"), weights="x.npz")
-    assert ended == "demo: error: no weight file x.npz: reinstall" and capsys.readouterr().err == ""
+    assert run_demo(failure=InputError("no weight file x.npz: reinstall"), weights="x.npz") == 1
+    assert capsys.readouterr().err == "demo: error: no weight file x.npz: reinstall\n"
 
 
 def states_of(boxes, update_ms=()):

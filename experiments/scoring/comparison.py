@@ -1,4 +1,4 @@
-"""Several trackers' results on one data set, on the targets that all have: read and scored once for figures and page.
+"""Several trackers beside one another on a data set: read and scored once for figures, page, differences and losses.
 
 Only targets that every tracker has a result of are compared, so that means and curves are of the same targets.
 """

@@ -1,4 +1,4 @@
-"""The results folder: `<out>/<tracker>/` with boxes, times and scores of each sequence, and one summary beside them."""
+"""The folder that our runs write: `<out>/<tracker>/` with boxes, times and scores of each sequence, and a summary."""
 
 import json
 import pathlib
