@@ -11,17 +11,17 @@ import functools
 import importlib
 import pathlib
 import shutil
-import sys
 import time
 from typing import NamedTuple
 
 import tensorflow_datasets as tfds
-from absl import app, flags, logging
+from absl import flags, logging
 
 from data_pipelines.benchmarks import BENCHMARKS, Counts
 from data_pipelines.builders.ilsvrc_vid.ilsvrc_vid_dataset_builder import FOLDERS
 from data_pipelines.checks import stand_ins
 from data_pipelines.datasets import trajectories
+from experiments.shared import command_line
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -140,15 +140,11 @@ def run(args: flags.FlagValues) -> list[Row]:
     return rows
 
 
-def main(_) -> None:
-    """Builds, or exits with one line about bad input; exits with 1 if a count is not as published."""
-    try:
-        rows = run(FLAGS)
-    except InputError as error:
-        sys.exit(f"build_stand_ins: error: {error}")
-    sys.exit(1 if any(row.built != row.expected for row in rows) else 0)
+def make() -> int:
+    """Does what the flags say; the exit code is 1 if a count is not as published."""
+    return 1 if any(row.built != row.expected for row in run(FLAGS)) else 0
 
 
 if __name__ == "__main__":
     define_flags(FLAGS)
-    app.run(main)
+    command_line.run_main("build_stand_ins", make)

@@ -7,18 +7,20 @@
 than half of its fourth decimal.
 """
 
+import dataclasses
 import functools
 import json
 import pathlib
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from experiments.scoring import metrics, protocols, raw_results, scorer
 from experiments.scoring.protocols import Protocol
+from experiments.shared import command_line, options
+from experiments.shared.options import option
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -103,14 +105,20 @@ QUANTITIES: Mapping[str, Quantity] = {
 _DESCRIPTIONS = ("dataset", "tracker", "subset", "n", "absent_share")
 
 
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is compared."""
+
+    annotations: str = option(
+        None, "Folder of OTB100, LaSOT, LaSOT_absent and TC128 with a text file a sequence.", required=True
+    )
+    results: str = option(None, "Folder of OTB100, LaSOT and TC128 with a folder a tracker.", required=True)
+    expected: str = option(None, "JSON file of the toolkits' scores.", required=True)
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    for name, what in (
-        ("annotations", "Folder of OTB100, LaSOT, LaSOT_absent and TC128 with a text file a sequence."),
-        ("results", "Folder of OTB100, LaSOT and TC128 with a folder a tracker."),
-        ("expected", "JSON file of the toolkits' scores."),
-    ):
-        flags.DEFINE_string(name, None, what, required=True, flag_values=values)
+    options.define(Request, values)
 
 
 def read_expected(path: str) -> list[dict[str, Any]]:
@@ -174,12 +182,12 @@ def _truths(dataset: str, annotations: str) -> dict[str, scorer.Truth]:
     return scorer.read_truths(dataset, annotations, scorer.target_names(dataset, annotations))
 
 
-def run(args: flags.FlagValues) -> list[Row]:
-    """Compares what the flags name, prints the table and returns its rows."""
-    rows, entries = [], read_expected(args.expected)
+def run(request: Request) -> list[Row]:
+    """Compares what is asked for, prints the table and returns its rows."""
+    rows, entries = [], read_expected(request.expected)
     print(f"{'dataset':8}  {'tracker':12}  {'score':22}  {'ours':>9}  {'expected':>9}  equal")
     for entry in entries:
-        for row in compare(entry, functools.partial(read_results, args.annotations, args.results)):
+        for row in compare(entry, functools.partial(read_results, request.annotations, request.results)):
             equal = "yes" if row.is_equal else f"NO, {row.ours - row.expected:+.1e}"
             print(
                 f"{row.dataset:8}  {row.tracker:12}  {row.quantity:22}  {row.ours:9.6f}  {row.expected:9.6f}  {equal}"
@@ -190,16 +198,11 @@ def run(args: flags.FlagValues) -> list[Row]:
     return rows
 
 
-def main(argv: list[str]) -> None:
-    """Exits with 1 after bad input or if any score differs."""
-    del argv
-    try:
-        rows = run(FLAGS)
-    except InputError as error:
-        sys.exit(f"check_metrics: error: {error}")
-    sys.exit(0 if all(row.is_equal for row in rows) else 1)
+def show() -> int:
+    """Does what the flags say; the exit code is 1 if any score differs."""
+    return 0 if all(row.is_equal for row in run(options.read(Request, FLAGS))) else 1
 
 
 if __name__ == "__main__":
     define_flags(FLAGS)
-    app.run(main)
+    command_line.run_main("check_metrics", show)

@@ -9,8 +9,7 @@ trained from other seeds: its AUC is then the mean over seeds, and each resample
 experiments.scoring.bootstrap says. The intervals of single trackers are of the targets alone.
 """
 
-import copy
-import functools
+import dataclasses
 import itertools
 import json
 import pathlib
@@ -21,9 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
-from experiments.scoring import bootstrap, common_scores
+from experiments.scoring import bootstrap, comparison
 from experiments.scoring.bootstrap import Pair, Standing, decimals, signed
-from experiments.shared import command_line, files, plain_table
+from experiments.shared import command_line, files, options, plain_table
+from experiments.shared.options import option
 from experiments.shared.plain_table import Table
 from mlt_tf.errors import InputError
 
@@ -34,6 +34,19 @@ _LEGEND = (
     "ahead: share of the resamples in which the first has more",
     f"won, lost: targets on which the difference is beyond {decimals(bootstrap.CHANGED)}",
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is asked for beside `comparison.Request`."""
+
+    seeds: tuple[str, ...] = option(
+        (), "TRACKER=FOLDER,FOLDER: its results trained from other seeds; repeat.", repeated=True
+    )
+    resamples: int = option(10_000, "Resamples of the bootstrap.", lower=1)
+    seed: int = option(0, "Seed of the resamples.", lower=0)
+    out: str | None = option(None, "Write the tables to this Markdown file.")
+    json: str | None = option(None, "Write all figures, and the AUC of each target, to this file.")
 
 
 class Aucs(NamedTuple):
@@ -66,22 +79,8 @@ class Report(NamedTuple):
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    common_scores.define_flags(values)
-    flags.DEFINE_multi_string(
-        "seeds", [], "TRACKER=FOLDER,FOLDER: its results trained from other seeds; repeat.", flag_values=values
-    )
-    flags.DEFINE_integer("resamples", 10_000, "Resamples of the bootstrap.", 1, flag_values=values)
-    flags.DEFINE_integer("seed", 0, "Seed of the resamples.", 0, flag_values=values)
-    define_string("out", None, "Write the tables to this Markdown file.")
-    define_string("json", None, "Write all figures, and the AUC of each target, to this file.")
-
-
-def naming(args: flags.FlagValues, results_dirs: Iterable[str], trackers: Iterable[str]) -> flags.FlagValues:
-    """Returns a copy of a comparison's flags that names these folders and trackers instead."""
-    named = copy.deepcopy(args)
-    named.results_dir, named.trackers = list(results_dirs), list(trackers)
-    return named
+    options.define(comparison.Request, values)
+    options.define(Asked, values)
 
 
 def parse_seeds(given: Iterable[str], folders: Mapping[str, pathlib.Path]) -> dict[str, list[pathlib.Path]]:
@@ -107,23 +106,28 @@ def parse_seeds(given: Iterable[str], folders: Mapping[str, pathlib.Path]) -> di
     return found
 
 
-def read(args: flags.FlagValues) -> Aucs:
-    """Reads and scores what the flags name.
+def read(request: comparison.Request, seeds: Iterable[str] = ()) -> Aucs:
+    """Reads and scores what is compared.
+
+    Args:
+      request: Which trackers, on which data set.
+      seeds: Their results of other seeds, as `parse_seeds` has them.
 
     Raises:
       InputError: Something is missing or faulty, or there is nothing to compare.
     """
-    common_scores.check_flags(args)
-    main_folders = common_scores.tracker_folders(args.results_dir, args.trackers)
+    comparison.check(request)
+    main_folders = comparison.tracker_folders(request.results_dir, request.trackers)
     if len(main_folders) < 2:
         raise InputError(f"{', '.join(main_folders)} alone cannot be compared; give at least two trackers")
-    folders = parse_seeds(args.seeds, main_folders)
-    compared = common_scores.read(args)
+    folders = parse_seeds(seeds, main_folders)
+    compared = comparison.read(request)
     runs, notes = {tracker: [scores] for tracker, scores in compared.scores.items()}, list(compared.notes)
     for tracker, of_tracker in folders.items():
         for folder in of_tracker[1:]:
             place = folder.absolute()
-            of_seed = common_scores.read(naming(args, [str(place.parent)], [place.name]))
+            named = dataclasses.replace(request, results_dir=(str(place.parent),), trackers=(place.name,))
+            of_seed = comparison.read(named)
             runs[tracker].append(of_seed.scores[place.name])
             lacking = [name for name in compared.sequences if name not in of_seed.sequences]
             notes += [*of_seed.notes, *_lacking(folder, lacking)]
@@ -189,13 +193,15 @@ def _extremes(pairs: Iterable[Pair]) -> Table:
     return rows
 
 
-def heading(report: Report, args: flags.FlagValues) -> str:
+def heading(report: Report, asked: Asked) -> str:
     """Says in a line what the tables are of."""
     aucs = report.aucs
-    return f"{aucs.title}: success AUC by the rules of {aucs.protocol}; {args.resamples:,} resamples, seed {args.seed}"
+    return (
+        f"{aucs.title}: success AUC by the rules of {aucs.protocol}; {asked.resamples:,} resamples, seed {asked.seed}"
+    )
 
 
-def as_json(report: Report, args: flags.FlagValues) -> dict[str, Any]:
+def as_json(report: Report, asked: Asked) -> dict[str, Any]:
     """Returns all figures as JSON has them; of each tracker also the AUC of each target, the mean over its seeds."""
     aucs, trackers = report.aucs, {}
     for tracker, standing in report.standings.items():
@@ -207,36 +213,37 @@ def as_json(report: Report, args: flags.FlagValues) -> dict[str, Any]:
             "deviation": standing.deviation,
             "targets": dict(zip(aucs.targets, aucs.values[tracker].mean(0).tolist(), strict=True)),
         }
-    described = {"title": aucs.title, "protocol": aucs.protocol, "resamples": args.resamples, "seed": args.seed}
+    described = {"title": aucs.title, "protocol": aucs.protocol, "resamples": asked.resamples, "seed": asked.seed}
     return {**described, "trackers": trackers, "pairs": [pair._asdict() for pair in report.pairs], "notes": aucs.notes}
 
 
 def show() -> None:
     """Prints and writes what the flags ask for."""
-    aucs = read(FLAGS)
+    asked = options.read(Asked, FLAGS)
+    aucs = read(options.read(comparison.Request, FLAGS), asked.seeds)
     for note in aucs.notes:
         print(f"compare_variants: note: {note}", file=sys.stderr)
-    report = compare(aucs, FLAGS.resamples, FLAGS.seed)
-    print(
-        heading(report, FLAGS),
-        *("\n".join(["", *plain_table.terminal(table)]) for table in tables(report)),
-        "",
-        sep="\n",
-    )
-    print(*_LEGEND, sep="\n")
-    if FLAGS.out:
-        laid_out = [line for table in tables(report) for line in (*plain_table.markdown(table), "")]
-        lines = [f"**{heading(report, FLAGS)}**", "", *laid_out, *(f"- {note}" for note in (*_LEGEND, *aucs.notes))]
-        _write("out", "\n".join(lines) + "\n")
-    if FLAGS.json:
-        _write("json", json.dumps(as_json(report, FLAGS), indent=2) + "\n")
+    report = compare(aucs, asked.resamples, asked.seed)
+    laid_out = ["\n".join(["", *plain_table.terminal(table)]) for table in tables(report)]
+    print(heading(report, asked), *laid_out, "", *_LEGEND, sep="\n")
+    if asked.out:
+        _write("out", asked.out, markdown(report, asked))
+    if asked.json:
+        _write("json", asked.json, json.dumps(as_json(report, asked), indent=2) + "\n")
 
 
-def _write(flag: str, text: str) -> None:
+def markdown(report: Report, asked: Asked) -> str:
+    """Lays out heading, tables and notes as Markdown."""
+    rows = [line for table in tables(report) for line in (*plain_table.markdown(table), "")]
+    notes = [f"- {note}" for note in (*_LEGEND, *report.aucs.notes)]
+    return "\n".join([f"**{heading(report, asked)}**", "", *rows, *notes]) + "\n"
+
+
+def _write(flag: str, path: str, text: str) -> None:
     try:
-        files.write_text(pathlib.Path(FLAGS[flag].value), text)
+        files.write_text(pathlib.Path(path), text)
     except OSError as error:
-        raise InputError(f"--{flag}={FLAGS[flag].value}: cannot be written: {error.strerror}") from error
+        raise InputError(f"--{flag}={path}: cannot be written: {error.strerror}") from error
 
 
 if __name__ == "__main__":

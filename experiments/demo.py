@@ -6,29 +6,39 @@ Writes the annotated video, the boxes as text and JSON, and updates.png; exits w
 ground truth is below 0.5 or the network was updated less than twice.
 """
 
+import dataclasses
 import pathlib
 import sys
 
 import numpy as np
 import tqdm
-from absl import app, flags
+from absl import flags
 
 from data_pipelines.datasets import annotations, video
 from experiments.app import track_output
 from experiments.app.demo_clip import CLIP, TRUTH
-from experiments.shared import drawing
+from experiments.figures import update_figure
+from experiments.running import trackers
+from experiments.shared import command_line, drawing, options, timing
+from experiments.shared.options import option
 from mlt_tf import boxes
-from mlt_tf.errors import InputError
 
 REQUIRED_OVERLAP = 0.5
 REQUIRED_UPDATES = 2
 
 
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to write, and by which weights."""
+
+    out: str = option("demo_output", "Output folder.")
+    picture: str | None = option(None, "Also write the README's picture to this PNG.")
+    weights: str | None = option(None, "Weight file; the bundled one if not given.")
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    flags.DEFINE_string("out", "demo_output", "Output folder.", flag_values=values)
-    flags.DEFINE_string("picture", None, "Also write the README's picture to this PNG.", flag_values=values)
-    flags.DEFINE_string("weights", None, "Weight file; the bundled one if not given.", flag_values=values)
+    options.define(Request, values)
 
 
 def track_clip(tracker, truth_xywh: np.ndarray, writer: track_output.TrackWriter) -> tuple[list, list, list]:
@@ -56,31 +66,24 @@ def track_clip(tracker, truth_xywh: np.ndarray, writer: track_output.TrackWriter
 
 def report(states: list, updates: list, truth_xywh: np.ndarray, files: list) -> bool:
     """Prints the figures of the run; returns whether it is good."""
-    from experiments.figures import update_figure
-
     overlap = float(np.mean(boxes.iou(np.stack([state.box_xywh for state in states]), truth_xywh)))
-    warm = states[2:]  # The first search and the first update compile; medians leave that out.
-    network = float(np.median([state.network_ms for state in warm]))
-    update_ms = [state.update_ms for state in states if state.updated]
-    per_frame = network + (float(np.median(update_ms)) * len(updates) / len(states) if updates else 0.0)
+    search_ms = float(np.median([state.network_ms for state in states[timing.WARM_UP :]]))
+    fps = timing.frames_per_second([(state.network_ms + state.update_ms) / 1000 for state in states])
     print(f"mean overlap with the ground truth   {overlap:.3f} over {len(states)} frames")
     for update in updates:
         print(f"update after frame {update.frame:3d} moved the response by {update_figure.movement(update):.4f}")
-    print(f"frames per second                    {1000 / per_frame:.1f} (search {network:.0f} ms; without decoding)")
+    print(f"frames per second                    {fps:.1f} (search {search_ms:.0f} ms; without decoding)")
     for path in files:
         print(f"  {path}")
     return overlap >= REQUIRED_OVERLAP and len(updates) >= REQUIRED_UPDATES
 
 
-def demo(options: flags.FlagValues) -> bool:
+def demo(request: Request) -> bool:
     """Runs the demo; returns whether it is good."""
-    folder = pathlib.Path(options.out).expanduser()
+    folder = pathlib.Path(request.out).expanduser()
     track_output.prepare_folder(folder, overwrite=True)
     truth_xywh = annotations.read_rows(TRUTH)
-    from experiments.figures import update_figure
-    from mlt_tf.tracker import Tracker  # Here, so that bad input is said before TensorFlow starts.
-
-    tracker = Tracker.load("mlt", options.weights)
+    tracker = trackers.load_single("mlt", request.weights)
     writer = track_output.TrackWriter(folder, {"input": str(CLIP), "variant": "mlt", "fps": 25.0})
     states, updates, pictures = track_clip(tracker, truth_xywh, writer)
     files, figure = writer.files(), folder / "updates.png"
@@ -88,23 +91,19 @@ def demo(options: flags.FlagValues) -> bool:
     if updates:
         files.append(figure)
         update_figure.write_figure(figure, updates)
-    if updates and options.picture:
+    if updates and request.picture:
         every = len(pictures) // 4
         update_figure.write_picture(
-            options.picture, pictures[every // 2 :: every][:4], max(updates, key=update_figure.movement)
+            request.picture, pictures[every // 2 :: every][:4], max(updates, key=update_figure.movement)
         )
-        files.append(options.picture)
+        files.append(request.picture)
     return report(states, updates, truth_xywh, files)
 
 
-def main(_) -> int:
-    """Returns the exit code."""
-    try:
-        if demo(flags.FLAGS):
-            return 0
-    except InputError as error:
-        print("demo: error:", error, file=sys.stderr)
-        return 1
+def show() -> int:
+    """Does what the flags say; the exit code is 1 if the run is not good."""
+    if demo(options.read(Request, flags.FLAGS)):
+        return 0
     needed = f"{REQUIRED_OVERLAP} mean overlap and {REQUIRED_UPDATES} updates"
     print(f"demo: FAILED: fewer than {needed}", file=sys.stderr)
     return 1
@@ -113,7 +112,7 @@ def main(_) -> int:
 def run() -> None:
     """Runs the demo from the command line."""
     define_flags(flags.FLAGS)
-    app.run(main)
+    command_line.run_main("demo", show)
 
 
 if __name__ == "__main__":

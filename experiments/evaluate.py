@@ -13,16 +13,17 @@ a sequence that is done already is not run again, and several processes or machi
 import dataclasses
 import functools
 import pathlib
-import sys
 from collections.abc import Mapping
 
-from absl import app, flags
+from absl import flags
 
 from data_pipelines.datasets import sequences
-from experiments.running import choice, results, runner, starting, trackers
+from experiments.running import choice, results_folder, runner, starting, trackers
 from experiments.running.choice import Choice
 from experiments.running.trackers import TrackerSpec
 from experiments.scoring import scorer
+from experiments.shared import command_line
+from mlt_tf.config import VARIANTS
 from mlt_tf.errors import InputError
 
 
@@ -58,8 +59,10 @@ def tracker_specs(args: flags.FlagValues) -> list[TrackerSpec]:
     """Lists the trackers that the flags ask for.
 
     Raises:
-      InputError: None is asked for, or one twice, or a baseline that is not one or that cannot do --batch.
+      InputError: None is asked for, or one twice or that is none, or a baseline that cannot do --batch.
     """
+    if unknown := [name for name in args.variant if name not in VARIANTS]:
+        raise InputError(f"variant {unknown[0]!r}: give one of {', '.join(VARIANTS)}")
     strangers = [name for name in args.baseline if not name.startswith(trackers.OPENCV)]
     if strangers:
         raise InputError(
@@ -113,7 +116,7 @@ def read_request(args: flags.FlagValues) -> Request:
 
 def evaluate(
     spec: TrackerSpec, chosen: list[sequences.Sequence], total: int, request: Request
-) -> dict[str, results.Report]:
+) -> dict[str, results_folder.Report]:
     """Runs one tracker where it has not run yet, and scores it by each of the protocols.
 
     Raises:
@@ -127,7 +130,7 @@ def evaluate(
         "weights_checksum": tracker.weights_checksum,
         "settings": dataclasses.asdict(tracker.config),
     }
-    results.claim_folder(folder, config)
+    results_folder.claim_folder(folder, config)
     reports = {}
     for name in request.protocols:
         starts = [run for sequence in chosen for run in starting.PROTOCOLS[name](sequence)]
@@ -136,39 +139,36 @@ def evaluate(
         work = runner.Work(trackers.make_tracker, spec, place, spec.batch)
         outcome = runner.track_all(work, starts, request.jobs, title)
         rules = choice.rules(request.choice)
-        reports[title] = results.report_on(place, starts, outcome.failed, outcome.busy, total, rules)
-        results.write_summary(folder, name, {**config, "data_dir": request.choice.data_dir}, reports[title])
+        reports[title] = results_folder.report_on(place, starts, outcome.failed, outcome.busy, total, rules)
+        results_folder.write_summary(folder, name, {**config, "data_dir": request.choice.data_dir}, reports[title])
     return reports
 
 
-def run(request: Request) -> Mapping[str, results.Report]:
+def run(request: Request) -> Mapping[str, results_folder.Report]:
     """Does what was asked for, prints the trackers' reports and returns them."""
     chosen, total = choice.read(request.choice)
     if request.score_results:
         folder, rules = pathlib.Path(request.score_results), choice.rules(request.choice)
         starts = [start for sequence in chosen for start in starting.ope(sequence)]
-        reports = {folder.name: results.report_on(folder, starts, failed={}, total=total, protocol=rules)}
+        reports = {folder.name: results_folder.report_on(folder, starts, failed={}, total=total, protocol=rules)}
     else:
         reports = {}
         for spec in request.specs:
             reports |= evaluate(spec, chosen, total, request)
     for name, report in reports.items():
-        print(results.format_table(name, report), end="\n\n")
+        print(results_folder.format_table(name, report), end="\n\n")
     return reports
 
 
-def main(argv: list[str]) -> None:
-    """Exits with 1 after bad input or if a sequence failed."""
-    del argv
+def show() -> int:
+    """Does what the flags say; the exit code is 1 if a sequence failed."""
     try:
         reports = run(read_request(flags.FLAGS))
-    except InputError as error:
-        sys.exit(f"evaluate: error: {error}")
     finally:
         trackers.make_tracker.cache_clear()  # TensorFlow writes tracebacks where its functions outlive it.
-    sys.exit(1 if any(report.failed for report in reports.values()) else 0)
+    return 1 if any(report.failed for report in reports.values()) else 0
 
 
 if __name__ == "__main__":
     define_flags(flags.FLAGS)
-    app.run(main)
+    command_line.run_main("evaluate", show)

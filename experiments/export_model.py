@@ -19,6 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 from absl import flags, logging
 
+from experiments.running import trackers
 from experiments.shared import command_line, provenance
 from mlt_tf import config
 from mlt_tf.errors import InputError
@@ -86,9 +87,7 @@ def check(values: flags.FlagValues) -> config.TrackerConfig:
     Raises:
       InputError: Flags do not go together, or the folder exists.
     """
-    from experiments.running.trackers import parse_config
-
-    settings = config.TrackerConfig().replace(**parse_config(values.config))
+    settings = config.TrackerConfig().replace(**trackers.parse_config(values.config))
     if os.path.lexists(values.out):
         raise InputError(f"{values.out} exists already; remove it or choose another --out")
     if values.int8 and (values.format != "tflite" or not values.data_dir):
@@ -101,12 +100,11 @@ def check(values: flags.FlagValues) -> config.TrackerConfig:
 def export_model(values: flags.FlagValues) -> None:
     """Writes what the flags ask for, whole or not at all."""
     settings = check(values)
-    from experiments.running.trackers import parse_config
     from mlt_tf import pretrained, update_rules  # TensorFlow starts only after the cheap checks.
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow has much to say of what it writes.
     networks = pretrained.load(values.variant, values.weights, settings.bfloat16)
-    settings = pretrained.configure(networks, parse_config(values.config))
+    settings = pretrained.configure(networks, trackers.parse_config(values.config))
     updates = config.UPDATES[values.variant] if values.variant else networks.updates
     contexts = list(sample_contexts(values.data_dir, values.samples)) if values.int8 else None
     out = pathlib.Path(values.out)

@@ -7,6 +7,7 @@ A results folder has a folder for each tracker, with a text file for each target
 file needs nothing beside it and no network. Of folders it shows the last name alone.
 """
 
+import dataclasses
 import datetime
 import json
 import pathlib
@@ -16,14 +17,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-from absl import app, flags
+from absl import flags
 from matplotlib import colors
 
 from experiments.figures import figure_style, strip_figure
 from experiments.pages import page
-from experiments.scoring import common_scores
-from experiments.scoring.common_scores import Comparison
-from experiments.shared import command_line, drawing, files, provenance
+from experiments.scoring import comparison
+from experiments.scoring.comparison import Comparison
+from experiments.shared import command_line, drawing, files, options, provenance
+from experiments.shared.options import option
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -32,14 +34,19 @@ _THUMBNAIL_WIDTH = 480
 _TRUTH = (255, 255, 255)
 
 
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is asked for beside `comparison.Request`."""
+
+    out: str = option("page.html", "The file.")
+    focus: str | None = option(None, "Whose best and worst targets: mlt if there, else the first.")
+    no_frames: bool = option(False, "Keep the data set's pictures out of the page.")
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    common_scores.define_flags(values)
-    flags.DEFINE_string("out", "page.html", "The file.", flag_values=values)
-    flags.DEFINE_string(
-        "focus", None, "Whose best and worst targets: mlt if there, else the first.", flag_values=values
-    )
-    flags.DEFINE_bool("no_frames", False, "Keep the data set's pictures out of the page.", flag_values=values)
+    options.define(comparison.Request, values)
+    options.define(Asked, values)
 
 
 def runs_on_record(folders: Mapping[str, pathlib.Path]) -> dict[str, dict[str, Any]]:
@@ -109,24 +116,24 @@ def _thumbnail(shot: strip_figure.Shot, truth_xywh: np.ndarray, focus: str) -> b
     return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 75])[1].tobytes()
 
 
-def run(args: flags.FlagValues) -> pathlib.Path:
-    """Makes the page that the flags name.
+def make_page(request: comparison.Request, asked: Asked) -> pathlib.Path:
+    """Makes the page, prints what it is of and where it is, and returns its path.
 
     Raises:
       InputError: Something is missing or faulty, or the file cannot be written.
     """
-    compared = common_scores.read(args)
+    compared = comparison.read(request)
     for note in compared.notes:
         print(f"make_page: note: {note}", file=sys.stderr)
-    focus = choose_focus(compared, args.focus)
+    focus = choose_focus(compared, asked.focus)
     origin = page.Origin(
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         commit=provenance.commit(),
         command=provenance.command(),
         runs=runs_on_record(compared.folders),
     )
-    thumbnails = None if args.no_frames else make_thumbnails(compared, focus)
-    path = pathlib.Path(args.out)
+    thumbnails = None if asked.no_frames else make_thumbnails(compared, focus)
+    path = pathlib.Path(asked.out)
     try:
         files.write_text(path, page.build(compared, origin, focus, thumbnails))
     except OSError as error:
@@ -135,12 +142,11 @@ def run(args: flags.FlagValues) -> pathlib.Path:
     return path
 
 
-def main(argv: list[str]) -> None:
-    """Exits with 1 after bad input."""
-    del argv
-    command_line.end_in_one_line("make_page", lambda: run(FLAGS))
+def make() -> None:
+    """Does what the flags say."""
+    make_page(options.read(comparison.Request, FLAGS), options.read(Asked, FLAGS))
 
 
 if __name__ == "__main__":
     define_flags(FLAGS)
-    app.run(main)
+    command_line.run_main("make_page", make)

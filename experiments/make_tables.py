@@ -13,19 +13,20 @@ faulty: its tracker is then not scored, unless --skip_faulty has the file count 
 folders like `--results_dir`. `--data_dir` may then hold several benchmarks. All is scored anew from the boxes.
 """
 
-import functools
+import dataclasses
 import json
 import pathlib
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from absl import app, flags
+from absl import flags
 
-from experiments.paper import paper_tables, side_by_side, table_layout
+from experiments.paper import filled_tables, paper_tables, table_layout
 from experiments.scoring import raw_results, scorer
 from experiments.scoring.protocols import PROTOCOLS
-from experiments.shared import files
+from experiments.shared import command_line, files, options
+from experiments.shared.options import option
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -40,55 +41,62 @@ class Outcome(NamedTuple):
     errors: tuple[str, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is asked for: scores on a data set, or a table of the paper."""
+
+    dataset: str | None = option(
+        None, "Score on this data set; lasot is lasot_protocol_1.", choices=tuple(scorer.DATASETS)
+    )
+    results_dir: str | None = option(None, "Folder of the trackers' folders.")
+    data_dir: str | None = option(None, "Folder of the benchmark or of its annotations; with --table also of several.")
+    trackers: tuple[str, ...] = option((), "Score these alone; all when empty.")
+    protocol: str | None = option(None, "By whose rules; the benchmark's own when not given.", choices=tuple(PROTOCOLS))
+    skip_faulty: bool = option(False, "Count faulty result files as missing and go on.")
+    json: str | None = option(None, "Write the scores to this file.")
+    table: str | None = option(None, "Print this table of the paper.", choices=tuple(paper_tables.TABLES))
+    format: str = option("terminal", "How to lay the paper's table out.", choices=tuple(table_layout.FORMATS))
+    ours: str | None = option(None, "Folder of our results, with a folder otb2015/mlt/ and so on.")
+    raw: tuple[str, ...] = option(
+        (), "DATASET=FOLDER of the raw results of others, for table 1; repeat.", repeated=True
+    )
+    vot: str | None = option(None, "summary.json of vot_workspace, for table 2; <ours>/vot2016/summary.json if there.")
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
-    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    define_enum("dataset", None, list(scorer.DATASETS), "Score on this data set; lasot is lasot_protocol_1.")
-    define_string("results_dir", None, "Folder of the trackers' folders.")
-    define_string("data_dir", None, "Folder of the benchmark or of its annotations; with --table also of several.")
-    flags.DEFINE_list("trackers", [], "Score these alone; all when empty.", flag_values=values)
-    define_enum("protocol", None, list(PROTOCOLS), "By whose rules; the benchmark's own when not given.")
-    flags.DEFINE_bool("skip_faulty", False, "Count faulty result files as missing and go on.", flag_values=values)
-    define_string("json", None, "Write the scores to this file.")
-    define_enum("table", None, list(paper_tables.TABLES), "Print this table of the paper.")
-    define_enum("format", "terminal", list(table_layout.FORMATS), "How to lay the paper's table out.")
-    define_string("ours", None, "Folder of our results, with a folder otb2015/mlt/ and so on.")
-    flags.DEFINE_multi_string(
-        "raw", [], "DATASET=FOLDER of the raw results of others, for table 1; repeat.", flag_values=values
-    )
-    define_string("vot", None, "summary.json of vot_workspace, for table 2; <ours>/vot2016/summary.json if there.")
+    options.define(Request, values)
 
 
 _OF_SCORES = ("results_dir", "trackers", "protocol", "skip_faulty", "json")
 _OF_TABLES = ("ours", "raw", "vot")
 
 
-def check_flags(args: flags.FlagValues) -> None:
-    """Refuses flags that do not go together.
+def check(request: Request) -> None:
+    """Refuses what does not go together.
 
     Raises:
-      InputError: They do not.
+      InputError: It does not.
     """
-    if bool(args.table) == bool(args.dataset):
+    if bool(request.table) == bool(request.dataset):
         raise InputError("give --dataset, to score raw results, or --table, for a table of the paper; one of the two")
-    strangers = _OF_SCORES if args.table else _OF_TABLES
-    if given := [f"--{name}" for name in strangers if args[name].value]:
-        raise InputError(f"{', '.join(given)}: not with --{'table' if args.table else 'dataset'}")
-    needed = ("results_dir", "data_dir") if args.dataset else ("data_dir",) if args.ours or args.raw else ()
-    if missing := [f"--{name}" for name in needed if not args[name].value]:
+    strangers = _OF_SCORES if request.table else _OF_TABLES
+    if given := [f"--{name}" for name in strangers if getattr(request, name)]:
+        raise InputError(f"{', '.join(given)}: not with --{'table' if request.table else 'dataset'}")
+    needed = ("results_dir", "data_dir") if request.dataset else ("data_dir",) if request.ours or request.raw else ()
+    if missing := [f"--{name}" for name in needed if not getattr(request, name)]:
         raise InputError(f"{' and '.join(missing)} needed")
 
 
-def score_folders(args: flags.FlagValues) -> Outcome:
-    """Scores what the flags name.
+def score_folders(request: Request) -> Outcome:
+    """Scores what is asked for.
 
     Raises:
       InputError: Nothing can be scored: folders or ground truth are wrong.
     """
-    targets = scorer.target_names(args.dataset, args.data_dir)
+    targets = scorer.target_names(request.dataset, request.data_dir)
     matches, summaries, notes, errors = {}, {}, [], []
-    for tracker, folder in raw_results.folders_in(args.results_dir, args.trackers).items():
+    for tracker, folder in raw_results.folders_in(request.results_dir, request.trackers).items():
         try:
             matches[tracker] = raw_results.match_files(folder, targets)
         except InputError as error:
@@ -96,18 +104,18 @@ def score_folders(args: flags.FlagValues) -> Outcome:
     if not matches:
         return Outcome({}, (), tuple(errors))
     named = {name for match in matches.values() for name in match.paths}
-    truths = scorer.read_truths(args.dataset, args.data_dir, [name for name in targets if name in named])
+    truths = scorer.read_truths(request.dataset, request.data_dir, [name for name in targets if name in named])
     for tracker, match in matches.items():
-        found = scorer.read_tracker(args.dataset, match.paths, targets, truths)
-        refused = found.faults and not args.skip_faulty
+        found = scorer.read_tracker(request.dataset, match.paths, targets, truths)
+        refused = found.faults and not request.skip_faulty
         if refused or not found.entries:
             errors += found.faults[:_SHOWN] or [f"{tracker}: no sequence with both results and ground truth"]
             if rest := len(found.faults[_SHOWN:]):
                 errors.append(f"{tracker}: and {rest} more faulty files")
             continue
-        protocol = PROTOCOLS[args.protocol] if args.protocol else scorer.DATASETS[args.dataset].protocol
+        protocol = PROTOCOLS[request.protocol] if request.protocol else scorer.DATASETS[request.dataset].protocol
         scores = scorer.score(found, protocol)
-        summaries[tracker] = scorer.summary(args.dataset, protocol, found, scores)
+        summaries[tracker] = scorer.summary(request.dataset, protocol, found, scores)
         notes += (f"{tracker}: {note}" for note in remarks(found, match))
     return Outcome(summaries, tuple(notes), tuple(errors))
 
@@ -151,60 +159,55 @@ def table(summaries: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield f"{tracker:{width}}{cells}  {entry['sequences']:11,}  {entry['frames']:11,}{label}"
 
 
-def show_paper_table(args: flags.FlagValues) -> Outcome:
+def show_paper_table(request: Request) -> Outcome:
     """Prints a table of the paper with our figures; the notes of a CSV go to stderr.
 
     Raises:
       InputError: Results, ground truth or flags are faulty.
     """
-    found = side_by_side.make_table(args.table, args.data_dir, args.ours, args.raw, args.vot)
-    print(table_layout.FORMATS[args.format](found), end="")
-    for note in found.notes if args.format == "csv" else ():
+    found = filled_tables.make_table(request.table, request.data_dir, request.ours, request.raw, request.vot)
+    print(table_layout.FORMATS[request.format](found), end="")
+    for note in found.notes if request.format == "csv" else ():
         print(f"make_tables: note: {note}", file=sys.stderr)
     return Outcome({}, found.notes, ())
 
 
-def run(args: flags.FlagValues) -> Outcome:
-    """Does what the flags say.
+def run(request: Request) -> Outcome:
+    """Does what is asked for.
 
     Raises:
-      InputError: They make no sense, or something that they name is faulty.
+      InputError: It makes no sense, or something that it names is faulty.
     """
-    check_flags(args)
-    return show_paper_table(args) if args.table else show_scores(args)
+    check(request)
+    return show_paper_table(request) if request.table else show_scores(request)
 
 
-def show_scores(args: flags.FlagValues) -> Outcome:
+def show_scores(request: Request) -> Outcome:
     """Scores, prints the table and writes the JSON file.
 
     Raises:
       InputError: Nothing can be scored, or `--json` cannot be written.
     """
-    outcome = score_folders(args)
+    outcome = score_folders(request)
     if outcome.summaries:
         entry = next(iter(outcome.summaries.values()))
         print(f"{entry['dataset']} by the rules of {entry['protocol']}\n", *table(outcome.summaries), sep="\n")
     for kind, lines in (("note", outcome.notes), ("error", outcome.errors)):
         for line in lines:
             print(f"make_tables: {kind}: {line}", file=sys.stderr)
-    if args.json and outcome.summaries:
+    if request.json and outcome.summaries:
         try:
-            files.write_text(pathlib.Path(args.json), json.dumps(outcome.summaries, indent=2) + "\n")
+            files.write_text(pathlib.Path(request.json), json.dumps(outcome.summaries, indent=2) + "\n")
         except OSError as error:
-            raise InputError(f"--json={args.json}: cannot be written: {error.strerror}") from error
+            raise InputError(f"--json={request.json}: cannot be written: {error.strerror}") from error
     return outcome
 
 
-def main(argv: list[str]) -> None:
-    """Exits with 1 after bad input."""
-    del argv
-    try:
-        outcome = run(FLAGS)
-    except InputError as error:
-        sys.exit(f"make_tables: error: {error}")
-    sys.exit(1 if outcome.errors else 0)
+def show() -> int:
+    """Does what the flags say; the exit code is 1 if a file is faulty."""
+    return 1 if run(options.read(Request, FLAGS)).errors else 0
 
 
 if __name__ == "__main__":
     define_flags(FLAGS)
-    app.run(main)
+    command_line.run_main("make_tables", show)

@@ -12,14 +12,13 @@ import dataclasses
 import functools
 import os
 import shutil
-import sys
 
-from absl import app, flags
+from absl import flags
 from tqdm import tqdm
 
 from data_pipelines.crops import crop_jobs, cutouts, made_trajectories, preparation
 from data_pipelines.datasets import trajectories
-from experiments.shared import provenance
+from experiments.shared import command_line, provenance
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -133,23 +132,20 @@ def check_room() -> None:
         raise InputError(f"no room left on the disk of {FLAGS.out}: make some, about 40 kB for each crop")
 
 
-def main(_) -> None:
-    """Prepares, or exits with one line about bad input."""
-    try:
-        check_room()
-        for name in choose_sets():
-            index = prepare_set(name)
-            skipped = index["skipped"]
-            print(
-                f"{FLAGS.out}/{name}: {index['crops']} crops of {index['trajectories']} trajectories, "
-                f"{index['bytes'] / 1e6:.0f} MB in {len(index['shards'])} shards, {len(skipped)} faulty frames left out"
-            )
-            for line in [*filter(None, [index["objects_left_out"]]), *skipped[:5]]:
-                print("  " + line)
-    except InputError as error:
-        sys.exit(f"prepare_crops: error: {error}")
+def make() -> None:
+    """Prepares the sets that the flags name, and says what came of each."""
+    check_room()
+    for name in choose_sets():
+        index = prepare_set(name)
+        skipped = index["skipped"]
+        print(
+            f"{FLAGS.out}/{name}: {index['crops']} crops of {index['trajectories']} trajectories, "
+            f"{index['bytes'] / 1e6:.0f} MB in {len(index['shards'])} shards, {len(skipped)} faulty frames left out"
+        )
+        for line in [*filter(None, [index["objects_left_out"]]), *skipped[:5]]:
+            print("  " + line)
 
 
 if __name__ == "__main__":
     define_flags(FLAGS)
-    app.run(main)
+    command_line.run_main("prepare_crops", make)

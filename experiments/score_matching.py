@@ -13,7 +13,7 @@ import tempfile
 from absl import flags
 
 from data_pipelines.crops.crop_store import CropStore
-from experiments.running import clip_runs, clip_trackers, trackers
+from experiments.running import clip_runs, network_trackers, trackers
 from experiments.shared import command_line, options, plain_table
 from experiments.shared.options import option
 from experiments.watching import probes
@@ -45,7 +45,7 @@ def measure_on_crops(asked: Asked, settings: config.TrackerConfig) -> None:
     """Prints a line for each file and set."""
     stores = {name: CropStore(asked.data_dir, [name]) for name in asked.sets}
     for path in asked.weights:
-        networks = clip_trackers.load_unadapted(path, settings.bfloat16)
+        networks = network_trackers.load_unadapted(path, settings.bfloat16)
         for name, store in stores.items():
             probe = probes.PairProbe(networks, store, name, asked.batches, asked.label_radius)
             found = probe.measure()
@@ -60,7 +60,7 @@ def show() -> None:
     if asked.data_dir:
         measure_on_crops(asked, config.TrackerConfig().replace(**trackers.parse_config(request.config)))
     if request.videos:
-        names = [f"{clip_trackers.UNADAPTED}={path}" for path in asked.weights]
+        names = [f"{trackers.UNADAPTED}={path}" for path in asked.weights]
         with tempfile.TemporaryDirectory() as unnamed:
             request = dataclasses.replace(request, out=request.out or unnamed)
             plain_table.show(clip_runs.compare(names, request), asked.table)

@@ -5,12 +5,11 @@ python -m experiments.ship_weights --variant mlt --weights runs/meta/weights/ste
 
 import functools
 import os
-import sys
 
-from absl import app, flags
+from absl import flags
 
+from experiments.shared import command_line
 from mlt_tf import config, pretrained, weights
-from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 LICENCE = "research use only; see LICENSE-WEIGHTS.md"
@@ -37,16 +36,13 @@ def ship(variant: str, path: str, data: str, out: str) -> dict:
     return record
 
 
-def main(_) -> None:
-    """Ships, or exits with one line about bad input."""
+def make() -> None:
+    """Ships what the flags name, and prints where it lies."""
     out = FLAGS.out or os.path.join(weights.FOLDER, pretrained.FILES[FLAGS.variant])
-    try:
-        ship(FLAGS.variant, FLAGS.weights, FLAGS.data, out)
-    except InputError as error:
-        sys.exit(f"ship_weights: error: {error}")
+    ship(FLAGS.variant, FLAGS.weights, FLAGS.data, out)
     print(out)
 
 
 if __name__ == "__main__":
     define_flags(FLAGS)
-    app.run(main)
+    command_line.run_main("ship_weights", make)

@@ -17,6 +17,7 @@ What a tracker gains by the true size it loses by size, and what by the true cen
 what is lacking: where the target is lost, either helps little without the other.
 """
 
+import dataclasses
 import json
 import pathlib
 import sys
@@ -28,11 +29,12 @@ from absl import flags
 
 from data_pipelines.datasets import sequences, suites
 from data_pipelines.datasets.sequences import Sequence
-from experiments.running import results
-from experiments.scoring import clip_scores, common_scores, metrics
+from experiments.running import results_folder
+from experiments.scoring import clip_scores, comparison, metrics
 from experiments.scoring.bootstrap import decimals
 from experiments.scoring.protocols import OTB, Protocol
-from experiments.shared import command_line, plain_table
+from experiments.shared import command_line, options, plain_table
+from experiments.shared.options import option
 from experiments.shared.plain_table import Table
 from mlt_tf.errors import InputError
 
@@ -62,15 +64,20 @@ class Losses(NamedTuple):
     too_large: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What is asked for beside `comparison.Request`: clips in place of a data set, and a file for the table."""
+
+    videos: str | None = option(None, "Instead of --dataset: a folder of sequences, or a suite file.")
+    videos_layout: str = option("otb", "Layout of such a folder.", choices=tuple(sequences.LAYOUTS))
+    play: int = option(0, "Take the boxes of --videos played there and back to so many frames; 0: once.", lower=0)
+    table: str | None = option(None, "Write the table to this Markdown file, too.")
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    common_scores.define_flags(values)
-    flags.DEFINE_string("videos", None, "Instead of --dataset: a folder of sequences, or a suite file.", values)
-    flags.DEFINE_enum("videos_layout", "otb", tuple(sequences.LAYOUTS), "Layout of such a folder.", flag_values=values)
-    flags.DEFINE_integer(
-        "play", 0, "Take the boxes of --videos played there and back to so many frames; 0: once.", 0, flag_values=values
-    )
-    flags.DEFINE_string("table", None, "Write the table to this Markdown file, too.", values)
+    options.define(comparison.Request, values)
+    options.define(Asked, values)
 
 
 def measure(boxes_xywh: np.ndarray, target: Sequence, protocol: Protocol = OTB) -> Losses:
@@ -118,21 +125,25 @@ def mean(each: Mapping[str, Losses]) -> Losses:
     return Losses(auc, true_size, true_centre, off, np.median(values[known, 4]), values[known, 5].mean())
 
 
-def read(args: flags.FlagValues) -> Tracked:
-    """Reads the boxes that the flags name, of the targets that all trackers have.
+def read(request: comparison.Request, asked: Asked) -> Tracked:
+    """Reads the boxes on a data set or on clips, of the targets that all trackers have.
 
     Raises:
       InputError: Something is missing or faulty.
     """
-    if not args.videos:
-        if args.play:
-            raise InputError(f"--play={args.play} is of --videos: benchmarks' targets are played once")
-        found = common_scores.read(args)
-        return Tracked(found.sequences, found.boxes, found.protocol, found.notes)
-    if args.dataset or args.data_dir or args.layout:
+    if asked.videos:
+        return _read_clips(request, asked)
+    if asked.play:
+        raise InputError(f"--play={asked.play} is of --videos: benchmarks' targets are played once")
+    found = comparison.read(request)
+    return Tracked(found.sequences, found.boxes, found.protocol, found.notes)
+
+
+def _read_clips(request: comparison.Request, asked: Asked) -> Tracked:
+    if request.dataset or request.data_dir or request.layout:
         raise InputError("give --videos, or --dataset or --layout with --data_dir, not both")
-    clips = [suites.there_and_back(clip, args.play) for clip in suites.load(args.videos, args.videos_layout)]
-    folders = common_scores.tracker_folders(args.results_dir, args.trackers)
+    clips = [suites.there_and_back(clip, asked.play) for clip in suites.load(asked.videos, asked.videos_layout)]
+    folders = comparison.tracker_folders(request.results_dir, request.trackers)
     every = {tracker: {clip.name: _read_boxes(folder, clip) for clip in clips} for tracker, folder in folders.items()}
     targets = {clip.name: clip for clip in clips if all(boxes[clip.name] is not None for boxes in every.values())}
     if not targets:
@@ -147,7 +158,7 @@ def read(args: flags.FlagValues) -> Tracked:
 def _read_boxes(folder: pathlib.Path, clip: Sequence) -> np.ndarray | None:
     """Returns a tracker's boxes of a clip; None where it has none, or too few."""
     path = folder / f"{clip.name}.txt"
-    boxes_xywh = results.read_boxes(path, clip.origin) if path.is_file() else np.zeros([0, 4])
+    boxes_xywh = results_folder.read_boxes(path, clip.origin) if path.is_file() else np.zeros([0, 4])
     return boxes_xywh[: len(clip.frame_paths)] if len(boxes_xywh) >= len(clip.frame_paths) else None
 
 
@@ -172,10 +183,11 @@ def lay_out(tracked: Tracked) -> Table:
 
 def show() -> None:
     """Prints the table, and writes it to --table."""
-    tracked = read(FLAGS)
+    asked = options.read(Asked, FLAGS)
+    tracked = read(options.read(comparison.Request, FLAGS), asked)
     for note in tracked.notes:
         print(f"study_losses: note: {note}", file=sys.stderr)
-    plain_table.show(lay_out(tracked), FLAGS.table)
+    plain_table.show(lay_out(tracked), asked.table)
 
 
 if __name__ == "__main__":

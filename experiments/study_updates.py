@@ -10,7 +10,6 @@ also tries to tell targets apart from their deltas by a linear classifier.
 """
 
 import dataclasses
-import functools
 import itertools
 import json
 import pathlib
@@ -23,7 +22,8 @@ from absl import flags
 from data_pipelines.datasets import sequences
 from experiments.running import choice, trackers
 from experiments.scoring import scorer
-from experiments.shared import command_line, files, provenance
+from experiments.shared import command_line, files, options, provenance
+from experiments.shared.options import option
 from experiments.watching import update_effects
 from experiments.watching.update_effects import Followed, UpdateStudy
 from mlt_tf import pretrained
@@ -34,22 +34,25 @@ FLAGS = flags.FLAGS
 LAYERS = ("unadapted", "previous", "own", "another", "mean")
 
 
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to study, and how."""
+
+    data_dir: str = option(None, "Folder of the benchmark, or of sequences of one's own.", required=True)
+    dataset: str | None = option(None, "The benchmark; none: own sequences.", choices=tuple(scorer.DATASETS))
+    layout: str = option("otb", "Layout of own sequences.", choices=tuple(sequences.LAYOUTS))
+    sequences: tuple[str, ...] = option((), "Names of the sequences; all when empty.")
+    weights: str | None = option(None, "Weights of MLT; those of the package when not given.")
+    config: str = option("", 'Settings of the tracker that differ from the defaults: "tau=0.6,bfloat16=True".')
+    every: int = option(5, "Every so many frames after an update judge it.", lower=1)
+    jitter: float = option(1.0, "Standard deviation, in cells, of their contexts' shifts.", lower=0.0)
+    probe: bool = option(False, "Try to tell targets apart from delta.")
+    out: str = option(None, "The JSON file.", required=True)
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
-    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    define_string("data_dir", None, "Folder of the benchmark, or of sequences of one's own.", required=True)
-    define_enum("dataset", None, list(scorer.DATASETS), "The benchmark; none: own sequences.")
-    define_enum("layout", "otb", tuple(sequences.LAYOUTS), "Layout of own sequences.")
-    flags.DEFINE_list("sequences", [], "Names of the sequences; all when empty.", flag_values=values)
-    define_string("weights", None, "Weights of MLT; those of the package when not given.")
-    define_string("config", "", 'Settings of the tracker that differ from the defaults: "tau=0.6,bfloat16=True".')
-    flags.DEFINE_integer("every", 5, "Every so many frames after an update judge it.", 1, flag_values=values)
-    flags.DEFINE_float(
-        "jitter", 1.0, "Standard deviation, in cells, of their contexts' shifts.", 0.0, flag_values=values
-    )
-    flags.DEFINE_bool("probe", False, "Try to tell targets apart from delta.", flag_values=values)
-    define_string("out", None, "The JSON file.", required=True)
+    options.define(Request, values)
 
 
 def split_by_length(
@@ -196,37 +199,37 @@ def show(found: dict) -> None:
         print(f"share of {found['probe']['targets']} targets' samples that a linear probe tells apart: {told}")
 
 
-def study_all(study: UpdateStudy, chosen: list[sequences.Sequence], args: flags.FlagValues) -> dict:
-    """Tracks the sequences, judges all updates, and probes delta where --probe asks for it."""
+def study_all(study: UpdateStudy, chosen: list[sequences.Sequence], request: Request) -> dict:
+    """Tracks the sequences, judges all updates, and probes delta where that is asked for."""
     followed = [study.follow(sequence) for sequence in tqdm.tqdm(chosen, "tracking", unit="sequence", disable=None)]
     followed = [one for one in followed if one.updates]
-    records = judge_all(study, followed, args.every, args.jitter)
+    records = judge_all(study, followed, request.every, request.jitter)
     by_sequence = itertools.groupby(records, lambda record: record["sequence"])
     return {
         "sequences": {name: summarise(list(group)) for name, group in by_sequence},
         "all": summarise(records),
         "correlations": correlate(records),
-        "probe": probe(study, followed) if args.probe else None,
+        "probe": probe(study, followed) if request.probe else None,
         "updates": records,
     }
 
 
-def run(args: flags.FlagValues) -> dict:
-    """Does what the flags say and returns what is written to --out.
+def run(request: Request) -> dict:
+    """Does what is asked for, prints tables and returns what is written to `out`.
 
     Raises:
-      InputError: Flags, weights or sequences are not usable, or --out cannot be written.
+      InputError: Settings, weights or sequences are not usable, or `out` cannot be written.
     """
-    out = _writable(args.out)
-    overrides = trackers.parse_config(args.config)
+    out = _writable(request.out)
+    overrides = trackers.parse_config(request.config)
     settings = TrackerConfig().replace(**overrides)
-    asked = choice.Choice(args.data_dir, args.dataset, args.layout, tuple(args.sequences))
+    asked = choice.Choice(request.data_dir, request.dataset, request.layout, request.sequences)
     chosen, shorter = split_by_length(choice.read(asked)[0], settings.update_interval)
     if skipped := [sequence.name for sequence in shorter]:
         print(f"study_updates: note: skipped, shorter than two updates: {', '.join(skipped)}", file=sys.stderr)
-    networks = pretrained.load("mlt", args.weights, settings.bfloat16)
+    networks = pretrained.load("mlt", request.weights, settings.bfloat16)
     settings = pretrained.configure(networks, overrides)
-    found = study_all(UpdateStudy(networks, settings), chosen, args)
+    found = study_all(UpdateStudy(networks, settings), chosen, request)
     show(found)
     made_with = {"weights_checksum": networks.checksum, "settings": dataclasses.asdict(settings), "skipped": skipped}
     record = {**provenance.made_by(), **made_with, **found}
@@ -246,6 +249,11 @@ def _writable(path):
     return out
 
 
+def study() -> None:
+    """Does what the flags say."""
+    run(options.read(Request, FLAGS))
+
+
 if __name__ == "__main__":
     define_flags(FLAGS)
-    command_line.run_main("study_updates", lambda: run(FLAGS))
+    command_line.run_main("study_updates", study)

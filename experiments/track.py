@@ -10,12 +10,12 @@ track.json to the output folder. A run that fails or is stopped keeps what it tr
 track.incomplete.mp4 and so on.
 """
 
+import functools
 import itertools
 import os
 import pathlib
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterable
 from importlib import metadata
 
@@ -25,7 +25,8 @@ from absl import app, flags
 
 from data_pipelines.datasets import video
 from experiments.app import display, target_box, track_output
-from experiments.shared import drawing
+from experiments.running import trackers
+from experiments.shared import command_line, drawing, timing
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
@@ -56,11 +57,9 @@ def define_flags(values: flags.FlagValues) -> flags.FlagValues:
 
 
 def load_tracker(variant: str | None, weights: str | None, fast: bool = False):
-    """Loads the tracker; TensorFlow is imported only here, after the cheap checks."""
+    """Loads the tracker; TensorFlow starts only here, after the cheap checks."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from mlt_tf.tracker import MultiTracker
-
-    return MultiTracker.load(variant, weights, **(config.REDUCED if fast else {}))
+    return trackers.load(variant, weights, **(config.REDUCED if fast else {}))
 
 
 def choose_input(options: flags.FlagValues, positional: list[str]) -> str:
@@ -151,11 +150,12 @@ def describe_run(
     }
 
 
-def report(writer: track_output.TrackWriter, seconds: float, expected: int | None) -> None:
+def report(writer: track_output.TrackWriter, expected: int | None) -> None:
     """Prints how far the run came, of the frames that the input's header led to expect, and where its files are."""
-    speed = writer.frames_written / max(seconds, 1e-9)
+    speed = timing.frames_per_second(writer.seconds())
+    at_speed = "" if speed is None else f" at {speed:.1f} fps"
     mark = "" if writer.complete else ", INCOMPLETE"
-    print(f"tracked {writer.frames_written} frames at {speed:.1f} fps{mark}")
+    print(f"tracked {writer.frames_written} frames{at_speed}{mark}")
     if writer.complete and expected and writer.frames_written < expected:
         print(f"  the input ended there, though its header says {expected} frames")
     for path in writer.files():
@@ -186,27 +186,19 @@ def track(spec: str, options: flags.FlagValues, load: Callable) -> None:
         bar = tqdm.tqdm(itertools.chain([first], frames), total=total, unit=" frames", disable=None)
         meta = describe_run(options, source, spec, tracker.variant, first.image, boxes_xywh)
         writer = track_output.TrackWriter(folder, meta, options.save_video, targets=len(boxes_xywh))
-        start = time.perf_counter()
         try:
             with bar, writer:
                 at_end = track_sequence(bar, tracker, boxes_xywh, writer, display.show if options.display else None)
                 if not at_end and not source.live:  # a camera has no end but the user's
                     raise KeyboardInterrupt
         finally:
-            report(writer, time.perf_counter() - start, total)
+            report(writer, total)
 
 
-def main(argv: list[str], options: flags.FlagValues = flags.FLAGS, load: Callable = load_tracker) -> int:
-    """Runs the command and returns its exit code: 0, 1 after bad input, 130 when the user stopped it."""
-    try:
-        track(choose_input(options, argv[1:]), options, load)
-    except InputError as error:
-        print("mlt-track: error:", " ".join(str(error).split()), file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("mlt-track: stopped", file=sys.stderr)
-        return 130
-    return 0
+def main(argv: list[str], options: flags.FlagValues = flags.FLAGS, load: Callable = load_tracker) -> None:
+    """Does what the flags say, and ends as `end_in_one_line` says: with 1 after bad input, 130 when it is stopped."""
+    work = functools.partial(track, options=options, load=load)
+    command_line.end_in_one_line("mlt-track", lambda: work(choose_input(options, argv[1:])), stopped="stopped")
 
 
 def run() -> None:

@@ -15,10 +15,11 @@ import sys
 from collections.abc import Iterator
 
 import tqdm
-from absl import app, flags
+from absl import flags
 
 from data_pipelines.checks import frame_checks, verification
 from data_pipelines.checks.faults import KINDS, MISSING_TARGET, Fault, Report
+from experiments.shared import command_line
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -125,18 +126,14 @@ def _bar(total: int, what: str) -> tqdm.tqdm:
     return tqdm.tqdm(total=total, desc=what, unit="", disable=None, leave=False)
 
 
-def main(argv: list[str]) -> None:
-    """Exits with 1 after bad input or if anything is wrong with the data set."""
-    del argv
+def show() -> int:
+    """Does what the flags say; the exit code is 1 if anything is wrong with the data set, or nothing was found out."""
     try:
-        report = run(FLAGS)
-    except InputError as error:
-        sys.exit(f"verify_dataset: error: {error}")
+        return 1 if run(FLAGS).faults else 0
     except KeyboardInterrupt:
         sys.exit("verify_dataset: stopped; nothing was found out")
-    sys.exit(1 if report.faults else 0)
 
 
 if __name__ == "__main__":
     define_flags(FLAGS)
-    app.run(main)
+    command_line.run_main("verify_dataset", show)

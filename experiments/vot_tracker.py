@@ -8,29 +8,36 @@ pixels whose first is (0, 0); of a polygon the tracker takes the axis-aligned bo
 the similarity in [-1, 1] as their confidence.
 """
 
-import functools
+import dataclasses
 import os
-import sys
 from typing import Any
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from data_pipelines.datasets import annotations, sequences
 from experiments.running import trackers
+from experiments.shared import command_line, options
+from experiments.shared.options import option
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
 
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """The tracker to serve."""
+
+    variant: str | None = option(None, "The tracker (Table 2); see mlt-track.", choices=config.VARIANTS)
+    baseline: str | None = option(None, "In place of a variant a tracker of OpenCV's: opencv_mil, ...")
+    weights: str | None = option(None, "Weight file that a training wrote; the package's own if not given.")
+    config: str = option("", 'Settings that differ from the defaults: "tau=0.6,memory=64".')
+    threads: int = option(0, "Threads; 0: as many as it likes.", lower=0)
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    define = functools.partial(flags.DEFINE_string, flag_values=values)
-    flags.DEFINE_enum("variant", None, config.VARIANTS, "The tracker (Table 2); see mlt-track.", flag_values=values)
-    define("baseline", None, "In place of a variant a tracker of OpenCV's: opencv_mil, ...")
-    define("weights", None, "Weight file that a training wrote; the package's own if not given.")
+    options.define(Request, values)
     flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
-    define("config", "", 'Settings that differ from the defaults: "tau=0.6,memory=64".')
-    flags.DEFINE_integer("threads", 0, "Threads; 0: as many as it likes.", 0, flag_values=values)
 
 
 def region_to_xywh(region: Any) -> np.ndarray:
@@ -107,8 +114,8 @@ def serve(tracker: Any, trax: Any) -> None:
         server.status([(region, {"confidence": f"{confidence:.5f}"})])
 
 
-def run(args: flags.FlagValues) -> None:
-    """Loads what the flags name, warms it up and serves.
+def run(request: Request) -> None:
+    """Loads what is asked for, warms it up and serves.
 
     Raises:
       InputError: vot-trax is not installed, the weights or settings are bad, or a request is.
@@ -118,12 +125,12 @@ def run(args: flags.FlagValues) -> None:
         import trax
     except ImportError as error:
         raise InputError(f"vot-trax cannot be imported ({error}): pip install 'mlt_tf[vot]'") from error
-    overrides = tuple(trackers.parse_config(args.config).items())
-    if args.baseline:
-        spec = trackers.TrackerSpec(args.baseline, threads=args.threads)
+    overrides = tuple(trackers.parse_config(request.config).items())
+    if request.baseline:
+        spec = trackers.TrackerSpec(request.baseline, threads=request.threads)
     else:
-        variant = args.variant or (trackers.variant_in(args.weights) if args.weights else "mlt")
-        spec = trackers.TrackerSpec(variant, args.weights, overrides, args.threads)
+        variant = request.variant or (trackers.variant_in(request.weights) if request.weights else "mlt")
+        spec = trackers.TrackerSpec(variant, request.weights, overrides, request.threads)
     tracker = trackers.make_tracker(spec)
     tracker.warm_up()
     try:
@@ -138,17 +145,11 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def main(argv: list[str]) -> None:
-    """Exits with 1 after bad input."""
-    del argv
-    message = None
-    try:
-        run(flags.FLAGS)
-    except InputError as error:
-        message = f"vot_tracker: error: {_one_line(error)}"
-    sys.exit(message)  # Here the error is gone, and with it the tracker, which the error holds.
+def show() -> None:
+    """Does what the flags say."""
+    run(options.read(Request, flags.FLAGS))
 
 
 if __name__ == "__main__":
     define_flags(flags.FLAGS)
-    app.run(main)
+    command_line.run_main("vot_tracker", show)

@@ -10,7 +10,6 @@ overlap (unsupervised). Needs `pip install 'mlt_tf[vot]'`.
 """
 
 import dataclasses
-import functools
 import json
 import pathlib
 import shlex
@@ -18,10 +17,11 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
-from experiments.running import results, trackers
-from experiments.shared import files, provenance
+from experiments.running import results_folder, trackers
+from experiments.shared import command_line, files, options, provenance
+from experiments.shared.options import option
 from experiments.vot import vot_sequences
 from mlt_tf import config
 from mlt_tf.errors import InputError
@@ -35,31 +35,32 @@ _COLUMNS = (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to evaluate, on what, and where."""
+
+    data_dir: str = option(None, "Folder of the sequences, one sub-folder each.", required=True)
+    out: str = option(None, "The workspace's folder; summary.json goes there too.", required=True)
+    sequences: tuple[str, ...] = option((), "Names of the sequences; all when empty.")
+    frame_sizes: str | None = option(None, 'To score results without frames: JSON, {"bag": [480, 360], ...}.')
+    variant: tuple[str, ...] = option((), "Our trackers: mlt, mlt_mt, mlt_mt_ft.")
+    baseline: tuple[str, ...] = option((), "OpenCV's trackers: opencv_mil, ...")
+    weights: str | None = option(None, "Weights of the variants; the tracker's own choice when not given.")
+    config: str = option("", 'Settings of the variants that differ from the defaults: "tau=0.6,memory=64".')
+    threads: int = option(0, "Threads of a variant; 0: as many as it likes.", lower=0)
+    tracker: tuple[str, ...] = option((), "Other trackers that trackers.ini in the workspace has.")
+    results: tuple[str, ...] = option((), "Folders of raw results to score, each with baseline/ and unsupervised/.")
+    run: bool = option(False, "Run the trackers where results are missing.")
+    experiments: tuple[str, ...] = option(("baseline", "unsupervised"), "The experiments to run.")
+    repetitions: int | None = option(
+        None, "Of the baseline, in place of the stack's 15, which end after 3 of the same results.", lower=1
+    )
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    define = functools.partial(flags.DEFINE_string, flag_values=values)
-    define_list = functools.partial(flags.DEFINE_list, flag_values=values)
-    define("data_dir", None, "Folder of the sequences, one sub-folder each.", required=True)
-    define("out", None, "The workspace's folder; summary.json goes there too.", required=True)
-    define_list("sequences", [], "Names of the sequences; all when empty.")
-    define("frame_sizes", None, 'To score results without frames: JSON, {"bag": [480, 360], ...}.')
-    define_list("variant", [], "Our trackers: mlt, mlt_mt, mlt_mt_ft.")
-    define_list("baseline", [], "OpenCV's trackers: opencv_mil, ...")
-    define("weights", None, "Weights of the variants; the tracker's own choice when not given.")
+    options.define(Request, values)
     flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
-    define("config", "", 'Settings of the variants that differ from the defaults: "tau=0.6,memory=64".')
-    flags.DEFINE_integer("threads", 0, "Threads of a variant; 0: as many as it likes.", 0, flag_values=values)
-    define_list("tracker", [], "Other trackers that trackers.ini in the workspace has.")
-    define_list("results", [], "Folders of raw results to score, each with baseline/ and unsupervised/.")
-    flags.DEFINE_bool("run", False, "Run the trackers where results are missing.", flag_values=values)
-    define_list("experiments", ["baseline", "unsupervised"], "The experiments to run.")
-    flags.DEFINE_integer(
-        "repetitions",
-        None,
-        "Of the baseline, in place of the stack's 15, which end after 3 of the same results.",
-        1,
-        flag_values=values,
-    )
 
 
 def import_toolkit() -> ModuleType:
@@ -75,97 +76,102 @@ def import_toolkit() -> ModuleType:
     return vot_toolkit
 
 
-def check(args: flags.FlagValues) -> None:
-    """Refuses flags that make no sense, before anything is written.
+def check(request: Request) -> None:
+    """Refuses what makes no sense, before anything is written.
 
     Raises:
-      InputError: They do not.
+      InputError: It does not.
     """
-    folders = [pathlib.Path(folder).name for folder in args.results]
-    names = [*args.variant, *args.baseline, *args.tracker, *folders]
+    folders = [pathlib.Path(folder).name for folder in request.results]
+    names = [*request.variant, *request.baseline, *request.tracker, *folders]
     if not names or len(set(names)) != len(names):
         raise InputError("give --variant, --baseline, --tracker or --results, and each tracker once")
-    if unknown := [name for name in args.variant if name not in config.VARIANTS]:
+    if unknown := [name for name in request.variant if name not in config.VARIANTS]:
         raise InputError(f"--variant: {', '.join(unknown)} unknown; there are {', '.join(config.VARIANTS)}")
-    if strangers := [name for name in args.baseline if not name.startswith("opencv_")]:
+    if strangers := [name for name in request.baseline if not name.startswith("opencv_")]:
         raise InputError(f"--baseline: {', '.join(strangers)} unknown; names start with opencv_, e.g. opencv_mil")
-    if taken := [name for name in (*args.tracker, *folders) if name in config.VARIANTS]:
+    if taken := [name for name in (*request.tracker, *folders) if name in config.VARIANTS]:
         raise InputError(f"{', '.join(taken)} is a name of ours; give --variant, or another name to the folder")
-    if missing := [folder for folder in args.results if not pathlib.Path(folder).is_dir()]:
+    if missing := [folder for folder in request.results if not pathlib.Path(folder).is_dir()]:
         raise InputError(f"--results: {', '.join(missing)}: no such folder")
-    stranger = [name for name in args.experiments if name not in ("baseline", "unsupervised")]
-    if stranger or not args.experiments:
+    stranger = [name for name in request.experiments if name not in ("baseline", "unsupervised")]
+    if stranger or not request.experiments:
         raise InputError(f"--experiments: {', '.join(stranger) or 'none'} given; there are baseline and unsupervised")
-    if args.run and args.frame_sizes:
+    if request.run and request.frame_sizes:
         raise InputError("--run needs frames, --frame_sizes is for results without them: give one of the two")
 
 
-def tracker_spec(name: str, args: flags.FlagValues) -> trackers.TrackerSpec:
+def tracker_spec(name: str, request: Request) -> trackers.TrackerSpec:
     """Returns what makes a variant or a baseline."""
-    if name in args.baseline:
-        return trackers.TrackerSpec(name, threads=args.threads)
-    return trackers.TrackerSpec(name, args.weights, tuple(trackers.parse_config(args.config).items()), args.threads)
+    if name in request.baseline:
+        return trackers.TrackerSpec(name, threads=request.threads)
+    overrides = tuple(trackers.parse_config(request.config).items())
+    return trackers.TrackerSpec(name, request.weights, overrides, request.threads)
 
 
-def tracker_command(name: str, args: flags.FlagValues) -> str:
+def tracker_command(name: str, request: Request) -> str:
     """Returns the command that starts a variant or a baseline for the toolkit, from whatever folder."""
-    if name in args.baseline:
-        options = [f"--baseline={name}", f"--threads={args.threads}"]
+    if name in request.baseline:
+        words = [f"--baseline={name}", f"--threads={request.threads}"]
     else:
-        options = [f"--variant={name}", f"--config={args.config}", f"--threads={args.threads}"]
-        options += [f"--weights={pathlib.Path(args.weights).resolve()}"] if args.weights else []
-    return shlex.join([sys.executable, "-m", "experiments.vot_tracker", *options])
+        words = [f"--variant={name}", f"--config={request.config}", f"--threads={request.threads}"]
+        words += [f"--weights={pathlib.Path(request.weights).resolve()}"] if request.weights else []
+    return shlex.join([sys.executable, "-m", "experiments.vot_tracker", *words])
 
 
-def register_ours(toolkit: ModuleType, name: str, args: flags.FlagValues) -> None:
+def register_ours(toolkit: ModuleType, name: str, request: Request) -> None:
     """Registers a tracker that vot_tracker runs, and marks its results with what they come from.
 
     Raises:
       InputError: It cannot be made, or the workspace has results of another configuration.
     """
-    tracker = trackers.make_tracker(tracker_spec(name, args))
+    tracker = trackers.make_tracker(tracker_spec(name, request))
     settings = dataclasses.asdict(tracker.config)
-    folder = pathlib.Path(args.out, "results", name)
-    results.claim_folder(folder, {"tracker": name, "weights_checksum": tracker.weights_checksum, "settings": settings})
+    folder = pathlib.Path(request.out, "results", name)
+    results_folder.claim_folder(
+        folder, {"tracker": name, "weights_checksum": tracker.weights_checksum, "settings": settings}
+    )
     root = pathlib.Path(__file__).resolve().parents[1]
-    toolkit.register(pathlib.Path(args.out), name, tracker_command(name, args), {"PYTHONPATH": str(root)})
+    toolkit.register(pathlib.Path(request.out), name, tracker_command(name, request), {"PYTHONPATH": str(root)})
 
 
-def prepare(toolkit: ModuleType, args: flags.FlagValues) -> list[vot_sequences.LocalSequence]:
+def prepare(toolkit: ModuleType, request: Request) -> list[vot_sequences.LocalSequence]:
     """Makes the workspace: sequences, trackers, imported results. Returns the sequences.
 
     Raises:
       InputError: Any of it is not as it should be.
     """
-    sizes = vot_sequences.read_sizes(args.frame_sizes) if args.frame_sizes else None
-    names = vot_sequences.list_names(args.data_dir, args.sequences)
-    chosen = [vot_sequences.read(args.data_dir, name, sizes) for name in names]
-    out = pathlib.Path(args.out)
-    toolkit.claim(out, args.repetitions)
+    sizes = vot_sequences.read_sizes(request.frame_sizes) if request.frame_sizes else None
+    names = vot_sequences.list_names(request.data_dir, request.sequences)
+    chosen = [vot_sequences.read(request.data_dir, name, sizes) for name in names]
+    out = pathlib.Path(request.out)
+    toolkit.claim(out, request.repetitions)
     vot_sequences.write_all(chosen, out / "sequences")
-    for source in (pathlib.Path(folder).resolve() for folder in args.results):
-        results.claim_folder(out / "results" / source.name, {"tracker": source.name, "imported_from": str(source)})
+    for source in (pathlib.Path(folder).resolve() for folder in request.results):
+        results_folder.claim_folder(
+            out / "results" / source.name, {"tracker": source.name, "imported_from": str(source)}
+        )
         toolkit.register(out, source.name, "")
         toolkit.import_results(source, out / "results" / source.name, names)
-    for name in (*args.variant, *args.baseline) if args.run else ():
-        register_ours(toolkit, name, args)
+    for name in (*request.variant, *request.baseline) if request.run else ():
+        register_ours(toolkit, name, request)
     return chosen
 
 
-def run(args: flags.FlagValues) -> dict[str, Any]:
-    """Does what the flags say; prints the table, writes `summary.json` and returns what is in it.
+def run(request: Request) -> dict[str, Any]:
+    """Does what is asked for; prints the table, writes `summary.json` and returns what is in it.
 
     Raises:
-      InputError: The flags, the data, a tracker or its results are bad, or the toolkit is not installed.
+      InputError: The request, the data, a tracker or its results are bad, or the toolkit is not installed.
     """
-    check(args)
+    check(request)
     toolkit = import_toolkit()
-    chosen = prepare(toolkit, args)
-    workspace = toolkit.load(pathlib.Path(args.out))
-    to_run = [toolkit.find_tracker(workspace, name) for name in (*args.variant, *args.baseline, *args.tracker)]
-    imported = [toolkit.find_tracker(workspace, pathlib.Path(folder).resolve().name) for folder in args.results]
-    for tracker in to_run if args.run else ():
-        toolkit.run(workspace, tracker, args.experiments)
+    chosen = prepare(toolkit, request)
+    workspace = toolkit.load(pathlib.Path(request.out))
+    to_run = [toolkit.find_tracker(workspace, name) for name in (*request.variant, *request.baseline, *request.tracker)]
+    imported = [toolkit.find_tracker(workspace, pathlib.Path(folder).resolve().name) for folder in request.results]
+    for tracker in to_run if request.run else ():
+        toolkit.run(workspace, tracker, request.experiments)
     found = {tracker.identifier: toolkit.analyse(workspace, tracker) for tracker in (*to_run, *imported)}
     summary = {
         "sequences": vot_sequences.describe(chosen),
@@ -179,7 +185,7 @@ def run(args: flags.FlagValues) -> dict[str, Any]:
             for name, parts in found.items()
         },
     }
-    files.write_text(pathlib.Path(args.out) / "summary.json", json.dumps(summary, indent=2) + "\n")
+    files.write_text(pathlib.Path(request.out) / "summary.json", json.dumps(summary, indent=2) + "\n")
     print(format_table(summary))
     return summary
 
@@ -195,18 +201,11 @@ def format_table(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main(argv: list[str]) -> None:
-    """Exits with 1 after bad input, with 130 when stopped."""
-    del argv
-    try:
-        run(flags.FLAGS)
-    except InputError as error:
-        sys.exit(f"vot_workspace: error: {' '.join(str(error).split())}")
-    except KeyboardInterrupt:
-        print("vot_workspace: stopped; the same command goes on where it was", file=sys.stderr)
-        sys.exit(130)
+def show() -> None:
+    """Does what the flags say."""
+    run(options.read(Request, flags.FLAGS))
 
 
 if __name__ == "__main__":
     define_flags(flags.FLAGS)
-    app.run(main)
+    command_line.run_main("vot_workspace", show, stopped="stopped; the same command goes on where it was")

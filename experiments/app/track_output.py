@@ -119,6 +119,10 @@ class TrackWriter:
         video, boxes, record = self._final if self.complete else self._partial
         return [path for path in (video, *boxes, record) if path.exists()]
 
+    def seconds(self) -> list[float]:
+        """Returns the seconds inside the tracker, frame by frame."""
+        return [(record["network_ms"] + record["update_ms"]) / 1000 for record in self._records]
+
     def _remove_partial(self) -> None:
         for path in _results(self._folder, _INCOMPLETE):
             path.unlink()

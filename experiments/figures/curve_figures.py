@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from data_pipelines.benchmarks import otb_tables
 from experiments.figures import figure_style
-from experiments.scoring import common_scores, metrics
-from experiments.scoring.common_scores import Comparison
+from experiments.scoring import comparison, metrics
+from experiments.scoring.comparison import Comparison
 
 # The eight of Fig. 4, by OTB's abbreviations.
 ATTRIBUTES = {
@@ -94,7 +94,7 @@ def draw_precision(compared: Comparison) -> Figure:
     ranked = sorted(compared.scores, key=lambda tracker: -compared.scores[tracker].precision)
     curves = {tracker: (compared.precision_curves[tracker], compared.scores[tracker].precision) for tracker in ranked}
     looks = figure_style.styles(compared.scores)
-    _draw_curves(axes, common_scores.PRECISION_PIXELS, curves, looks, f"at {metrics.PRECISION_PIXELS} px")
+    _draw_curves(axes, comparison.PRECISION_PIXELS, curves, looks, f"at {metrics.PRECISION_PIXELS} px")
     axes.set(xlabel="centre error in pixels", ylabel="share of frames", xlim=(0, 50))
     return figure
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tqdm
@@ -12,7 +12,9 @@ from data_pipelines.datasets import sequences
 from data_pipelines.datasets.sequences import Sequence
 from experiments.figures import update_figure
 from experiments.scoring import bootstrap
-from mlt_tf.tracker import Update
+
+if TYPE_CHECKING:  # Without TensorFlow.
+    from mlt_tf.tracker import Update
 
 ROWS = ("context z", "before", "after")
 _SIDE = 1.45  # Inches of a cell.
@@ -47,7 +49,7 @@ class Example(NamedTuple):
         return f"{self.name} {bootstrap.signed(self.gain)}\nafter frame {self.frame}"
 
 
-def follow(tracker: Any, sequence: Sequence, max_frames: int = 0) -> list[Update]:
+def follow(tracker: Any, sequence: Sequence, max_frames: int = 0) -> "list[Update]":
     """Runs a tracker on a sequence, or its first `max_frames` frames if not 0, and returns its updates."""
     updates = []
     paths = list(itertools.islice(sequence.frame_paths, max_frames or None))
@@ -60,13 +62,13 @@ def follow(tracker: Any, sequence: Sequence, max_frames: int = 0) -> list[Update
     return updates
 
 
-def mean_movement(updates: Iterable[Update]) -> float:
+def mean_movement(updates: "Iterable[Update]") -> float:
     """Returns how far the updates of a sequence moved its responses, in the mean; 0 without any."""
     moved = [update_figure.movement(update) for update in updates]
     return float(np.mean(moved)) if moved else 0.0
 
 
-def pick_example(name: str, updates: list[Update], gain: float | None = None) -> Example:
+def pick_example(name: str, updates: "list[Update]", gain: float | None = None) -> Example:
     """Picks the update of a sequence that moved the responses most, and of its contexts the one that moved most."""
     update = max(updates, key=update_figure.movement)
     moved = np.abs(update.adapted - update.unadapted).mean((1, 2))

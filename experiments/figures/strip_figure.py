@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from data_pipelines.datasets import sequences
 from experiments.figures import figure_style
-from experiments.scoring.common_scores import Comparison
+from experiments.scoring.comparison import Comparison
 from mlt_tf.errors import InputError
 
 PAPERS_SEQUENCES = ("Box", "Girl2", "Rubik", "Car24", "Human3", "BlurBody")

@@ -1,20 +1,22 @@
 """Draws what an update changed: contexts z, and their similarity maps before and after adaptation (as Fig. 6)."""
 
 import pathlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlt_tf.tracker import Update
+if TYPE_CHECKING:  # Without TensorFlow.
+    from mlt_tf.tracker import Update
 
 COLUMNS = 8
 
 
-def movement(update: Update) -> float:
+def movement(update: "Update") -> float:
     """Returns how far an update moved the responses: the mean absolute change of similarity over its contexts."""
     return float(np.mean(np.abs(update.adapted - update.unadapted)))
 
 
-def write_picture(path: pathlib.Path, frames: list[np.ndarray], update: Update) -> None:
+def write_picture(path: pathlib.Path, frames: list[np.ndarray], update: "Update") -> None:
     """Writes the README's picture: annotated frames, and below each a context with its maps before and after.
 
     Args:
@@ -58,7 +60,7 @@ def _bare(axes) -> None:
             spine.set_visible(False)
 
 
-def write_figure(path: pathlib.Path, updates: list[Update]) -> None:
+def write_figure(path: pathlib.Path, updates: "list[Update]") -> None:
     """Writes a PNG with three rows for each update: contexts, similarity before, similarity after.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.figures import curve_figures, figure_style
 from experiments.pages import page_parts
-from experiments.scoring.common_scores import Comparison
+from experiments.scoring.comparison import Comparison
 
 EXTREMES = 3  # How many best and worst sequences.
 _ASSETS = pathlib.Path(__file__).parents[1] / "assets"
@@ -108,7 +108,8 @@ def _trackers(compared: Comparison, looks: Mapping[str, figure_style.Style]) -> 
     made = page_parts.table(["tracker", *(heads.get(field, field) for field in fields), "fps"], rows, "trackers")
     return made + (
         "<p>AUC: mean of the success curve; precision: share of frames with a centre error up to 20 pixels; "
-        "fps: in the run that made the results, where its times are on record, mean of targets.</p>"
+        "fps: in the run that made the results, where its times are on record, by a target's median frame, mean of "
+        "targets.</p>"
     )
 
 

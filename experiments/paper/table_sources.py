@@ -26,7 +26,7 @@ class Scored(NamedTuple):
 
     Attributes:
       auc: Mean over the targets done.
-      fps: Mean over those timed of frames a second, the first frame left out; None where none is.
+      fps: Mean over those timed of `timing.frames_per_second`; None where none is.
       done: Targets with results and ground truth.
       timed: Those of them with times.
       total: Targets of the data set.
@@ -137,22 +137,10 @@ def _score(
     boxes = {name: entry.boxes_xywh for name, entry in results.entries.items()}
     if raw_results.look_zero_based(boxes, {name: truths[name].boxes_xywh for name in boxes}):
         notes.append(f"CHECK {folder}: its first boxes lie a pixel up and left; files must count pixels from 1")
-    fps = [speed for name in results.entries if (speed := _read_fps(paths[name])) is not None]
+    fps = [speed for name in results.entries if (speed := raw_results.read_fps(paths[name])) is not None]
     scores = scorer.score(results, scorer.DATASETS[dataset].protocol)
     mean_fps = float(np.mean(fps)) if fps else None
     return Scored(scores.auc, mean_fps, len(results.entries), len(fps), len(targets), tuple(notes))
-
-
-def _read_fps(path: pathlib.Path) -> float | None:
-    """Reads frames a second over the updates, beside a result file; None where there are no times."""
-    times = path.with_name(f"{path.stem}_times.txt")
-    if not times.is_file():
-        return None
-    try:
-        seconds = np.loadtxt(times, ndmin=1)[1:]
-    except ValueError as error:
-        raise InputError(f"{times}: not a time in seconds on each line; remove the file") from error
-    return float(len(seconds) / seconds.sum()) if seconds.sum() > 0 else None
 
 
 def vot_figure(path: pathlib.Path, variant: str, experiment: str, quantity: str) -> tuple[Figure, Source] | None:

@@ -1,4 +1,4 @@
-"""Tracks clips, scores what was found, and lays out how trackers stand to one another.
+"""Runs trackers over tuning clips, has `clip_scores` score what they found, and lays out how they stand.
 
 A tracker's boxes lie in `<out>/<kind>-<key>/`, a file a clip as `evaluate` writes them; the key is made of its weights'
 checksum and its settings. Nothing is tracked twice, an interrupted run goes on, and several may share `out`.
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from data_pipelines.datasets import suites
 from data_pipelines.datasets.sequences import LAYOUTS, Sequence
-from experiments.running import clip_trackers, results, runner, starting, trackers
+from experiments.running import clip_trackers, results_folder, runner, starting, trackers
 from experiments.running.trackers import TrackerSpec
 from experiments.scoring import clip_scores
 from experiments.scoring.clip_scores import ONCE, THERE_AND_BACK, Score
@@ -63,14 +63,14 @@ def track(spec: TrackerSpec, clips: list[Sequence], request: Request) -> pathlib
       InputError: A clip failed, or another process is at it.
     """
     folder = pathlib.Path(request.out) / clip_trackers.folder_name(spec)
-    results.claim_folder(folder, clip_trackers.identity(spec))
+    results_folder.claim_folder(folder, clip_trackers.identity(spec))
     played = [suites.there_and_back(clip, request.play) for clip in clips]
     todo = [run for clip in played if not _has_boxes(folder, clip) for run in starting.ope(clip)]
     if not todo:
         return folder
     spec = dataclasses.replace(spec, threads=1 if request.jobs > 1 else 0)
     try:
-        outcome = runner.track_all(runner.Work(clip_trackers.make, spec, folder), todo, request.jobs, folder.name)
+        outcome = runner.track_all(runner.Work(trackers.make_tracker, spec, folder), todo, request.jobs, folder.name)
     finally:
         trackers.make_tracker.cache_clear()  # TensorFlow writes tracebacks where its functions outlive it.
     for name, reason in outcome.failed.items():
@@ -83,7 +83,7 @@ def track(spec: TrackerSpec, clips: list[Sequence], request: Request) -> pathlib
 def _has_boxes(folder: pathlib.Path, clip: Sequence) -> bool:
     """Tells whether there are boxes of the whole clip; there may be more, of a longer play."""
     path = folder / f"{clip.name}.txt"
-    return path.is_file() and len(results.read_boxes(path, clip.origin)) >= len(clip.frame_paths)
+    return path.is_file() and len(results_folder.read_boxes(path, clip.origin)) >= len(clip.frame_paths)
 
 
 def score(folder: pathlib.Path, clips: list[Sequence], play: int) -> Plays:
@@ -102,7 +102,7 @@ def score(folder: pathlib.Path, clips: list[Sequence], play: int) -> Plays:
 
 def _boxes(folder, clip):
     path = folder / f"{clip.name}.txt"
-    boxes_xywh = results.read_boxes(path, clip.origin)[: len(clip.frame_paths)]
+    boxes_xywh = results_folder.read_boxes(path, clip.origin)[: len(clip.frame_paths)]
     if abs(boxes_xywh[0] - clip.boxes_xywh[0]).max() > _SAME_BOX:
         raise InputError(f"{path}: its first box is not the clip's: another clip of this name; choose another --out")
     return boxes_xywh

@@ -14,7 +14,7 @@ import numpy as np
 from absl import logging
 
 from data_pipelines.datasets import sequences
-from experiments.running import claims, results
+from experiments.running import claims, results_folder
 from experiments.running.starting import Run
 from mlt_tf.errors import InputError
 
@@ -63,9 +63,9 @@ class _Slot:
         self.seconds.append(seconds)
         self.claim.touch()
 
-    def track(self) -> results.Track:
+    def track(self) -> results_folder.Track:
         boxes = np.stack([self.run.box_xywh, *(state.box_xywh for state in self.states[1:])])
-        return results.Track(boxes, np.array(self.seconds), np.array([state.score for state in self.states]))
+        return results_folder.Track(boxes, np.array(self.seconds), np.array([state.score for state in self.states]))
 
 
 class Lockstep:
@@ -99,7 +99,7 @@ class Lockstep:
     def _start(self, run: Run) -> None:
         """Takes a run up, unless it is done or another process is at it."""
         claim = claims.take(self._folder, run.name)
-        done = results.is_done(self._folder, run.name, run.sequence)  # Who held the claim may just have ended.
+        done = results_folder.is_done(self._folder, run.name, run.sequence)  # Who held the claim may just have ended.
         if done or claim is None:
             if claim:
                 claim.release()
@@ -159,8 +159,8 @@ class Lockstep:
         run = slot.run
         if reason is None:
             try:
-                results.note_run(self._folder, run.name)
-                results.write_track(self._folder, run.name, slot.track(), run.sequence.origin)
+                results_folder.note_run(self._folder, run.name)
+                results_folder.write_track(self._folder, run.name, slot.track(), run.sequence.origin)
                 logging.info("%s: %d frames in %.1f s", run.name, len(slot.seconds), sum(slot.seconds))
             except Exception as error:
                 reason = _reason(run.name, error)

@@ -11,7 +11,7 @@ import tqdm
 from absl import logging
 
 from data_pipelines.datasets import processes
-from experiments.running import lockstep, results
+from experiments.running import lockstep, results_folder
 from experiments.running.lockstep import BUSY, Progress
 from experiments.running.starting import Run
 
@@ -39,7 +39,7 @@ def track_all(work: Work, runs: list[Run], jobs: int = 1, title: str = "") -> Ou
 
     Several processes, on several machines, may share `work.folder`: each run is done once.
     """
-    pending = [run for run in runs if not results.is_done(work.folder, run.name, run.sequence)]
+    pending = [run for run in runs if not results_folder.is_done(work.folder, run.name, run.sequence)]
     logging.info("%s: %d of %d sequences to do", title, len(pending), len(runs))
     order = pending
     if jobs * work.batch > 1:  # Long ones first: then little is left to track alone when the others have ended.

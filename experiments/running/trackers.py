@@ -1,8 +1,12 @@
-"""Which tracker to run, as plain data that any process can make it of, and the making of it."""
+"""Which tracker to run, as plain data that any process can make it of, and the making of it.
+
+This is the one door to TensorFlow for all that runs trackers: what can start without it gets them here.
+"""
 
 import ast
 import dataclasses
 import functools
+from types import ModuleType
 from typing import Any
 
 import cv2
@@ -11,6 +15,7 @@ from experiments.running import opencv_trackers
 from mlt_tf.errors import InputError
 
 OPENCV = "opencv_"  # Names of OpenCV's trackers begin with it.
+UNADAPTED = "unadapted"  # The matching network of a weight file, never updated.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,20 +50,16 @@ def parse_config(text: str, flag: str = "--config") -> dict[str, Any]:
     return settings
 
 
-def variant_in(weights: str) -> str:
-    """Returns the variant that a weight file tracks as where none is asked for.
+def _networks() -> ModuleType:
+    """Imports what starts TensorFlow: here alone, and late, so that baselines, scoring and bad input do without."""
+    from experiments.running import network_trackers
 
-    Raises:
-      InputError: It is missing or damaged.
-    """
-    from mlt_tf import pretrained  # Here, so that baselines and scoring start without TensorFlow.
-
-    return pretrained.variant_in(weights)
+    return network_trackers
 
 
 @functools.lru_cache(maxsize=1)
 def make_tracker(spec: TrackerSpec) -> Any:
-    """Makes a `MultiTracker`, or what has its interface for one target; a process keeps its last one.
+    """Makes a tracker of several targets, as `MultiTracker` is; the last one is kept for whoever asks again.
 
     Raises:
       InputError: Unknown tracker, setting or weights.
@@ -67,9 +68,36 @@ def make_tracker(spec: TrackerSpec) -> Any:
         cv2.setNumThreads(spec.threads)
     if spec.name.startswith(OPENCV):
         return opencv_trackers.OpenCVTracker(spec.name.removeprefix(OPENCV))
-    import tensorflow as tf  # Here, so that baselines and scoring start without TensorFlow.
+    return _networks().make(spec)
 
-    from mlt_tf.tracker import MultiTracker
 
-    tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
-    return MultiTracker.load(variant=spec.name, weights=spec.weights, tflite=spec.tflite, **dict(spec.overrides))
+def load_single(variant: str, weights: str | None) -> Any:
+    """Loads a variant's tracker of one target, `mlt_tf.tracker.Tracker`, which keeps its last update.
+
+    Raises:
+      InputError: Unknown variant or weights.
+    """
+    return _networks().load_single(variant, weights)
+
+
+def load(variant: str | None, weights: str | None, **settings: Any) -> Any:
+    """Loads a tracker of several targets as `MultiTracker.load` does, which says what None means."""
+    return _networks().load(variant=variant, weights=weights, **settings)
+
+
+def variant_in(weights: str) -> str:
+    """Returns the variant that a weight file tracks as where none is asked for.
+
+    Raises:
+      InputError: It is missing or damaged.
+    """
+    return _networks().pretrained.variant_in(weights)
+
+
+def checksum(spec: TrackerSpec) -> str | None:
+    """Returns the checksum of the weights of one of our trackers, without making it.
+
+    Raises:
+      InputError: The weights have no record.
+    """
+    return _networks().checksum(spec)

@@ -3,7 +3,8 @@
 A clip is played once, as it is; and because a short clip forgives a loss, which costs only the frames that are left,
 it is also played there and back, over and over, to a few hundred frames (`suites.there_and_back`). A tracker that loses
 its target then pays for it as on a long video, and may find it again as it comes back. One run gives both figures, for
-the first pass is the clip itself. Intervals are 95 % percentile bootstrap intervals over clips (`differences.py`).
+the first pass is the clip itself. Intervals are 95 % percentile bootstrap intervals over clips (`bootstrap.py`). It
+tracks nothing: `running/clip_runs.py` does.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Raw result files: which one is of which sequence, and what is wrong with it.
+"""Result files as any tracker's authors publish them: which one is of which sequence, and what is wrong with it.
 
 A tracker's folder has a text file for each sequence, a box x, y, w, h for each frame in the benchmark's own convention,
-with commas, tabs or spaces between the numbers.
+with commas, tabs or spaces between the numbers. What our own runs write beside that is `running/results_folder.py`'s.
 """
 
 import pathlib
@@ -13,6 +13,7 @@ import numpy as np
 
 from data_pipelines.datasets import annotations
 from experiments.scoring import metrics
+from experiments.shared import timing
 from mlt_tf.errors import InputError
 
 # What else toolkits call a target, in lower case and with dashes; only where no other target can be meant. "Jogging"
@@ -111,6 +112,21 @@ def read_result(path: pathlib.Path, frames: int, origin: int, shorter: slice | N
     return ResultFile(written - [origin, origin, 0, 0], rows, bad)
 
 
+def read_fps(path: pathlib.Path) -> float | None:
+    """Reads the speed by `timing.frames_per_second` from the times beside a result file; None where there are none.
+
+    Raises:
+      InputError: The file of times is faulty.
+    """
+    times = path.with_name(f"{path.stem}_times.txt")
+    if not times.is_file():
+        return None
+    try:
+        return timing.frames_per_second(np.loadtxt(times, ndmin=1))
+    except ValueError as error:
+        raise InputError(f"{times}: not a time in seconds on each line; remove the file") from error
+
+
 def look_zero_based(results: Mapping[str, np.ndarray], truths: Mapping[str, np.ndarray]) -> bool:
     """Tells whether most first boxes are the ground truth's less one pixel, as if files counted pixels from 0."""
     shifted = [np.allclose(results[name][0] + [1, 1, 0, 0], truths[name][0], atol=0.01) for name in results]
@@ -128,13 +144,13 @@ def _find(stem: str, keys: Mapping[str, str]) -> str | None:
     return next((keys[candidate] for candidate in (key, *stripped) if candidate in keys), None)
 
 
-def folders_in(results_dir: str, chosen: list[str]) -> dict[str, pathlib.Path]:
-    """Maps trackers to their folders.
+def folders_in(results_dir: str, chosen: Iterable[str] = ()) -> dict[str, pathlib.Path]:
+    """Maps trackers to their folders, those chosen in that order, else all.
 
     Raises:
       InputError: There is no such folder, none in it, or not one of those chosen.
     """
-    root = pathlib.Path(results_dir)
+    root, chosen = pathlib.Path(results_dir), tuple(chosen)
     if not root.is_dir():
         raise InputError(f"{results_dir}: no such folder; give the one that holds the trackers' folders")
     folders = {path.name: path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")}

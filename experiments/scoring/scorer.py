@@ -1,4 +1,4 @@
-"""Scores trackers' raw result files on a benchmark, by its own rules or another toolkit's."""
+"""Scores one tracker's raw result files on a benchmark, by its own rules or another toolkit's."""
 
 import pathlib
 from collections.abc import Iterable, Mapping
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_pipelines.benchmarks import BENCHMARKS
+from data_pipelines.datasets.sequences import Sequence
 from experiments.scoring import metrics, protocols, raw_results
 from experiments.scoring.protocols import Protocol
 from mlt_tf.errors import InputError, MissingError
@@ -71,8 +72,8 @@ def target_names(dataset: str, data_dir: str) -> tuple[str, ...]:
     return BENCHMARKS[DATASETS[dataset].benchmark].targets(data_dir)
 
 
-def read_truths(dataset: str, data_dir: str, targets: Iterable[str]) -> dict[str, Truth]:
-    """Reads the ground truth of the targets that there is one for.
+def read_sequences(dataset: str, data_dir: str, targets: Iterable[str]) -> dict[str, Sequence]:
+    """Reads the targets that there is ground truth of, in order; whether frames are there is not looked at.
 
     Args:
       dataset: A key of DATASETS.
@@ -87,22 +88,30 @@ def read_truths(dataset: str, data_dir: str, targets: Iterable[str]) -> dict[str
     targets = tuple(targets)
     roots = [data_dir, *(str(pathlib.Path(data_dir) / folder) for folder in DATASETS[dataset].folders)]
     for root in roots:
-        truths = {name: truth for name in targets if (truth := _read_truth(dataset, root, name))}
-        if truths:
-            return truths
+        if found := {name: sequence for name in targets if (sequence := _read_sequence(dataset, root, name))}:
+            return found
     raise InputError(
         f"{data_dir}: no ground truth of {dataset} in it, nor in {', '.join(DATASETS[dataset].folders)} in it; "
         "unpack the benchmark or its annotations there"
     )
 
 
-def _read_truth(dataset: str, root: str, name: str) -> Truth | None:
+def _read_sequence(dataset: str, root: str, name: str) -> Sequence | None:
     if not pathlib.Path(root).is_dir():
         return None
     try:
-        sequence = BENCHMARKS[DATASETS[dataset].benchmark].read(root, name, check_frames=False)
+        return BENCHMARKS[DATASETS[dataset].benchmark].read(root, name, check_frames=False)
     except MissingError:
         return None
+
+
+def read_truths(dataset: str, data_dir: str, targets: Iterable[str]) -> dict[str, Truth]:
+    """Reads the ground truth of the targets that there is one for, as `read_sequences` does."""
+    return {name: truth_of(sequence) for name, sequence in read_sequences(dataset, data_dir, targets).items()}
+
+
+def truth_of(sequence: Sequence) -> Truth:
+    """Returns a sequence's ground truth."""
     return Truth(sequence.boxes_xywh.astype(np.float64), sequence.absent, sequence.origin)
 
 

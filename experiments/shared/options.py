@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 from absl import flags
 
+flags.disclaim_key_flags()  # A command's --help lists what is defined here as its own.
+
 Kind = TypeVar("Kind")
 _PLAIN = {int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string, bool: flags.DEFINE_bool}
 
@@ -30,6 +32,7 @@ def option(
     upper: float | None = None,
     choices: Sequence[str] | None = None,
     required: bool = False,
+    repeated: bool = False,
 ) -> Any:
     """Describes a field: its default, its line of --help, and what it may be.
 
@@ -40,21 +43,26 @@ def option(
       upper: Largest number.
       choices: The words that a text, or each of several, may be.
       required: Whether a command line must give it.
+      repeated: Of a tuple: whether each of its words has a flag of its own, and may hold commas.
     """
-    about = {"text": text, "lower": lower, "upper": upper, "choices": choices, "required": required}
+    about = {"text": text, "lower": lower, "upper": upper, "choices": choices}
+    about |= {"required": required, "repeated": repeated}
     return dataclasses.field(default=default, metadata=about)
 
 
 def define(kind: type, values: flags.FlagValues, **defaults) -> None:
     """Defines a flag for each field of a dataclass; `defaults` stand in for those that its fields have.
 
-    Fields are int, float, str, bool, one of these or None, or tuple[str, ...], which flags give as a,b,c.
+    Fields are int, float, str, bool, one of these or None, or tuple[str, ...], which flags give as a,b,c, or one
+    by one where it is repeated.
     """
     if strangers := defaults.keys() - {field.name for field in dataclasses.fields(kind)}:
         raise TypeError(f"{kind.__name__} has no {', '.join(sorted(strangers))}")
     for name, (field, of) in _fields(kind).items():
         about, default = field.metadata, defaults.get(name, field.default)
-        if of is tuple:
+        if about["repeated"]:
+            flags.DEFINE_multi_string(name, list(default), about["text"], flag_values=values)
+        elif of is tuple:
             flags.DEFINE_list(name, None if about["required"] else list(default), about["text"], flag_values=values)
             if about["choices"]:
                 _allow_only(name, about["choices"], values)

@@ -194,15 +194,6 @@ def test_bad_input_ends_in_one_line(show, folder, options, message):
     assert content is None
 
 
-def test_flags_given_stay_as_they_are(folder):
-    values = compare_variants.flags.FlagValues()
-    compare_variants.define_flags(values)
-    values(["compare_variants", "--results_dir=a,b", "--trackers=mlt", "--dataset=otb2015"])
-    named = compare_variants.naming(values, ["c"], ["mlt_mt"])
-    assert (named.results_dir, named.trackers, named.dataset) == (["c"], ["mlt_mt"], "otb2015")
-    assert (values.results_dir, values.trackers) == (["a", "b"], ["mlt"])
-
-
 def test_every_pair_of_trackers_is_compared():
     values = {name: np.full([1, 2], score) for name, score in (("a", 0.3), ("b", 0.2), ("c", 0.1))}
     aucs = compare_variants.Aucs("T", "OTB", ("Deer", "Girl"), {name: [] for name in values}, values, ())

@@ -10,8 +10,8 @@ from tensorflow.python.framework import config as framework_config  # Only here 
 from data_pipelines.crops import preparation
 from data_pipelines.crops.crop_jobs import CropSettings
 from data_pipelines.datasets import trajectories
-from experiments.scoring import common_scores
-from experiments.shared import command_line
+from experiments.scoring import comparison
+from experiments.shared import command_line, options
 
 WIDTH, HEIGHT, SIDE = 160, 120, 24
 OBJECT = "<object><trackid>0</trackid><name>n01</name><bndbox>{}</bndbox></object>"
@@ -135,12 +135,12 @@ def otb_runs(tmp_path_factory):
 def compare(otb_runs):
     """Returns a function that reads a comparison, of `otb_runs` where its flags do not say otherwise."""
 
-    def read(**options):
+    def read(**words):
         values = flags.FlagValues()
-        common_scores.define_flags(values)
+        options.define(comparison.Request, values)
         given = {"dataset": "otb2015", "data_dir": otb_runs / "OTB"}
         given["results_dir"] = f"{otb_runs / 'ours'},{otb_runs / 'others'}"
-        values(["test", *(f"--{flag}={value}" for flag, value in {**given, **options}.items() if value is not None)])
-        return common_scores.read(values)
+        values(["test", *(f"--{flag}={value}" for flag, value in {**given, **words}.items() if value is not None)])
+        return comparison.read(options.read(comparison.Request, values))
 
     return read

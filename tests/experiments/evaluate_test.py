@@ -50,11 +50,15 @@ def use(monkeypatch):
     return use
 
 
-def run(*arguments):
+def parse(*arguments):
     values = flags.FlagValues()
     evaluate.define_flags(values)
     values(["evaluate", *arguments])
-    return evaluate.run(evaluate.read_request(values))
+    return values
+
+
+def run(*arguments):
+    return evaluate.run(evaluate.read_request(parse(*arguments)))
 
 
 def test_a_perfect_tracker_scores_fully_and_its_results_start_with_the_ground_truth(data_dir, tmp_path, use, capsys):
@@ -115,14 +119,17 @@ def test_raw_results_of_another_tracker_are_scored_on_the_sequences_at_hand(data
 
 
 def test_settings_and_weights_reach_the_variants_but_not_the_baselines():
-    values = flags.FlagValues()
-    evaluate.define_flags(values)
-    values(["evaluate", "--variant=mlt,mlt_mt", "--baseline=opencv_mil", "--checkpoint=w.npz", "--config=tau=0.6"])
+    values = parse("--variant=mlt,mlt_mt", "--baseline=opencv_mil", "--checkpoint=w.npz", "--config=tau=0.6")
     assert evaluate.tracker_specs(values) == [
         trackers.TrackerSpec("mlt", "w.npz", (("tau", 0.6),)),
         trackers.TrackerSpec("mlt_mt", "w.npz", (("tau", 0.6),)),
         trackers.TrackerSpec("opencv_mil"),
     ]
+
+
+def test_an_exported_trunk_reaches_the_variants():
+    specs = evaluate.tracker_specs(parse("--variant=mlt", "--tflite=lite8/trunk.tflite"))
+    assert specs == [trackers.TrackerSpec("mlt", tflite="lite8/trunk.tflite")]
 
 
 def test_without_a_variant_the_weights_say_which_it_is(monkeypatch):
@@ -132,10 +139,7 @@ def test_without_a_variant_the_weights_say_which_it_is(monkeypatch):
         (["--weights=w.npz", "--variant=mlt_mt_ft"], ["mlt_mt_ft"]),
         (["--weights=w.npz", "--baseline=opencv_mil"], ["opencv_mil"]),
     ):
-        values = flags.FlagValues()
-        evaluate.define_flags(values)
-        values(["evaluate", *arguments])
-        assert [spec.name for spec in evaluate.tracker_specs(values)] == names
+        assert [spec.name for spec in evaluate.tracker_specs(parse(*arguments))] == names
 
 
 @pytest.mark.parametrize(
@@ -145,6 +149,7 @@ def test_without_a_variant_the_weights_say_which_it_is(monkeypatch):
         (["--out=x"], "--variant, --baseline or --score_results"),
         (["--out=x", "--baseline=mil"], "names start with opencv_"),
         (["--out=x", "--variant=mlt,mlt"], "each tracker once"),
+        (["--out=x", "--variant=unadapted"], "variant 'unadapted': give one of mlt, mlt_mt, mlt_mt_ft"),
         (["--out=x", "--baseline=opencv_nosuch"], "it has mil"),
         (["--out=x", "--variant=mlt", "--baseline=opencv_mil", "--batch=2"], "--batch: OpenCV's trackers follow one"),
     ],

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from absl import flags
 
-from experiments import evaluate, export_model
-from experiments.running import trackers
+from experiments import export_model
 from mlt_tf import lite
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import Tracker
@@ -69,7 +68,7 @@ def test_what_exists_is_left_alone(tmp_path, written):
 
 
 def test_failure_leaves_nothing(tmp_path, monkeypatch):
-    def fail(networks, settings, folder):
+    def fail(networks, settings, updates, folder):
         folder.mkdir()
         (folder / "half").write_text("half")
         raise OSError(28, "No space left on device")
@@ -102,10 +101,6 @@ def test_programs(tmp_path):
     assert (out / "track_step.hlo").stat().st_size > 10_000
 
 
-def test_evaluation_runs_on_an_exported_trunk():
-    values = flags.FlagValues()
-    evaluate.define_flags(values)
-    values(["evaluate", "--variant=mlt", "--tflite=lite8/trunk.tflite"])
-    assert evaluate.tracker_specs(values) == [trackers.TrackerSpec("mlt", tflite="lite8/trunk.tflite")]
+def test_a_trunk_that_is_not_there_is_refused():
     with pytest.raises(InputError, match=r"lite8/trunk.tflite cannot be read"):
         Tracker.load("mlt", tflite="lite8/trunk.tflite")

@@ -58,13 +58,16 @@ def test_defaults():
     assert values.beam_options[0] == "--runner=DirectRunner"
 
 
-@pytest.mark.parametrize("missing", ["data_dir", "out"])
-def test_folders_are_required(missing):
+def test_the_folder_to_write_is_required():
     values = flags.FlagValues()
     prepare_crops.define_flags(values)
-    given = {"data_dir", "out"} - {missing}
-    with pytest.raises(flags.IllegalFlagValueError, match=missing):
-        values(["prepare_crops", *(f"--{name}=x" for name in given)])
+    with pytest.raises(flags.IllegalFlagValueError, match="out"):
+        values(["prepare_crops", "--data_dir=x"])
+
+
+def test_all_sets_but_cutouts_need_data(prepare):
+    with pytest.raises(SystemExit, match="prepare_crops: error: --sets=vid_train needs --data_dir"):
+        prepare(data_dir="", sets=["vid_train"])
 
 
 @pytest.mark.parametrize("wrong", ["--every=0", "--quality=101", "--sets=vid_val", "--engine=spark", "--jobs=0"])

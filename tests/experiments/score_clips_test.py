@@ -1,5 +1,6 @@
 """Tests of scoring trackers on clips: mostly with trackers whose boxes are known."""
 
+import functools
 import json
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments import score_clips
-from experiments.running import clip_trackers
+from experiments.running import trackers
 from experiments.scoring import clip_scores
 from experiments.scoring.clip_scores import ONCE, THERE_AND_BACK
 from mlt_tf.errors import InputError
@@ -65,7 +66,7 @@ class Fake:
 def tracked(monkeypatch):
     """Puts Fake in every tracker's place; returns the list to which each start adds its place."""
     starts = []
-    monkeypatch.setattr(clip_trackers, "make", lambda spec: Fake(spec, starts))
+    monkeypatch.setattr(trackers, "make_tracker", functools.lru_cache(lambda spec: Fake(spec, starts)))
     return starts
 
 

@@ -11,6 +11,7 @@ from absl import flags
 
 from data_pipelines.datasets import sequences
 from experiments import study_updates
+from experiments.shared.options import read
 from experiments.watching import update_effects
 from mlt_tf import boxes, labels, meta_loss, pretrained
 from mlt_tf.config import TrackerConfig
@@ -78,7 +79,7 @@ def run(videos, out, *words, **options):
     config = ",".join(f"{name}={value}" for name, value in SETTINGS.items())
     given = {"data_dir": videos, "out": out, "config": config, **options}
     values(["study_updates", *words, *(f"--{name}={value}" for name, value in given.items())])
-    return study_updates.run(values)
+    return study_updates.run(read(study_updates.Request, values))
 
 
 def track(study, sequence):
@@ -248,7 +249,7 @@ def test_bad_input_is_refused(videos, tmp_path, options, message):
 def test_weights_of_another_variant_are_refused(videos, tmp_path):
     path = str(tmp_path / "mlt_mt.npz")
     pretrained.save(path, pretrained.build("mlt_mt"), {})
-    with pytest.raises(InputError, match="weights of another network"):
+    with pytest.raises(InputError, match="mlt_mt.npz: a matching network alone: give the variant mlt_mt or mlt_mt_ft"):
         run(videos, tmp_path / "study.json", weights=path)
 
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import types
 
@@ -13,8 +12,9 @@ import numpy as np
 import pytest
 from absl import flags
 
-from experiments import demo, track
+from experiments import track
 from mlt_tf.errors import InputError
+from tests.endings import exit_code, run_python
 
 ROOT = pathlib.Path(track.__file__).resolve().parent.parent
 
@@ -65,8 +65,8 @@ def write_video(path, number=7, fps=12.5, height=48, width=64):
 
 def run(*arguments, tracker=None, load=None):
     """Runs the command and returns its exit code; the tracker made by --variant and --weights is replaced."""
-    options = track.define_flags(flags.FlagValues())
-    return track.main(options(["mlt-track", *arguments]), options, load or (lambda *_: tracker or FakeTracker()))
+    given = track.define_flags(flags.FlagValues())
+    return exit_code(track.main, given(["mlt-track", *arguments]), given, load or (lambda *_: tracker or FakeTracker()))
 
 
 def error_of(capfd, *arguments, tracker=None):
@@ -94,7 +94,7 @@ def test_video_is_tracked_from_start_to_end(capfd):
     assert [entry["lost"] for entry in record["frames"]] == [False, False, True] * 2 + [False]
     np.testing.assert_allclose(tracker.images[3][24, 32], (255, 0, 0), atol=6)
     printed = capfd.readouterr()
-    assert "tracked 7 frames" in printed.out and str(out / "track.mp4") in printed.out and printed.err == ""
+    assert printed.out.startswith(f"tracked 7 frames at 1000.0 fps\n  {out / 'track.mp4'}\n") and printed.err == ""
 
 
 def test_annotated_video_shows_the_picture_and_the_box_in_their_colours():
@@ -134,7 +134,7 @@ def test_loaded_tracker_follows_several_targets(monkeypatch):
     loaded = tracker.MultiTracker(pretrained.build("mlt_mt"), trunk=colours)
     monkeypatch.setattr(tracker.MultiTracker, "load", lambda variant, weights, pyramid: loaded)
     words = ["--box=231,22,62,57", "--box=35,205,56,55", "--max_frames=5", "--out=o", "--fast"]
-    assert run(str(demo.CLIP), *words, load=track.load_tracker) == 0
+    assert run(str(ROOT / "experiments/assets/demo.mp4"), *words, load=track.load_tracker) == 0
     last = [entry["box"] for entry in read_json("o/track.json")["frames"][-1]["targets"]]
     np.testing.assert_allclose(last, [[254, 21, 62, 57], [70, 195, 56, 55]], atol=12)  # By eye.
 
@@ -270,11 +270,6 @@ def test_weights_that_do_not_load_leave_no_results(capfd):
     assert run("a", "--box=1,2,3,4", "--out=o", load=fail) == 1
     assert "no weights at 'w.npz'" in capfd.readouterr().err
     assert os.listdir("o") == []
-
-
-def run_python(*arguments):
-    path = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, *arguments], env=path, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("arguments, said", [(["nowhere.mp4", "--box=1,2,3,4"], "nowhere.mp4"), (["a"], "no target")])

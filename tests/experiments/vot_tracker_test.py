@@ -9,6 +9,7 @@ import pytest
 from absl import flags
 
 from experiments import vot_tracker
+from experiments.shared.options import read
 from mlt_tf.errors import InputError
 from tests.trackers import FakeTracker
 
@@ -141,7 +142,7 @@ def test_without_vot_trax(monkeypatch):
     vot_tracker.define_flags(values)
     values(["vot_tracker"])
     with pytest.raises(InputError, match=r"pip install 'mlt_tf\[vot\]'"):
-        vot_tracker.run(values)
+        vot_tracker.run(read(vot_tracker.Request, values))
 
 
 def test_bad_flags_end_in_one_line():

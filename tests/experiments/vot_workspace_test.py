@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from absl import flags
 
-import experiments
+import experiments.vot
 from experiments import vot_workspace
+from experiments.shared.options import read
 from mlt_tf.errors import InputError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -54,7 +55,7 @@ def run(*arguments):
     values = flags.FlagValues()
     vot_workspace.define_flags(values)
     values(["vot_workspace", *(str(argument) for argument in arguments)])
-    return vot_workspace.run(values)
+    return vot_workspace.run(read(vot_workspace.Request, values))
 
 
 def write_tracker(folder, command):
@@ -238,7 +239,7 @@ def test_bad_data_leaves_nothing_behind(toolkit, tmp_path):
 def test_without_the_toolkit(monkeypatch, data_dir, tmp_path):
     monkeypatch.setitem(sys.modules, "vot", None)
     monkeypatch.delitem(sys.modules, "experiments.vot.vot_toolkit", raising=False)
-    monkeypatch.delattr(experiments, "vot_toolkit", raising=False)
+    monkeypatch.delattr(experiments.vot, "vot_toolkit", raising=False)
     with pytest.raises(InputError, match=r"the vot-toolkit cannot be imported .*pip install 'mlt_tf\[vot\]'"):
         run("--data_dir", data_dir, "--out", tmp_path / "out", "--variant=mlt")
 

@@ -54,9 +54,9 @@ def test_a_smaller_data_set_is_scored_from_the_folder_of_a_larger(truth, tmp_pat
     assert table_sources.score("otb2013", truth, {"b": alone}) == {}
 
 
-def test_frames_a_second_leave_out_the_first_and_are_averaged_over_sequences(truth, tmp_path):
+def test_frames_a_second_are_of_the_median_frame_and_are_averaged_over_sequences(truth, tmp_path):
     folder = write(tmp_path / "a", Basketball=BOX * 4, Biker=BOX * 4, Deer=BOX * 4)
-    write(folder, Basketball_times="9\n.1\n.1\n.1\n", Deer_times="9\n.05\n.05\n.05\n", Deer_scores="1\n" * 4)
+    write(folder, Basketball_times="9\n3\n.1\n.1\n", Deer_times="9\n3\n.05\n.05\n", Deer_scores="1\n" * 4)
     found = table_sources.score("otb2015", truth, {"a": folder})["a"]
     assert found.fps == pytest.approx(15) and (found.timed, found.done) == (2, 3)
     write(folder, Deer_times="soon\n")

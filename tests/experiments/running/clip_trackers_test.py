@@ -1,6 +1,5 @@
 """Tests of which tracker a name on the command line means."""
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -54,18 +53,3 @@ def test_folder_is_of_kind_weights_and_settings(files):
     same = clip_trackers.parse(f"unadapted={files[0]}", "bfloat16=True,pyramid=exemplars")
     assert clip_trackers.folder_name(same) == names[0]
     assert clip_trackers.folder_name(clip_trackers.parse(files[0], "tau=0.4")) != names[0]
-
-
-def test_matching_network_of_either_file_is_never_updated(files):
-    for path, prefix in zip(files, ("", "matching/")):
-        networks = clip_trackers.load_unadapted(path, False)
-        assert networks.updates == "none" and networks.checksum == weights.load_record(path)["sha256"]
-        np.testing.assert_array_equal(networks.matching.w5, weights.load(path)[f"{prefix}w5"])
-    tracker = clip_trackers.make(clip_trackers.parse(files[0], "tau=0.4"))
-    assert tracker.config.tau == 0.4 and tracker.steps.interval is None
-
-
-def test_file_without_a_matching_network_is_refused(tmp_path):
-    weights.save(str(tmp_path / "x.npz"), {"a": np.zeros(2)}, {})
-    with pytest.raises(InputError, match="x.npz: no weights of ours"):
-        clip_trackers.load_unadapted(str(tmp_path / "x.npz"), False)

@@ -140,14 +140,14 @@ def test_a_step_that_fails_ends_all_that_are_in_it(starts, do, tmp_path):
 
 
 def test_a_result_that_cannot_be_written_is_told(starts, do, tmp_path, monkeypatch):
-    write = lockstep.results.write_track
+    write = lockstep.results_folder.write_track
 
     def full(folder, name, *arguments):
         if name == "s2":
             raise OSError("no space left")
         write(folder, name, *arguments)
 
-    monkeypatch.setattr(lockstep.results, "write_track", full)
+    monkeypatch.setattr(lockstep.results_folder, "write_track", full)
     answers = do(FakeTracker(), starts)
     assert answers.pop("s2") == "OSError: no space left" and set(answers.values()) == {None}
     assert not list((tmp_path / "out").glob("*.claim"))

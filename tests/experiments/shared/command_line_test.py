@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import weakref
 
 import pytest
 
@@ -13,6 +14,52 @@ def test_bad_input_ends_in_one_line(kind):
         raise kind("no crops")
 
     with pytest.raises(SystemExit, match="^binary: error: no crops$"):
+        command_line.end_in_one_line("binary", work)
+
+
+def test_an_error_of_several_lines_ends_in_one():
+    def work():
+        raise InputError("no crops\n  in it")
+
+    with pytest.raises(SystemExit, match="^binary: error: no crops in it$"):
+        command_line.end_in_one_line("binary", work)
+
+
+def test_what_an_error_holds_is_gone_at_the_end():
+    class Tracker:
+        pass
+
+    alive = []
+
+    def work():
+        tracker = Tracker()
+        alive.append(weakref.ref(tracker))
+        raise InputError("bad frame")
+
+    with pytest.raises(SystemExit):
+        command_line.end_in_one_line("binary", work)
+    assert alive[0]() is None
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_work_says_the_exit_code(code):
+    with pytest.raises(SystemExit) as caught:
+        command_line.end_in_one_line("binary", lambda: code)
+    assert caught.value.code == code
+
+
+def test_work_without_an_exit_code_goes_on():
+    assert command_line.end_in_one_line("binary", lambda: None) is None
+
+
+def test_who_stops_it_is_told_what_that_means(capsys):
+    def work():
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as caught:
+        command_line.end_in_one_line("binary", work, stopped="stopped; go on by the same command")
+    assert caught.value.code == 130 and capsys.readouterr().err == "binary: stopped; go on by the same command\n"
+    with pytest.raises(KeyboardInterrupt):
         command_line.end_in_one_line("binary", work)
 
 

@@ -21,6 +21,7 @@ class Toy:
     parts: tuple[str, ...] = option((), "Parts.", choices=("left", "right"))
     fast: bool = option(False, "Fast.")
     limit: int | None = option(None, "Limit.")
+    rows: tuple[str, ...] = option((), "Rows.", repeated=True)
     derived: int = 7
 
 
@@ -38,7 +39,9 @@ def test_defaults_come_back():
 
 def test_what_is_given_comes_back():
     words = ["--steps=9", "--rate=.25", "--name=x", "--kind=odd", "--sets=b,c", "--parts=left", "--fast", "--limit=3"]
-    assert options.read(Toy, parsed(*words)) == Toy(9, 0.25, "x", "odd", ("b", "c"), ("left",), True, 3)
+    words += ["--rows=a,b", "--rows=c"]
+    wanted = Toy(9, 0.25, "x", "odd", ("b", "c"), ("left",), True, 3, ("a,b", "c"))
+    assert options.read(Toy, parsed(*words)) == wanted
 
 
 def test_a_command_may_have_defaults_of_its_own():

@@ -1,4 +1,17 @@
+import numpy as np
+import pytest
+
 from experiments.shared import timing
+
+
+def test_the_median_frame_says_how_fast_a_tracker_is():
+    assert timing.frames_per_second([9.0, 5.0, 0.1, 0.1, 0.5]) == pytest.approx(10)
+    assert timing.frames_per_second(np.array([9.0, 5.0, 0.1, 0.3])) == pytest.approx(5)
+
+
+@pytest.mark.parametrize("seconds", [[], [9.0], [9.0, 5.0], [9.0, 5.0, 0.0]])
+def test_what_was_not_timed_has_no_speed(seconds):
+    assert timing.frames_per_second(seconds) is None
 
 
 def test_actions_run_in_turn_after_one_untimed_round():

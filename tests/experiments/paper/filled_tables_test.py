@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from experiments.paper import side_by_side
+from experiments.paper import filled_tables
 from experiments.paper.table_layout import agreement, here_text
 from experiments.scoring import scorer
 from mlt_tf.errors import InputError
@@ -39,7 +39,7 @@ def write_run(folder, data, names, checksum="c" * 64):
 
 
 def make(folder, number="1", **options):
-    return side_by_side.make_table(number, str(folder / "truth"), **options)
+    return filled_tables.make_table(number, str(folder / "truth"), **options)
 
 
 def texts(table, **place):
@@ -74,18 +74,18 @@ def test_table_1(folder):
 
 
 def test_agreement_with_the_paper_is_counted(folder, monkeypatch):
-    figures = {**side_by_side.TABLES["1"].figures, ("OTB-2015", "SiamFC"): 0.952}
-    tables = {**side_by_side.TABLES, "1": side_by_side.TABLES["1"]._replace(figures=figures)}
-    monkeypatch.setattr(side_by_side, "TABLES", tables)
+    figures = {**filled_tables.TABLES["1"].figures, ("OTB-2015", "SiamFC"): 0.952}
+    tables = {**filled_tables.TABLES, "1": filled_tables.TABLES["1"]._replace(figures=figures)}
+    monkeypatch.setattr(filled_tables, "TABLES", tables)
     table = make(folder, raw=[f"otb2013={folder / 'raw'}", f"otb2015={folder / 'raw'}"])
     (note,) = [note for note in table.notes if note.startswith("raw results against")]
     assert "= to three decimals in 1 of 4 cells; ≠ CFNet on OTB-2015 (.952, paper .586), SiamFC on OTB-2013" in note
 
 
 def test_nothing_given():
-    table = side_by_side.make_table("2", None)
+    table = filled_tables.make_table("2", None)
     assert {here_text(cell) for cell in table.cells.values()} == {"not run"} and len(table.cells) == 24
-    assert side_by_side.make_table("1", None).cells["OTB-2015", "SINT"].paper == 0.58
+    assert filled_tables.make_table("1", None).cells["OTB-2015", "SINT"].paper == 0.58
 
 
 def test_table_2_with_figures_of_vot(folder):

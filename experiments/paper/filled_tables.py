@@ -168,7 +168,7 @@ def _legend(number: str) -> list[str]:
         "here: MLT is ours, numbered notes name the last run behind it; others are scored from published raw results, "
         "- where none were given",
         *(paper, partial),
-        f"{FPS} here: mean over sequences, without their first frames, on the machine that ran it, not the paper's",
+        f"{FPS} here: mean over sequences of the median frame's, on the machine that ran it, not the paper's",
     ]
 
 

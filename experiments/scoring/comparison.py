@@ -1,21 +1,21 @@
-"""Several trackers' results on one data set, read and scored once for all figures and for the page.
+"""Several trackers beside one another on a data set: read and scored once for figures, page, differences and losses.
 
 Only targets that every tracker has a result of are compared, so that means and curves are of the same targets.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from absl import flags
 
-from data_pipelines.benchmarks import BENCHMARKS
 from data_pipelines.datasets import sequences
 from data_pipelines.datasets.sequences import Sequence
 from experiments.scoring import metrics, raw_results, scorer
 from experiments.scoring.protocols import Protocol
-from mlt_tf.errors import InputError, MissingError
+from experiments.shared.options import option
+from mlt_tf.errors import InputError
 
 OWN = "otb2015"  # A folder of one's own in OTB's layout is scored like this data set.
 PRECISION_PIXELS = np.arange(51)
@@ -30,6 +30,18 @@ _TITLES = {
     "uav123": "UAV123",
 }
 _SHOWN = 5  # Names in a note.
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to compare: whose results, on which data set."""
+
+    dataset: str | None = option(None, "The data set.", choices=tuple(scorer.DATASETS))
+    layout: str | None = option(None, "Instead of --dataset: a folder of your own.", choices=("otb",))
+    data_dir: str | None = option(None, "Folder of the data set, or of its annotations.")
+    results_dir: tuple[str, ...] = option((), "Folders of the trackers' folders.")
+    trackers: tuple[str, ...] = option((), "Show these alone; all when empty.")
+    skip_faulty: bool = option(False, "Leave out targets with a faulty result file.")
 
 
 class Comparison(NamedTuple):
@@ -74,46 +86,36 @@ class Comparison(NamedTuple):
         return f"PARTIAL: {len(self.sequences)} of {len(self.all_targets)} targets"
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags that say what is compared."""
-    flags.DEFINE_enum("dataset", None, list(scorer.DATASETS), "The data set.", flag_values=values)
-    flags.DEFINE_enum("layout", None, ["otb"], "Instead of --dataset: a folder of your own.", flag_values=values)
-    flags.DEFINE_string("data_dir", None, "Folder of the data set, or of its annotations.", flag_values=values)
-    flags.DEFINE_list("results_dir", [], "Folders of the trackers' folders.", flag_values=values)
-    flags.DEFINE_list("trackers", [], "Show these alone; all when empty.", flag_values=values)
-    flags.DEFINE_bool("skip_faulty", False, "Leave out targets with a faulty result file.", flag_values=values)
-
-
-def check_flags(args: flags.FlagValues) -> None:
+def check(request: Request) -> None:
     """Sees to it that the data set is named.
 
     Raises:
       InputError: It is not, or twice.
     """
-    if not args.data_dir:
+    if not request.data_dir:
         raise InputError("--data_dir is needed: the folder of the data set, or of its annotations")
-    if bool(args.dataset) == bool(args.layout):
+    if bool(request.dataset) == bool(request.layout):
         raise InputError("give --dataset, or --layout=otb for a folder of your own")
 
 
-def read(args: flags.FlagValues) -> Comparison:
-    """Reads and scores what the flags name.
+def read(request: Request) -> Comparison:
+    """Reads and scores what is asked for.
 
     Raises:
       InputError: Something is missing or faulty.
     """
-    check_flags(args)
-    folders = tracker_folders(args.results_dir, args.trackers)
-    dataset = args.dataset or OWN
-    title = _TITLES[dataset] if args.dataset else pathlib.Path(args.data_dir).name
-    targets = target_names(args)
+    check(request)
+    folders = tracker_folders(request.results_dir, request.trackers)
+    dataset = request.dataset or OWN
+    title = _TITLES[dataset] if request.dataset else pathlib.Path(request.data_dir).name
+    targets = target_names(request)
     paths = {tracker: raw_results.match_files(folder, targets).paths for tracker, folder in folders.items()}
     common = [name for name in targets if all(name in of_tracker for of_tracker in paths.values())]
     if not common:
         raise InputError(f"no target that all of {', '.join(folders)} have a result of; choose with --trackers")
-    found = read_sequences(args, common)
+    found = read_sequences(request, common)
     notes = [*_lacking(paths, targets), *_note("no ground truth", [name for name in common if name not in found])]
-    results, faults = _read_results(dataset, paths, found, args.skip_faulty)
+    results, faults = _read_results(dataset, paths, found, request.skip_faulty)
     notes += faults
     kept = {name: found[name] for name in found if all(name in entries for entries in results.values())}
     if not kept:
@@ -135,7 +137,7 @@ def read(args: flags.FlagValues) -> Comparison:
     )
 
 
-def tracker_folders(results_dirs: Iterable[str], chosen: list[str]) -> dict[str, pathlib.Path]:
+def tracker_folders(results_dirs: Iterable[str], chosen: Iterable[str]) -> dict[str, pathlib.Path]:
     """Maps trackers to their folders, those chosen in that order, else all.
 
     Raises:
@@ -143,7 +145,7 @@ def tracker_folders(results_dirs: Iterable[str], chosen: list[str]) -> dict[str,
     """
     folders: dict[str, pathlib.Path] = {}
     for results_dir in results_dirs:
-        for name, folder in raw_results.folders_in(results_dir, []).items():
+        for name, folder in raw_results.folders_in(results_dir).items():
             if name in folders:
                 raise InputError(f"{folder}: {folders[name]} is called {name}, too; rename one of the two")
             folders[name] = folder
@@ -154,48 +156,30 @@ def tracker_folders(results_dirs: Iterable[str], chosen: list[str]) -> dict[str,
     return {name: folders[name] for name in chosen or folders}
 
 
-def target_names(args: flags.FlagValues) -> tuple[str, ...]:
-    """Names all targets of the data set that the flags name."""
-    if args.dataset:
-        return scorer.target_names(args.dataset, args.data_dir)
-    return tuple(sequence.name for sequence in sequences.load_sequences(args.data_dir, args.layout))
+def target_names(request: Request) -> tuple[str, ...]:
+    """Names all targets of the data set that is asked for."""
+    if request.dataset:
+        return scorer.target_names(request.dataset, request.data_dir)
+    return tuple(sequence.name for sequence in sequences.load_sequences(request.data_dir, request.layout))
 
 
-def read_sequences(args: flags.FlagValues, targets: Iterable[str]) -> dict[str, Sequence]:
+def read_sequences(request: Request, targets: Iterable[str]) -> dict[str, Sequence]:
     """Reads the targets that there is ground truth of, in order; whether frames are there is not looked at.
 
     Raises:
       InputError: No target has any, or a file is faulty.
     """
-    targets = tuple(targets)
-    if not args.dataset:
-        return {sequence.name: sequence for sequence in sequences.load_sequences(args.data_dir, args.layout, targets)}
-    root = pathlib.Path(args.data_dir)
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder; give the one that holds {args.dataset} or its annotations")
-    folders = scorer.DATASETS[args.dataset].folders
-    for folder in (root, *(root / name for name in folders if (root / name).is_dir())):
-        found = {name: _read_sequence(args.dataset, str(folder), name) for name in targets}
-        if any(found.values()):
-            return {name: sequence for name, sequence in found.items() if sequence}
-    raise InputError(f"{root}: no ground truth of {args.dataset} in it, nor in {', '.join(folders)} in it")
-
-
-def _read_sequence(dataset: str, root: str, name: str) -> Sequence | None:
-    try:
-        return BENCHMARKS[scorer.DATASETS[dataset].benchmark].read(root, name, check_frames=False)
-    except MissingError:
-        return None
+    if request.dataset:
+        return scorer.read_sequences(request.dataset, request.data_dir, targets)
+    own = sequences.load_sequences(request.data_dir, request.layout, tuple(targets))
+    return {sequence.name: sequence for sequence in own}
 
 
 def _read_results(
     dataset: str, paths: Mapping[str, Mapping[str, pathlib.Path]], found: Mapping[str, Sequence], skip_faulty: bool
 ) -> tuple[dict[str, dict[str, scorer.Entry]], list[str]]:
     """Returns tracker to target to Entry, and notes on faulty files."""
-    truths = {
-        name: scorer.Truth(sequence.boxes_xywh.astype(np.float64), sequence.absent, sequence.origin)
-        for name, sequence in found.items()
-    }
+    truths = {name: scorer.truth_of(sequence) for name, sequence in found.items()}
     results, notes = {}, []
     for tracker, of_tracker in paths.items():
         read_in = scorer.read_tracker(dataset, of_tracker, truths, truths)
@@ -256,14 +240,5 @@ def precision_curve(entries: Mapping[str, scorer.Entry], protocol: Protocol) -> 
 
 
 def _read_fps(paths: Mapping[str, pathlib.Path], names: Iterable[str]) -> dict[str, float]:
-    """Reads frames a second over the updates, of targets that have times; initialisation does not count."""
-    fps = {}
-    for name in names:
-        path = paths[name].with_name(f"{paths[name].stem}_times.txt")
-        if path.is_file():
-            try:
-                seconds = np.loadtxt(path, ndmin=1)[1:]
-            except ValueError as error:
-                raise InputError(f"{path}: not a time in seconds on each line; remove the file") from error
-            fps[name] = float(len(seconds) / max(seconds.sum(), 1e-9))
-    return fps
+    """Reads frames a second, of targets that have times."""
+    return {name: fps for name in names if (fps := raw_results.read_fps(paths[name])) is not None}

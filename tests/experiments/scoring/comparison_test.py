@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.scoring import metrics, protocols, scorer
-from experiments.scoring.common_scores import precision_curve
+from experiments.scoring.comparison import precision_curve
 from mlt_tf.errors import InputError
 
 PERFECT = 20 / 21  # No overlap exceeds 1.

@@ -1,4 +1,4 @@
-"""The results folder: `<out>/<tracker>/` with boxes, times and scores of each sequence, and one summary beside them."""
+"""The folder that our runs write: `<out>/<tracker>/` with boxes, times and scores of each sequence, and a summary."""
 
 import json
 import pathlib
@@ -9,7 +9,7 @@ import numpy as np
 
 from data_pipelines.datasets import annotations, sequences
 from experiments.running.starting import Run
-from experiments.scoring import metrics, protocols
+from experiments.scoring import metrics, protocols, raw_results
 from experiments.shared import files, provenance
 from mlt_tf.errors import InputError
 
@@ -33,7 +33,7 @@ class Report(NamedTuple):
 
     Attributes:
       scores: None without a single result.
-      fps: Frames a second of each run.
+      fps: Frames a second of each run, as `timing.frames_per_second` has them.
       failed: Runs that went wrong, and why.
       busy: Runs that other processes are at.
       total: Targets that a complete evaluation has.
@@ -139,15 +139,10 @@ def report_on(
                 failed[run.name] = str(error)
     scores = {target: metrics.joined(parts) for target, parts in found.items() if target not in lacking}
     names = [run.name for run in chosen if run.target in scores]
-    fps = {name: _fps(folder / f"{name}_times.txt") for name in names if (folder / f"{name}_times.txt").is_file()}
+    speeds = {name: raw_results.read_fps(folder / f"{name}.txt") for name in names}
+    fps = {name: speed for name, speed in speeds.items() if speed is not None}
     total = len({run.target for run in chosen}) if total is None else total
     return Report(metrics.mean_scores(scores) if scores else None, fps, failed, busy, total)
-
-
-def _fps(path: pathlib.Path) -> float:
-    """Frames a second over the updates: initialisation and the reading of images do not count."""
-    seconds = np.loadtxt(path, ndmin=1)[1:]
-    return float(len(seconds) / max(seconds.sum(), 1e-9))
 
 
 def _mean_label(report: Report) -> str:

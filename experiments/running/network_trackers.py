@@ -1,0 +1,57 @@
+"""Trackers made of our networks. TensorFlow starts as this module is imported: `trackers` alone does so, and late."""
+
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from experiments.running.trackers import UNADAPTED, TrackerSpec
+from mlt_tf import config, pretrained, tracker, weights
+
+
+def make(spec: TrackerSpec) -> tracker.MultiTracker:
+    """Makes a variant's tracker of several targets.
+
+    Raises:
+      InputError: Unknown variant or setting, or weights that do not fit.
+    """
+    if spec.threads:  # 0 is TensorFlow's own default, which it has no setter for once it runs.
+        tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
+    if spec.name == UNADAPTED:
+        return _make_unadapted(spec)
+    return load(variant=spec.name, weights=spec.weights, tflite=spec.tflite, **dict(spec.overrides))
+
+
+def load(**options: Any) -> tracker.MultiTracker:
+    """Loads a tracker of several targets, as `MultiTracker.load` does."""
+    return tracker.MultiTracker.load(**options)
+
+
+def load_single(variant: str, path: str | None) -> tracker.Tracker:
+    """Loads a tracker of one target, which keeps its last update."""
+    return tracker.Tracker.load(variant, path)
+
+
+def load_unadapted(path: str, bfloat16: bool) -> pretrained.Networks:
+    """Loads the matching network, of any number of channels, of a weight file as `Networks` without updates.
+
+    Raises:
+      InputError: The file is missing, damaged, or has no matching network.
+    """
+    return pretrained.load(None, path, bfloat16)._replace(meta_learner=None, adaptation=None)
+
+
+def _make_unadapted(spec):
+    overrides = dict(spec.overrides)
+    networks = load_unadapted(_weight_file(spec), config.TrackerConfig().replace(**overrides).bfloat16)
+    return tracker.MultiTracker(networks, pretrained.configure(networks, overrides))
+
+
+def checksum(spec: TrackerSpec) -> str | None:
+    """Returns the checksum of a tracker's weights, as their record has it; the networks are not built for it."""
+    return weights.load_record(_weight_file(spec)).get("sha256")
+
+
+def _weight_file(spec):
+    variant = "mlt" if spec.name == UNADAPTED else spec.name
+    return spec.weights or os.path.join(weights.FOLDER, pretrained.FILES[variant])
