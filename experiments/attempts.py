@@ -18,7 +18,8 @@ from typing import NamedTuple, TextIO
 from absl import app, flags, logging
 
 from experiments.scoring import clip_scores
-from experiments.shared import command_line, files, plain_table
+from experiments.shared import command_line, plain_table
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS

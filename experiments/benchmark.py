@@ -23,8 +23,8 @@ from experiments import train_matching, train_meta
 from experiments.app import demo_clip, target_box
 from experiments.benchmarks import benchmark_input, benchmark_track
 from experiments.running.trackers import parse_config
-from experiments.shared import command_line, files, provenance, timing
-from mlt_tf import config, labels
+from experiments.shared import command_line, provenance, timing
+from mlt_tf import config, files, labels
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork

@@ -22,9 +22,10 @@ from absl import flags
 
 from experiments.scoring import bootstrap, comparison
 from experiments.scoring.bootstrap import Pair, Standing, decimals, signed
-from experiments.shared import command_line, files, options, plain_table
+from experiments.shared import command_line, options, plain_table
 from experiments.shared.options import option
 from experiments.shared.plain_table import Table
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS

@@ -24,8 +24,9 @@ from experiments.figures import figure_style, strip_figure
 from experiments.pages import page
 from experiments.scoring import comparison
 from experiments.scoring.comparison import Comparison
-from experiments.shared import command_line, drawing, files, options, provenance
+from experiments.shared import command_line, drawing, options, provenance
 from experiments.shared.options import option
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS

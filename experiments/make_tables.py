@@ -25,8 +25,9 @@ from absl import flags
 from experiments.paper import filled_tables, paper_tables, table_layout
 from experiments.scoring import raw_results, scorer
 from experiments.scoring.protocols import PROTOCOLS
-from experiments.shared import command_line, files, options
+from experiments.shared import command_line, options
 from experiments.shared.options import option
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS

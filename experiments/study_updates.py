@@ -22,11 +22,11 @@ from absl import flags
 from data_pipelines.datasets import sequences
 from experiments.running import choice, trackers
 from experiments.scoring import scorer
-from experiments.shared import command_line, files, options, provenance
+from experiments.shared import command_line, options, provenance
 from experiments.shared.options import option
 from experiments.watching import update_effects
 from experiments.watching.update_effects import Followed, UpdateStudy
-from mlt_tf import pretrained
+from mlt_tf import files, pretrained
 from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
 

@@ -20,10 +20,10 @@ from typing import Any
 from absl import flags
 
 from experiments.running import results_folder, trackers
-from experiments.shared import command_line, files, options, provenance
+from experiments.shared import command_line, options, provenance
 from experiments.shared.options import option
 from experiments.vot import vot_sequences
-from mlt_tf import config
+from mlt_tf import config, files
 from mlt_tf.errors import InputError
 
 _COLUMNS = (

@@ -10,7 +10,8 @@ import numpy as np
 from data_pipelines.datasets import annotations, sequences
 from experiments.running.starting import Run
 from experiments.scoring import metrics, protocols, raw_results
-from experiments.shared import files, provenance
+from experiments.shared import provenance
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 

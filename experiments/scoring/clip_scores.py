@@ -17,7 +17,7 @@ import numpy as np
 from data_pipelines.datasets.sequences import Sequence
 from experiments.scoring import bootstrap, metrics
 from experiments.scoring.bootstrap import Pair, decimals, signed
-from experiments.shared import files
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 ONCE, THERE_AND_BACK = "once", "there and back"

@@ -3,7 +3,8 @@
 import pathlib
 from collections.abc import Iterator
 
-from experiments.shared import files, provenance
+from experiments.shared import provenance
+from mlt_tf import files
 
 Table = list[list[str]]  # Rows of cells, the head first.
 
