@@ -10,7 +10,7 @@ track.json to the output folder. A run that fails or is stopped keeps what it tr
 track.incomplete.mp4 and so on.
 """
 
-import functools
+import dataclasses
 import itertools
 import os
 import pathlib
@@ -26,33 +26,41 @@ from absl import app, flags
 from data_pipelines.datasets import video
 from experiments.app import display, target_box, track_output
 from experiments.running import trackers
-from experiments.shared import command_line, drawing, timing
+from experiments.shared import command_line, drawing, options, timing
+from experiments.shared.options import option
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
 
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to follow, by which tracker, and what to write."""
+
+    input: str | None = option(None, "Video file, folder or glob of images, or camera number.")
+    box: tuple[str, ...] = option(
+        (),
+        "A target in the first frame: x,y,w,h in 0-based pixels. Give it again for further targets.",
+        repeated=True,
+    )
+    groundtruth: str | None = option(None, "Text file whose first line is the target's box.")
+    one_based: bool = option(False, "The file's first pixel is (1, 1), as in OTB's, and not (0, 0).")
+    out: str | None = option(None, "Output folder; mlt_output/<name of the input> if not given.")
+    overwrite: bool = option(False, "Replace the results of an earlier run, once this one has ended well.")
+    save_video: bool = option(True, "Write the annotated video.")
+    display: bool = option(False, "Show the frames live; q or Esc stops.")
+    max_frames: int | None = option(None, "Stop after this many frames.", lower=1)
+    variant: str | None = option(
+        None,
+        "The tracker (Table 2). If not given, mlt, or what --weights holds: a matching network is mlt_mt.",
+        choices=config.VARIANTS,
+    )
+    weights: str | None = option(None, "Weight file that a training wrote; the package's own if not given.")
+    fast: bool = option(False, "Reduced mode: a third of the network's work, a little less exact.")
+
+
 def define_flags(values: flags.FlagValues) -> flags.FlagValues:
     """Defines the command's flags in `values` and returns it; `run` calls it, so that an import defines none."""
-
-    def define(kind: Callable, name: str, default, *args, **kwargs):
-        kind(name, default, *args, flag_values=values, **kwargs)
-
-    define(flags.DEFINE_string, "input", None, "Video file, folder or glob of images, or camera number.")
-    box_help = "A target in the first frame: x,y,w,h in 0-based pixels. Give it again for further targets."
-    define(flags.DEFINE_multi_string, "box", None, box_help)
-    define(flags.DEFINE_string, "groundtruth", None, "Text file whose first line is the target's box.")
-    define(flags.DEFINE_bool, "one_based", False, "The file's first pixel is (1, 1), as in OTB's, and not (0, 0).")
-    define(flags.DEFINE_string, "out", None, "Output folder; mlt_output/<name of the input> if not given.")
-    define(
-        flags.DEFINE_bool, "overwrite", False, "Replace the results of an earlier run, once this one has ended well."
-    )
-    define(flags.DEFINE_bool, "save_video", True, "Write the annotated video.")
-    define(flags.DEFINE_bool, "display", False, "Show the frames live; q or Esc stops.")
-    define(flags.DEFINE_integer, "max_frames", None, "Stop after this many frames.", lower_bound=1)
-    variant_help = "The tracker (Table 2). If not given, mlt, or what --weights holds: a matching network is mlt_mt."
-    define(flags.DEFINE_enum, "variant", None, config.VARIANTS, variant_help)
-    define(flags.DEFINE_string, "weights", None, "Weight file that a training wrote; the package's own if not given.")
-    define(flags.DEFINE_bool, "fast", False, "Reduced mode: a third of the network's work, a little less exact.")
+    options.define(Request, values)
     return values
 
 
@@ -62,9 +70,9 @@ def load_tracker(variant: str | None, weights: str | None, fast: bool = False):
     return trackers.load(variant, weights, **(config.REDUCED if fast else {}))
 
 
-def choose_input(options: flags.FlagValues, positional: list[str]) -> str:
+def choose_input(request: Request, positional: list[str]) -> str:
     """Returns the one input that is given, as --input or as the first argument."""
-    given = positional + ([options.input] if options.input is not None else [])
+    given = positional + ([request.input] if request.input is not None else [])
     if not given:
         raise InputError("no input: give a video file, a folder or glob of images, or a camera's number")
     if len(given) > 1:
@@ -72,24 +80,24 @@ def choose_input(options: flags.FlagValues, positional: list[str]) -> str:
     return given[0]
 
 
-def read_boxes(options: flags.FlagValues) -> np.ndarray | None:
+def read_boxes(request: Request) -> np.ndarray | None:
     """Returns the boxes [N, 4] that the flags give, or None where the mouse will.
 
     Raises:
       InputError: If they give none and there is no display, or in two ways, or a bad one.
     """
-    if options.display and not display.has_display():
+    if request.display and not display.has_display():
         raise InputError(
             "--display needs a display and there is none: leave it out, the annotated video shows the same"
         )
-    if options.box is not None and options.groundtruth is not None:
+    if request.box and request.groundtruth is not None:
         raise InputError("both --box and --groundtruth are given: give one of them")
-    if options.one_based and options.groundtruth is None:
+    if request.one_based and request.groundtruth is None:
         raise InputError("--one_based is about --groundtruth, which is not given: give it, or leave --one_based out")
-    if options.box is not None:
-        return target_box.parse_boxes(options.box, "--box")
-    if options.groundtruth is not None:
-        return target_box.read_first_box(options.groundtruth, options.one_based)[None]
+    if request.box:
+        return target_box.parse_boxes(request.box, "--box")
+    if request.groundtruth is not None:
+        return target_box.read_first_box(request.groundtruth, request.one_based)[None]
     if not display.has_display():
         raise InputError("no target, and no display to draw it on: give --box=x,y,w,h or --groundtruth=FILE")
     return None
@@ -127,7 +135,7 @@ def track_sequence(
 
 
 def describe_run(
-    options: flags.FlagValues, source: video.Source, spec: str, variant: str, image: np.ndarray, boxes_xywh: np.ndarray
+    request: Request, source: video.Source, spec: str, variant: str, image: np.ndarray, boxes_xywh: np.ndarray
 ) -> dict:
     """Returns what the JSON says of the run, by a tracker of a variant."""
     first_boxes = [[round(number, 3) for number in box] for box in boxes_xywh.tolist()]
@@ -139,13 +147,13 @@ def describe_run(
     return {
         "input": spec,
         "variant": variant,
-        "weights": options.weights or "default",
-        "fast": options.fast,
+        "weights": request.weights or "default",
+        "fast": request.fast,
         "version": version,
         "frame_size": [image.shape[1], image.shape[0]],
         "fps": source.fps,
         "frames_in_header": source.length,
-        "max_frames": options.max_frames,
+        "max_frames": request.max_frames,
         **several,
     }
 
@@ -162,43 +170,45 @@ def report(writer: track_output.TrackWriter, expected: int | None) -> None:
         print(f"  {path}")
 
 
-def track(spec: str, options: flags.FlagValues, load: Callable) -> None:
+def track(spec: str, request: Request, load: Callable) -> None:
     """Checks the input from the cheapest check to the dearest, loads the tracker and tracks.
 
     Args:
       spec: The input.
-      options: The parsed flags.
+      request: What is asked for.
       load: Makes a tracker of (variant, weights, whether in the reduced mode).
 
     Raises:
       InputError: If any of the input is bad.
     """
-    boxes_xywh = read_boxes(options)
+    boxes_xywh = read_boxes(request)
     with video.open_source(spec) as source:
-        frames = itertools.islice(source.frames(), options.max_frames)
+        frames = itertools.islice(source.frames(), request.max_frames)
         first = next(frames)
         boxes_xywh = display.select_box(first.image)[None] if boxes_xywh is None else boxes_xywh
         target_box.check_inside(boxes_xywh, first.image)
-        folder = pathlib.Path(options.out or os.path.join("mlt_output", source.name)).expanduser()
-        track_output.prepare_folder(folder, options.overwrite)
-        tracker = load(options.variant, options.weights, options.fast)
-        total = min(filter(None, (source.length, options.max_frames)), default=None)
+        folder = pathlib.Path(request.out or os.path.join("mlt_output", source.name)).expanduser()
+        track_output.prepare_folder(folder, request.overwrite)
+        tracker = load(request.variant, request.weights, request.fast)
+        total = min(filter(None, (source.length, request.max_frames)), default=None)
         bar = tqdm.tqdm(itertools.chain([first], frames), total=total, unit=" frames", disable=None)
-        meta = describe_run(options, source, spec, tracker.variant, first.image, boxes_xywh)
-        writer = track_output.TrackWriter(folder, meta, options.save_video, targets=len(boxes_xywh))
+        meta = describe_run(request, source, spec, tracker.variant, first.image, boxes_xywh)
+        writer = track_output.TrackWriter(folder, meta, request.save_video, targets=len(boxes_xywh))
         try:
             with bar, writer:
-                at_end = track_sequence(bar, tracker, boxes_xywh, writer, display.show if options.display else None)
+                at_end = track_sequence(bar, tracker, boxes_xywh, writer, display.show if request.display else None)
                 if not at_end and not source.live:  # a camera has no end but the user's
                     raise KeyboardInterrupt
         finally:
             report(writer, total)
 
 
-def main(argv: list[str], options: flags.FlagValues = flags.FLAGS, load: Callable = load_tracker) -> None:
+def main(argv: list[str], values: flags.FlagValues = flags.FLAGS, load: Callable = load_tracker) -> None:
     """Does what the flags say, and ends as `end_in_one_line` says: with 1 after bad input, 130 when it is stopped."""
-    work = functools.partial(track, options=options, load=load)
-    command_line.end_in_one_line("mlt-track", lambda: work(choose_input(options, argv[1:])), stopped="stopped")
+    request = options.read(Request, values)
+    command_line.end_in_one_line(
+        "mlt-track", lambda: track(choose_input(request, argv[1:]), request, load), stopped="stopped"
+    )
 
 
 def run() -> None:

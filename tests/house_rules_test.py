@@ -21,6 +21,11 @@ FORBIDDEN_IMPORTS = {
     "experiments": ("tests",),
 }
 ADDONS = pathlib.PurePath("data_pipelines/batches/addons.py")  # The one user of tensorflow-addons.
+STARTS_TENSORFLOW = ("tensorflow", "mlt_tf", "experiments.running.network_trackers")
+LATE = {  # Where it may start within a function: the one door to it, and a command that checks its flags before.
+    pathlib.PurePath("experiments/running/trackers.py"),
+    pathlib.PurePath("experiments/export_model.py"),
+}
 WITHOUT_SOURCE = {"house_rules_test.py", "docs_test.py", "rooms_test.py"}  # Tests of the whole project.
 BUILDERS = pathlib.PurePath("data_pipelines/builders")  # Where tests lie beside what they test, as TFDS has it.
 
@@ -58,6 +63,16 @@ def scattered_addons(path: pathlib.PurePath, source: str) -> list[str]:
     return [f"{path} imports {name}, not by way of {ADDONS}" for name in names if path != ADDONS]
 
 
+def late_tensorflow(path: pathlib.PurePath, source: str) -> list[str]:
+    """Lists imports within functions of what starts TensorFlow, in experiments, past `trackers`."""
+    if path.parts[0] != "experiments" or path in LATE:
+        return []
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    names = {name for node in functions for name in imported_names(ast.unparse(node))}
+    late = sorted(name for name in names if any(is_within(name, package) for package in STARTS_TENSORFLOW))
+    return [f"{path} imports {name} within a function, not by way of trackers" for name in late]
+
+
 def missing_docstrings(path: pathlib.PurePath, source: str) -> list[str]:
     """Lists public modules, classes, functions and methods without a docstring; empty files and tests need none."""
     tree = ast.parse(source)
@@ -88,7 +103,9 @@ def read_files(*folders: str) -> list[tuple[pathlib.PurePath, str]]:
     return [(path.relative_to(ROOT), path.read_text(encoding="utf-8")) for path in paths]
 
 
-@pytest.mark.parametrize("rule", [imports_against_the_direction, scattered_addons, missing_docstrings, too_long])
+@pytest.mark.parametrize(
+    "rule", [imports_against_the_direction, scattered_addons, late_tensorflow, missing_docstrings, too_long]
+)
 def test_packages_keep(rule):
     files = read_files(*PACKAGES)
     assert {path.parts[0] for path, _ in files} == set(PACKAGES)
@@ -113,6 +130,12 @@ def test_tests_are_not_too_long():
         (imports_against_the_direction, "experiments/a.py", "from tests import conftest"),
         (scattered_addons, "data_pipelines/batches/augment.py", "import tensorflow_addons as tfa"),
         (scattered_addons, "mlt_tf/a.py", "from tensorflow_addons.image import rotate"),
+        (late_tensorflow, "experiments/a.py", "def f():\n    import tensorflow as tf"),
+        (
+            late_tensorflow,
+            "experiments/running/a.py",
+            "class C:\n  def f(self):\n    from mlt_tf import tracker",
+        ),
         (missing_docstrings, "mlt_tf/a.py", "import os"),
         (missing_docstrings, "mlt_tf/a.py", '"""Module."""\ndef f(): pass'),
         (missing_docstrings, "mlt_tf/a.py", '"""Module."""\nclass C: pass'),
@@ -131,6 +154,8 @@ def test_rule_notices(rule, path, source):
         (imports_against_the_direction, "data_pipelines/a.py", "from absl import logging\nimport mlt_tf.boxes"),
         (imports_against_the_direction, "mlt_tf/a.py", "import experiments_of_others\nfrom . import boxes"),
         (scattered_addons, "data_pipelines/batches/addons.py", "import tensorflow_addons as tfa"),
+        (late_tensorflow, "experiments/a.py", "import tensorflow as tf\ndef f():\n    import trax"),
+        (late_tensorflow, "experiments/running/trackers.py", "def f():\n    import tensorflow"),
         (missing_docstrings, "mlt_tf/__init__.py", ""),
         (missing_docstrings, "mlt_tf/a.py", '"""Module."""\ndef _f(): pass\nclass _C:\n  def f(self): pass'),
         (missing_docstrings, "data_pipelines/builders/a_test.py", '"""Module."""\ndef test_it(): pass'),

@@ -9,7 +9,7 @@ import pytest
 from absl import flags
 
 from experiments import evaluate
-from experiments.running import trackers
+from experiments.running import results_folder, trackers
 from mlt_tf.errors import InputError
 from tests.trackers import FakeTracker
 
@@ -263,9 +263,8 @@ def test_results_of_others_are_scored_by_the_benchmarks_rules(otb2015, tmp_path,
     folder.mkdir()
     for name in ("Couple", "Deer"):
         (folder / f"{name}.txt").write_text("21,21,20,20\n" * FRAMES)
-    used = []
-    report_on = evaluate.results.report_on
-    monkeypatch.setattr(evaluate.results, "report_on", lambda *a, **k: used.append(k["protocol"]) or report_on(*a, **k))
+    used, report_on = [], results_folder.report_on
+    monkeypatch.setattr(results_folder, "report_on", lambda *a, **k: used.append(k["protocol"]) or report_on(*a, **k))
     of_otb = evaluate.choice.scorer.DATASETS["otb2015"]._replace(protocol=evaluate.choice.protocols.GOT10K)
     monkeypatch.setitem(evaluate.choice.scorer.DATASETS, "otb2015", of_otb)
     run("--dataset=otb2015", f"--data_dir={otb2015}", f"--score_results={folder}")

@@ -65,6 +65,6 @@ with stopping.on_signals() as stop:
 
 
 def test_nothing_is_installed_on_import():
-    program = "import signal; a = signal.getsignal(2), signal.getsignal(15); import experiments.stopping; "
+    program = "import signal; a = signal.getsignal(2), signal.getsignal(15); import experiments.training.stopping; "
     program += "assert (signal.getsignal(2), signal.getsignal(15)) == a"
     subprocess.run([sys.executable, "-c", program], check=True)
