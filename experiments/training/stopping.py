@@ -1,4 +1,8 @@
-"""Stops a training when it is asked to, between two steps: by SIGTERM, as schedulers send it, or Ctrl-C."""
+"""Stops a training when it is asked to, between two steps.
+
+By SIGTERM, as schedulers send it, by SIGHUP, as a terminal that closes does, or by Ctrl-C. Under `nohup` SIGHUP goes on
+being ignored.
+"""
 
 import contextlib
 import os
@@ -11,7 +15,7 @@ from experiments.shared import provenance
 
 @contextlib.contextmanager
 def before_steps() -> Iterator[None]:
-    """Lets SIGTERM and Ctrl-C end the process at once, with exit code 0 and the command to go on.
+    """Lets SIGTERM, SIGHUP and Ctrl-C end the process at once, with exit code 0 and the command to go on.
 
     For the time before the first step, when there is nothing to save, and after the last.
     """
@@ -27,11 +31,11 @@ def before_steps() -> Iterator[None]:
 
 @contextlib.contextmanager
 def on_signals() -> Iterator[Callable[[], str | None]]:
-    """Turns SIGTERM and the first Ctrl-C into a request; a second Ctrl-C ends the process at once.
+    """Turns SIGTERM, SIGHUP and the first Ctrl-C into a request; a second Ctrl-C ends the process at once.
 
     Yields:
       A function that returns the name of the signal that asked to stop, None as long as there was none. Outside the
-      context both signals do what they did before.
+      context the signals do what they did before.
     """
     asked = []
 
@@ -48,8 +52,11 @@ def on_signals() -> Iterator[Callable[[], str | None]]:
 
 @contextlib.contextmanager
 def _handled_by(handler):
-    """Has both signals handled by a function within the context."""
-    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+    """Has the signals handled by a function within the context."""
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:

@@ -142,5 +142,5 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path):
 
 
 def test_rendering_needs_no_tensorflow():
-    code = "import sys, data_pipelines.synthetic; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, data_pipelines.datasets.synthetic; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ASSETS.parents[1], check=False).returncode == 0

@@ -9,10 +9,20 @@ import pytest
 
 from experiments.training import stopping
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+
+@pytest.fixture(autouse=True)
+def terminal():
+    """Lets SIGHUP end a process, as it does where the tests do not run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 def test_signal_becomes_a_request(number, capfd):
-    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
+    before = {n: signal.getsignal(n) for n in SIGNALS}
     with stopping.on_signals() as stop:
         assert stop() is None
         os.kill(os.getpid(), number)
@@ -23,10 +33,10 @@ def test_signal_becomes_a_request(number, capfd):
     assert capfd.readouterr().err == f"{number.name}: stopping after this step; Ctrl-C stops at once\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_signal_ends_at_once_where_there_is_nothing_to_save(number, capfd, monkeypatch):
     monkeypatch.setattr("sys.argv", ["/far/away/train_toy.py", "--run_dir=/far/away/run"])
-    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
+    before = {n: signal.getsignal(n) for n in SIGNALS}
 
     @stopping.before_steps()
     def train():
@@ -43,6 +53,13 @@ def test_signal_ends_at_once_where_there_is_nothing_to_save(number, capfd, monke
     assert capfd.readouterr().err.endswith(f"\n{number.name}: stopped between steps; to go on: {on}\n")
 
 
+def test_hangup_stays_ignored_under_nohup():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with stopping.on_signals() as stop:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert stop() is None
+
+
 def test_handlers_are_restored_after_an_error():
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyError), stopping.on_signals():
@@ -53,7 +70,7 @@ def test_handlers_are_restored_after_an_error():
 def test_second_interrupt_ends_the_process_at_once():
     program = """
 import os, signal
-from experiments import stopping
+from experiments.training import stopping
 with stopping.on_signals() as stop:
     os.kill(os.getpid(), signal.SIGINT)
     print(stop(), flush=True)
