@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 from absl import flags
 
+flags.disclaim_key_flags()  # A command's --help lists what is defined here as its own.
+
 Kind = TypeVar("Kind")
 _PLAIN = {int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string, bool: flags.DEFINE_bool}
 

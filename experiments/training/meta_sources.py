@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.batches import context_sets, feature_cache, sampling, streams
-from data_pipelines.batches.context_sets import CachedSampler, ContextSet
+from data_pipelines.batches.context_sets import CachedSampler, ContextSet, ImageSet
 from data_pipelines.crops.crop_store import STILL, CropStore
 from experiments.training import simulated_tracks
 from mlt_tf import adaptation, config, gradients, labels, last_layer, margins, meta_loss
@@ -39,18 +39,18 @@ class ImageSource:
         """Streams, from a step on, a replica's part of what `finish` makes context sets of."""
         return self._stream.shard(replica, replicas).batches(start_step)
 
-    def finish(self, x, z, shift):
+    def finish(self, images: ImageSet) -> ContextSet:
         """Makes what `stream` yields, a video at a time; the first M contexts make delta."""
         trunk = self._network.extractor
-        phi_z = tf.map_fn(trunk, z, parallel_iterations=1)  # [B, M', 24, 24, 256]
+        phi_z = tf.map_fn(trunk, images.z, parallel_iterations=1)  # [B, M', 24, 24, 256]
         phi_delta = phi_z[:, : self._sizes.samples]
-        return ContextSet(trunk(x), phi_z, shift, phi_delta, tf.ones(tf.shape(phi_delta)[:2]))
+        return ContextSet(trunk(images.x), phi_z, images.shift, phi_delta, tf.ones(tf.shape(phi_delta)[:2]))
 
     def stream(self, start_step: int):
         """Yields a `ContextSet` for every step, from one on."""
         finish = tf.function(self.finish)
         for images in self.elements(start_step):
-            yield finish(*images)
+            yield finish(images)
 
     def trunk_features(self):
         """Yields trunk features [n, 256] of training contexts."""
@@ -105,7 +105,7 @@ class CachedSource:
         """Streams, from a step on, a replica's part of what `stream` yields."""
         return self._tensors(self._sampler, start_step, streams.share(self._sizes.batch, replica, replicas))
 
-    def finish(self, *features):
+    def finish(self, features: ContextSet) -> ContextSet:
         """Returns the features as they are."""
         return features
 
