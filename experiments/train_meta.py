@@ -16,8 +16,6 @@ from typing import NamedTuple
 
 from absl import flags, logging
 
-from data_pipelines.batches import sampling
-from data_pipelines.crops.crop_store import CropStore
 from experiments import recipes
 from experiments.shared import command_line, options
 from experiments.shared.options import option
@@ -42,7 +40,6 @@ from mlt_tf.matching import MatchingNetwork
 from mlt_tf.meta_learner import MetaLearner
 
 FLAGS = flags.FLAGS
-VIEWS = {"meta": sampling.META, "strong": sampling.STRONG}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,37 +89,6 @@ def make_learners(recipe: MetaRecipe) -> tuple[MetaLearner, Adaptation]:
     if not recipe.attention:
         meta_learner.open_gates()
     return meta_learner, Adaptation()
-
-
-def make_source(network: MatchingNetwork, store: CropStore, request: Request):
-    """Makes the source of context sets that a recipe asks for.
-
-    Raises:
-      InputError: The recipe contradicts itself, or a folder for the features is missing.
-    """
-    recipe, seed = request.recipe, request.run.seed
-    if recipe.samples > recipe.contexts:
-        raise InputError("--samples exceeds --contexts: delta is made from the first M of the M' contexts")
-    sizes = meta_sources.Sizes(recipe.batch, recipe.contexts, recipe.samples)
-    if recipe.features == "images":
-        for name in ("pasted_stills", "tracked_share"):
-            if value := getattr(recipe, name):
-                raise InputError(f"--{name}={value} needs --features=cached")
-        sampler = training_input.make_sampler(store, recipe, sampling.META, seed)
-        return meta_sources.ImageSource(network, store, sampler, sizes)
-    folder, views = request.inputs.cache_dir, recipe.views
-    if not folder:
-        raise InputError("--features=cached needs --cache_dir: give a folder for the features")
-    if len(views) not in (2, 3) or not all(v.isdigit() and int(v) for v in views):
-        raise InputError(f"--views={','.join(views)}: give two counts, of a video and of a still, such as 24,6")
-    views = tuple(int(v) for v in views)
-    views = (*views, *views[:1])[:3] if recipe.cutouts_share else views[:2]
-    key = {"matching": weights.checksum(request.inputs.matching), "crops": store.fingerprint, "views": views}
-    key |= {"bfloat16": recipe.bfloat16, "augmentation": recipe.view_augmentation, "backgrounds": recipe.pasted_stills}
-    return meta_sources.CachedSource(
-        network, store, folder, key, views, sizes, recipe.stills_share, recipe.jitter, seed,
-        VIEWS[recipe.view_augmentation], recipe.pasted_stills, recipe.cutouts_share, recipe.tracked_share,
-    )  # fmt: skip
 
 
 class HeldOut:
@@ -177,7 +143,8 @@ def fit(request: Request) -> None:
     with strategy.scope():
         network = load_matching(inputs.matching, recipe.bfloat16)
     with workers.chief_first():  # Who comes later finds the features cached.
-        source = make_source(network, store, request)
+        cache = meta_sources.Cache(inputs.cache_dir, weights.checksum(inputs.matching))
+        source = meta_sources.make(network, store, recipe, cache, folders.seed)
     source.elements(0, 0, strategy.num_replicas_in_sync)  # Refuses a batch that they cannot share.
     with strategy.scope():
         learned = pretrained.Networks(network, *make_learners(recipe))
@@ -187,7 +154,7 @@ def fit(request: Request) -> None:
         compiled = distribution.compiler(strategy, folders.xla, average.update)
         train_step = meta_step.make_step(learner, source.finish, compiled)
     logging.info("flags: %s", run_record.unusual(*request))
-    beside = {"crops": store.fingerprint, "matching": weights.checksum(inputs.matching)}
+    beside = {"crops": store.fingerprint, "matching": cache.matching}
     held = dict(zip(("meta_learner", "adaptation"), models)) | {"optimizer": learner.optimizer, **average.held}
     run = loop.Run(folders.run_dir, run_record.own(*request), beside, workers, **held)
     if int(run.step) == 0:
