@@ -8,17 +8,23 @@ Every attempt is a run of train_matching or train_meta in a folder of its own: w
 and what was interrupted goes on. Flags after `--` go to every training. `--list` shows the attempts.
 """
 
-import functools
+import dataclasses
 import json
 import pathlib
 import subprocess
 import sys
-from typing import NamedTuple, TextIO
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple, TextIO
 
 from absl import app, flags, logging
 
+from experiments import recipes
 from experiments.scoring import clip_scores
-from experiments.shared import command_line, plain_table
+from experiments.shared import command_line, options, plain_table
+from experiments.shared.options import option
+from experiments.training import run_record, training_log
+from experiments.training.recipe import MetaRecipe, Recipe
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
@@ -26,67 +32,74 @@ FLAGS = flags.FLAGS
 
 
 class Kind(NamedTuple):
-    """Attempts at one network: its binary, steps and flags, and for each attempt those that differ.
+    """Attempts at one network.
 
-    In the flags, {config}, {steps} and {out} stand for CONFIG, the number of steps and --out.
+    Attributes:
+      binary: What trains it.
+      paper: The recipe that its binary has by default.
+      recipe: The recipe that is varied.
+      attempts: For each attempt, which fields of the recipe differ.
+      tracked: For some, settings of the tracker that differ, as --validation_config has them.
     """
 
     binary: str
-    steps: int
-    recipe: str
-    attempts: dict[str, str]
+    paper: Recipe
+    recipe: Recipe
+    attempts: dict[str, dict[str, Any]]
+    tracked: Mapping[str, str] = MappingProxyType({})
 
 
 MATCHING = Kind(
     "train_matching",
-    1500,
-    "--batches=contexts --context_size=191 --augmentation=stronger --stills_share=0.6 --patches=4 --pasted_stills=0.5 "
-    "--learning_rate=1e-3 --schedule=cosine --warmup=50 --clip_norm=5 --bfloat16 --validate_every={steps}",
+    recipes.PAPER_MATCHING,
+    recipes.ATTEMPTED_MATCHING,
     {
-        "recipe": "",
-        "plain pairs": "--batches=pairs --patches=0 --pasted_stills=0",
-        "no patches": "--patches=0",
-        "own backgrounds": "--pasted_stills=0",
-        "backgrounds 1": "--pasted_stills=1",
-        "more zoom": "--augmentation=strong",
-        "contexts of 255 px": "--context_size=255",
-        "no stills": "--stills_share=0 --pasted_stills=0 --patches=0",
-        "stills .3": "--stills_share=0.3",
-        "rate 3e-4": "--learning_rate=3e-4",
-        "rate 3e-3": "--learning_rate=3e-3",
-        "constant rate": "--schedule=constant --warmup=0",
-        "translation alone": "--augmentation=shift",
-        "no colour": "--leave_out=colour,grey",
-        "no blur": "--leave_out=blur",
-        "radius 1": "--label_radius=1",
-        "radius 3": "--label_radius=3",
+        "recipe": {},
+        "plain pairs": {"batches": "pairs", "patches": 0, "pasted_stills": 0.0},
+        "no patches": {"patches": 0},
+        "own backgrounds": {"pasted_stills": 0.0},
+        "backgrounds 1": {"pasted_stills": 1.0},
+        "more zoom": {"augmentation": "strong"},
+        "contexts of 255 px": {"context_size": 255},
+        "no stills": {"stills_share": 0.0, "pasted_stills": 0.0, "patches": 0},
+        "stills .3": {"stills_share": 0.3},
+        "rate 3e-4": {"learning_rate": 3e-4},
+        "rate 3e-3": {"learning_rate": 3e-3},
+        "constant rate": {"schedule": "constant", "warmup": 0},
+        "translation alone": {"augmentation": "shift"},
+        "no colour": {"leave_out": ("colour", "grey")},
+        "no blur": {"leave_out": ("blur",)},
+        "radius 1": {"label_radius": 1.0},
+        "radius 3": {"label_radius": 3.0},
     },
 )
 META = Kind(
     "train_meta",
-    600,
-    "--features=cached --cache_dir={out}/cache --views=16,5 --stills_share=0.5 --distractors=0.25 --learning_rate=1e-3 "
-    "--pasted_stills=0.5 --ranking=0.5 --schedule=cosine --warmup=20 --bfloat16 --validate_every=0",
+    recipes.PAPER_META,
+    recipes.ATTEMPTED_META,
     {
-        "recipe": "",
-        "own backgrounds": "--pasted_stills=0 --cache_dir={out}/cache-own",
-        "flat": "--layout=flat --learning_rate=1e-4",
-        "no stills": "--stills_share=0 --cache_dir={out}/cache-videos",
-        "stills .8": "--stills_share=0.8",
-        "no attention": "--noattention",
-        "M' = M": "--contexts=8",
-        "M = 4": "--samples=4 --validation_config={config},samples=4",
-        "M = 16": "--samples=16 --validation_config={config},samples=16",
-        "first context not kept": "--validation_config={config},keep_first=False",
-        "no distractors": "--distractors=0",
-        "no ranking": "--ranking=0",
-        "ranking 2": "--ranking=2",
-        "larger errors": "--jitter=2",
-        "strong views": "--view_augmentation=strong --cache_dir={out}/cache-strong",
-        "both splits": "--splits=train,validation --views=16,3 --cache_dir={out}/cache-both",
+        "recipe": {},
+        "own backgrounds": {"pasted_stills": 0.0},
+        "flat": {"layout": "flat", "learning_rate": 1e-4},
+        "no stills": {"stills_share": 0.0},
+        "stills .8": {"stills_share": 0.8},
+        "no attention": {"attention": False},
+        "M' = M": {"contexts": 8},
+        "M = 4": {"samples": 4},
+        "M = 16": {"samples": 16},
+        "first context not kept": {},
+        "no distractors": {"distractors": 0.0},
+        "no ranking": {"ranking": 0.0},
+        "ranking 2": {"ranking": 2.0},
+        "larger errors": {"jitter": 2.0},
+        "strong views": {"view_augmentation": "strong"},
+        "both splits": {"splits": ("train", "validation"), "views": ("16", "3")},
     },
+    {"first context not kept": "keep_first=False"},
 )
 KINDS = {"matching": MATCHING, "meta": META}
+# Fields of which a cache of features knows: attempts that differ in them have caches of their own.
+CACHED = ("splits", "views", "view_augmentation", "pasted_stills", "cutouts_share", "bfloat16")
 CONFIG = "pyramid=exemplars,bfloat16=True"  # The fastest.
 COLUMNS = ["attempt", "changed", "steps", "minutes", "held-out loss", "margin", "AUC", "95 % interval"]
 NOTE = (
@@ -98,23 +111,28 @@ NOTE = (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is asked for."""
+
+    kind: str = option("matching", "Which network to try on.", choices=tuple(KINDS))
+    data_dir: str | None = option(None, "Folder of prepared crops (experiments.prepare_crops).")
+    validation_dir: str | None = option(
+        None, "Folder or suite file of videos to track, which no network was trained on and no test set has."
+    )
+    reference: str = option("recipe", "The attempt with which the others are compared on these videos.")
+    out: str | None = option(None, "Folder of the runs and of table.md.")
+    steps: int = option(0, "Steps of each; 0: those of the kind.", lower=0)
+    only: tuple[str, ...] = option((), "Names of the attempts; all when empty.")
+    list: bool = option(False, "Show the attempts and train nothing.")
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
-    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    flags.DEFINE_enum("kind", "matching", list(KINDS), "Which network to try on.", flag_values=values)
-    define_string("data_dir", None, "Folder of prepared crops (experiments.prepare_crops).")
-    define_string(
-        "validation_dir", None,
-        "Folder or suite file of videos to track, which no network was trained on and no test set has.",
-    )  # fmt: skip
-    define_string("reference", "recipe", "The attempt with which the others are compared on these videos.")
-    define_string("out", None, "Folder of the runs and of table.md.")
-    flags.DEFINE_integer("steps", 0, "Steps of each; 0: those of the kind.", 0, flag_values=values)
-    flags.DEFINE_list("only", [], "Names of the attempts; all when empty.", flag_values=values)
-    flags.DEFINE_bool("list", False, "Show the attempts and train nothing.", flag_values=values)
+    options.define(Request, values)
 
 
-def choose(kind: Kind, only: list[str], flag: str = "--only") -> list[str]:
+def choose(kind: Kind, only: Sequence[str], flag: str = "--only") -> list[str]:
     """Returns the names of the attempts that a flag names, or all.
 
     Raises:
@@ -122,7 +140,7 @@ def choose(kind: Kind, only: list[str], flag: str = "--only") -> list[str]:
     """
     if strangers := [name for name in only if name not in kind.attempts]:
         raise InputError(f"{flag}: {', '.join(strangers)} unknown; the attempts are: {', '.join(kind.attempts)}")
-    return only or list(kind.attempts)
+    return list(only or kind.attempts)
 
 
 def folder_of(out: str, name: str) -> pathlib.Path:
@@ -130,13 +148,34 @@ def folder_of(out: str, name: str) -> pathlib.Path:
     return pathlib.Path(out) / "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in name)
 
 
-def command(kind: Kind, name: str, args: flags.FlagValues, steps: int, more: list[str]) -> list[str]:
+def recipe_of(kind: Kind, name: str, steps: int) -> Recipe:
+    """Returns an attempt's recipe."""
+    return dataclasses.replace(kind.recipe, steps=steps, **kind.attempts[name])
+
+
+def command(kind: Kind, name: str, request: Request, steps: int, more: Sequence[str]) -> list[str]:
     """Returns the words that start an attempt; of a flag that comes twice the last counts."""
-    given = [f"--data_dir={args.data_dir}", f"--run_dir={folder_of(args.out, name)}", f"--steps={steps}"]
-    given += [f"--validation_dir={args.validation_dir}", f"--track_every={steps}", "--validation_frames=1000000"]
-    words = ["--validation_config={config}", *kind.recipe.split(), *more, *kind.attempts[name].split()]
-    filled = [word.format(config=CONFIG, steps=steps, out=args.out) for word in words]
-    return [sys.executable, "-m", f"experiments.{kind.binary}", *given, *filled]
+    varied, recipe = dataclasses.replace(kind.recipe, steps=steps), recipe_of(kind, name, steps)
+    words = [f"--data_dir={request.data_dir}", f"--run_dir={folder_of(request.out, name)}"]
+    words += [f"--validation_dir={request.validation_dir}", f"--track_every={steps}", "--validation_frames=1000000"]
+    words += [f"--validation_config={','.join(filter(None, [CONFIG, kind.tracked.get(name)]))}"]
+    words += [f"--validate_every={0 if kind is META else steps}", *changes(kind.paper, varied), *more]
+    if kind is META:
+        words.append(f"--cache_dir={cache_of(request.out, varied, recipe)}")
+    return [sys.executable, "-m", f"experiments.{kind.binary}", *words, *changes(varied, recipe)]
+
+
+def changes(recipe: Recipe, other: Recipe) -> list[str]:
+    """Returns the flags that make another recipe of a recipe."""
+    pairs = [(f.name, getattr(recipe, f.name), getattr(other, f.name)) for f in dataclasses.fields(recipe)]
+    return [run_record.typed(name, value) for name, before, value in pairs if value != before]
+
+
+def cache_of(out: str, recipe: MetaRecipe, other: MetaRecipe) -> pathlib.Path:
+    """Returns the folder of the features of a variation: that of the recipe, unless its features are others."""
+    own = [word.removeprefix("--") for word in changes(recipe, other) if word[2:].partition("=")[0] in CACHED]
+    own += ["videos"] if bool(recipe.stills_share) > bool(other.stills_share) else []
+    return pathlib.Path(out) / "-".join(["cache", *own]).replace("=", "-").replace(",", "-")
 
 
 def train(words: list[str], run_dir: pathlib.Path, steps: int) -> None:
@@ -172,6 +211,13 @@ def _record_path(run_dir, steps):
     return run_dir / "weights" / f"step-{steps:06d}.json"
 
 
+def changed_in(kind: Kind, name: str) -> str:
+    """Says in what an attempt differs from the recipe."""
+    words = changes(kind.recipe, dataclasses.replace(kind.recipe, **kind.attempts[name]))
+    words += [f"--validation_config={kind.tracked[name]}"] if name in kind.tracked else []
+    return " ".join(words).replace("--", "")
+
+
 def row(kind: Kind, name: str, run_dir: pathlib.Path, steps: int, reference: pathlib.Path) -> list[str]:
     """Returns an attempt's row of the table; it may not be finished.
 
@@ -182,9 +228,7 @@ def row(kind: Kind, name: str, run_dir: pathlib.Path, steps: int, reference: pat
       steps: At its end.
       reference: Folder of the attempt that it is compared with, where that is finished.
     """
-    from experiments.training import training_log
-
-    changed = kind.attempts[name].format(config=CONFIG, steps=steps, out="out").replace("--", "") or "-"
+    changed = changed_in(kind, name) or "-"
     path = _record_path(run_dir, steps)
     if not path.exists():
         return [name, changed, "-", "-", "-", "-", "not run", *["-"] * 4]
@@ -219,28 +263,34 @@ def _figures(values):
     return " / ".join(f"{value:.4f}".lstrip("0") for value in values if value is not None) or "-"
 
 
-def run(arguments: list[str]) -> None:
-    """Trains what is not finished, and writes the table after each attempt; `arguments` are the words after `--`."""
-    kind = KINDS[FLAGS.kind]
-    chosen = choose(kind, FLAGS.only)
-    if FLAGS.list:
-        print("\n".join([f"{kind.binary} {kind.recipe}", *(f"  {n:24s} {kind.attempts[n]}" for n in chosen)]))
+def run(request: Request, more: Sequence[str]) -> None:
+    """Trains what is not finished, and writes the table after each attempt; `more` goes to every training."""
+    kind = KINDS[request.kind]
+    chosen = choose(kind, request.only)
+    if request.list:
+        recipe = " ".join(changes(kind.paper, kind.recipe))
+        print("\n".join([f"{kind.binary} {recipe}", *(f"  {name:24s} {changed_in(kind, name)}" for name in chosen)]))
         return
-    if missing := [f"--{name}" for name in ("data_dir", "validation_dir", "out") if not FLAGS[name].value]:
+    if missing := [f"--{name}" for name in ("data_dir", "validation_dir", "out") if not getattr(request, name)]:
         raise InputError(f"{', '.join(missing)} missing")
-    steps = FLAGS.steps or kind.steps
-    folders = {name: folder_of(FLAGS.out, name) for name in kind.attempts}
-    (reference,) = choose(kind, [FLAGS.reference], "--reference")
+    steps = request.steps or kind.recipe.steps
+    folders = {name: folder_of(request.out, name) for name in kind.attempts}
+    (reference,) = choose(kind, [request.reference], "--reference")
     head = [*COLUMNS, f"less {reference}", "95 % interval", "won / lost"]
-    path = pathlib.Path(FLAGS.out) / "table.md"
+    path = pathlib.Path(request.out) / "table.md"
     for name in chosen:
-        train(command(kind, name, FLAGS, steps, arguments), folders[name], steps)
+        train(command(kind, name, request, steps, more), folders[name], steps)
         rows = [row(kind, other, folder, steps, folders[reference]) for other, folder in folders.items()]
         note = NOTE.format(reference=reference)
         files.write_text(path, "\n".join([*plain_table.markdown([head, *rows]), "", note, ""]))
     print(path.read_text())
 
 
+def main(argv: list[str]) -> None:
+    """Does what the flags say; the words after `--` go to every training."""
+    command_line.end_in_one_line("attempts", lambda: run(options.read(Request, FLAGS), argv[1:]))
+
+
 if __name__ == "__main__":
     define_flags(FLAGS)
-    app.run(lambda words: command_line.end_in_one_line("attempts", functools.partial(run, words[1:])))
+    app.run(main)

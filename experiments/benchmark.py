@@ -10,6 +10,7 @@
 --repetitions.
 """
 
+import dataclasses
 import json
 import pathlib
 import statistics
@@ -19,16 +20,21 @@ from collections.abc import Callable
 import tensorflow as tf
 from absl import app, flags
 
-from experiments import train_matching, train_meta
+from data_pipelines.batches.context_sets import ContextSet
+from data_pipelines.batches.pairs import ContextBatch, PairBatch
+from experiments import recipes
 from experiments.app import demo_clip, target_box
 from experiments.benchmarks import benchmark_input, benchmark_track
 from experiments.running.trackers import parse_config
 from experiments.shared import command_line, provenance, timing
+from experiments.training import matching_step, meta_step
+from experiments.training.recipe import MetaRecipe
 from mlt_tf import config, files, labels
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.meta_learner import MetaLearner
+from mlt_tf.pretrained import Networks
 
 FLAGS = flags.FLAGS
 
@@ -56,34 +62,34 @@ def matching_steps(bfloat16: bool) -> dict[str, Callable]:
     x, z = _pictures(8, config.EXEMPLAR_SIZE), _pictures(8, config.CONTEXT_SIZE)
     shift = tf.zeros([8, 2])
     y = labels.response_label(shift)
-    batches = {"8 pairs": ("pairs", (x, z, y)), "8 contexts": ("contexts", (z, shift, y))}
+    batches = {
+        "8 pairs": (PairBatch(x, z, y), recipes.PAPER_MATCHING),
+        "8 contexts": (ContextBatch(z, shift, y), dataclasses.replace(recipes.PAPER_MATCHING, batches="contexts")),
+    }
     steps = {}
-    for name, (kind, batch) in batches.items():
-        adams = (tf.keras.optimizers.Adam(1e-4), tf.keras.optimizers.Adam(1e-4))
-        update = train_matching.make_train_step(MatchingNetwork(bfloat16=bfloat16), adams, kind, clip_norm=0.0)
+    for name, (batch, recipe) in batches.items():
+        update = matching_step.make_step(matching_step.make_learner(MatchingNetwork(bfloat16=bfloat16), recipe))
         steps[name] = lambda update=update, batch=batch: float(update(batch)["loss"])
     return steps
 
 
-def meta_steps(bfloat16: bool, videos: int = 8, contexts: int = 16, samples: int = 8) -> dict[str, Callable]:
+def meta_steps(bfloat16: bool, recipe: MetaRecipe = recipes.PAPER_META) -> dict[str, Callable]:
     """Makes updates of the meta-learner with its contexts passing through the trunk, and with cached features."""
     network = MatchingNetwork(bfloat16=bfloat16)
     embed = tf.function(network.extractor)
-    adam = tf.keras.optimizers.Adam(1e-4)
-    update = train_meta.make_train_step(network, MetaLearner(), Adaptation(), adam, config.LABEL_RADIUS, 0.0)
-    x, z = _pictures(videos, config.EXEMPLAR_SIZE), _pictures(contexts, config.CONTEXT_SIZE)
-    shift = tf.zeros([videos, contexts, 2])
+    update = meta_step.make_step(meta_step.make_learner(Networks(network, MetaLearner(), Adaptation()), recipe))
+    x, z = _pictures(recipe.batch, config.EXEMPLAR_SIZE), _pictures(recipe.contexts, config.CONTEXT_SIZE)
+    shift = tf.zeros([recipe.batch, recipe.contexts, 2])
+    counted = tf.ones([recipe.batch, recipe.samples])
+
+    def made_of(phi_x, phi_z):
+        return float(update(ContextSet(phi_x, phi_z, shift, phi_z[:, : recipe.samples], counted))["loss"])
 
     def from_images():
-        phi_z = tf.stack([embed(z) for _ in range(videos)])
-        return float(update(embed(x), phi_z, shift, phi_z[:, :samples], shift[:, :samples])["loss"])
+        return made_of(embed(x), tf.stack([embed(z) for _ in range(recipe.batch)]))
 
-    phi_x, phi_z = embed(x), tf.stack([embed(z)] * videos)
-
-    def from_cache():
-        return float(update(phi_x, phi_z, shift, phi_z[:, :samples], shift[:, :samples])["loss"])
-
-    return {"contexts through the trunk": from_images, "cached features": from_cache}
+    phi_x, phi_z = embed(x), tf.stack([embed(z)] * recipe.batch)
+    return {"contexts through the trunk": from_images, "cached features": lambda: made_of(phi_x, phi_z)}
 
 
 def report(title: str, seconds: dict[str, list[float]]) -> None:

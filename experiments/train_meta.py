@@ -4,194 +4,106 @@
         --run_dir runs/meta
 
 Run it again to go on from the last checkpoint. With --features=cached the trunk's features are computed once, which
-makes a step ten times faster; the recipe of the shipped weights is in docs/training.md.
+makes a step ten times faster. `--recipe` takes one of `recipes.py`, and single flags change it; how the shipped weights
+came about is in docs/training.md.
 """
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
+from typing import NamedTuple
 
-import tensorflow as tf
 from absl import flags, logging
 
-from data_pipelines.batches import sampling
-from data_pipelines.batches.context_sets import ContextSet
-from data_pipelines.crops.crop_store import CropStore
-from experiments.shared import command_line
+from experiments import recipes
+from experiments.shared import command_line, options
+from experiments.shared.options import option
 from experiments.training import (
     averaging,
     distribution,
     loop,
     meta_sources,
+    meta_step,
     run_record,
-    schedules,
     stopping,
     training_input,
 )
+from experiments.training.loop import RunOptions
+from experiments.training.recipe import MetaRecipe
 from experiments.watching import inspection, validation
-from mlt_tf import config, gradients, labels, losses, meta_loss, pretrained, replicas, weights
-from mlt_tf.adaptation import Adaptation, adapted_layer
+from experiments.watching.request import Subject, Watching
+from mlt_tf import config, pretrained, weights
+from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
-from mlt_tf.meta_learner import HIDDEN_UNITS, KEEP_PROBABILITY, LAYOUTS, MetaLearner
+from mlt_tf.meta_learner import MetaLearner
 
 FLAGS = flags.FLAGS
-VIEWS = {"meta": sampling.META, "strong": sampling.STRONG}
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """What a run is given beside crops."""
+
+    matching: str = option(None, "Weight file (.npz) of the trained matching network.", required=True)
+    cache_dir: str | None = option(None, "Folder of the cached features (--features=cached).")
+
+
+class Request(NamedTuple):
+    """What is asked for."""
+
+    run: RunOptions
+    recipe: MetaRecipe
+    inputs: Inputs
+    watching: Watching
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`; the defaults are the paper's."""
-    define_enum = functools.partial(flags.DEFINE_enum, flag_values=values)
-    define_float = functools.partial(flags.DEFINE_float, flag_values=values)
-    define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
-    define_list = functools.partial(flags.DEFINE_list, flag_values=values)
-    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    training_input.define_flags(values, ["validation"])
-    validation.define_flags(values)
-    inspection.define_flags(values)
-    define_string("matching", None, "Weight file (.npz) of the trained matching network.", required=True)
-    define_enum("layout", "paired", LAYOUTS, "What the layers act on: see MetaLearner.")
-    define_integer("hidden_units", HIDDEN_UNITS, "Units of each hidden layer.")
-    define_float("keep_probability", KEEP_PROBABILITY, "Chance of a hidden unit to be kept by dropout.")
-    define_integer("batch", 8, "Targets in a batch.")
-    define_integer("contexts", 16, "M': contexts of a target in the loss.")
-    define_integer("samples", 8, "M: contexts of a target that make delta.")
-    define_integer("steps", 11000, "Updates in all.")
-    define_float("learning_rate", 1e-4, "Adam's learning rate.")
-    define_enum("schedule", "constant", ["constant", "cosine"], "Learning-rate schedule.")
-    define_integer("warmup", 0, "Steps of linear warm-up (cosine only).")
-    define_float("label_radius", config.LABEL_RADIUS, "Cells at most this far from the target are positive.")
-    flags.DEFINE_bool("attention", True, "Train the gates; else they stay open.", flag_values=values)
-    define_float("ranking", 0.0, "Weight of the cross-entropy of the target's place; the paper has none.")
-    define_float("distractors", 0.0, "Weight of the loss on other targets' contexts; the paper has none.")
-    define_enum("features", "images", ["images", "cached"], "Pass images through the trunk, or cache its features.")
-    define_string("cache_dir", None, "Folder of the cached features (--features=cached).")
-    define_list(
-        "views", ["24", "6"], "Cached views of a video, of a still, and of a made trajectory (else as a video)."
+    flags.DEFINE_enum("recipe", "paper", list(recipes.META), "What the flags of a recipe change.", flag_values=values)
+    for kind in Request.__annotations__.values():
+        options.define(kind, values)
+
+
+def read(values: flags.FlagValues) -> Request:
+    """Reads what the flags ask for."""
+    recipe = options.read(MetaRecipe, values, recipes.META[values.recipe])
+    return Request(
+        options.read(RunOptions, values), recipe, options.read(Inputs, values), options.read(Watching, values)
     )
-    define_enum(
-        "view_augmentation",
-        "meta",
-        list(VIEWS),
-        "How cached views are changed: see data_pipelines/batches/sampling.py.",
-    )
-    define_float(
-        "pasted_stills", 0.0, "Chance of a still's cached view to have another background; for --features=cached."
-    )
-    define_float(
-        "tracked_share", 0.0, "Share of sets whose M contexts a simulated tracker collected, with its errors, in "
-        "the cached views; for --features=cached."
-    )  # fmt: skip
-    define_float("jitter", 1.0, "Standard deviation, in cells, of the shifts behind delta (--features=cached).")
 
 
-def make_train_step(
-    network: MatchingNetwork,
-    meta_learner: MetaLearner,
-    adaptation: Adaptation,
-    optimizer: tf.keras.optimizers.Optimizer,
-    label_radius: float,
-    distractors: float,
-    finish: Callable = ContextSet,
-    compiled: Callable = tf.function,
-    seed: int = 0,
-    ranking: float = 0.0,
-    clip_norm: float = 0.0,
-) -> Callable:
-    """Returns the update of theta, gain and offset (Eq. 7), compiled; it returns scalars.
-
-    It takes what `finish` makes a `ContextSet` of. Where several replicas share a batch,
-    each has the loss of its part, and all apply the mean of their gradients.
-    """
-    variables = meta_learner.trainable_variables + adaptation.trainable_variables
-    optimizer.build(variables)
-
-    def train_step(*element):
-        phi_x, phi_z, shift, phi_delta, counted = finish(*element)
-        dropped = tf.stack([tf.constant(seed, tf.int64), optimizer.iterations])  # A function of (seed, step).
-        y = labels.response_label(shift, label_radius)  # [B, M', 17, 17]
-        delta = gradients.loss_gradient(network, phi_x, phi_delta, labels.centred_label(label_radius), counted)
-        with tf.GradientTape() as tape:
-            layer = adapted_layer(network, meta_learner, adaptation, delta, True, dropped)
-            response = meta_loss.responses(network, layer, phi_x, phi_z)
-            fit = tf.reduce_mean(meta_loss.context_set_loss(y, response))
-            loss = fit
-            if ranking:
-                loss += ranking * tf.reduce_mean(losses.ranking(y, response))
-            if distractors:
-                loss += distractors * meta_loss.distractor_loss(network, layer, phi_x, phi_z[:, :4])
-        means = replicas.mean([loss, fit, tf.reduce_mean(layer.gates), *tape.gradient(loss, variables)])
-        loss, fit, gate, *gradient = means
-        norm = tf.linalg.global_norm(gradient)
-        if clip_norm:
-            gradient, _ = tf.clip_by_global_norm(gradient, clip_norm, norm)
-        optimizer.apply_gradients(zip(gradient, variables), skip_gradients_aggregation=True)
-        return {
-            "loss": loss,
-            "fit": fit,
-            "gradient_norm": norm,
-            "gain": tf.reduce_mean(tf.abs(adaptation.gain)),
-            "gate": gate,
-        }
-
-    return compiled(train_step)
-
-
-def load_matching() -> MatchingNetwork:
+def load_matching(path: str, bfloat16: bool) -> MatchingNetwork:
     """Loads the frozen matching network."""
-    network = pretrained.load(None, FLAGS.matching, FLAGS.bfloat16).matching
+    network = pretrained.load(None, path, bfloat16).matching
     if network.channels != config.MATCHING_CHANNELS:
-        raise InputError(f"{FLAGS.matching} has {network.channels} channels: give one of {config.MATCHING_CHANNELS}")
+        raise InputError(f"{path} has {network.channels} channels: give one of {config.MATCHING_CHANNELS}")
     network.trainable = False
     return network
 
 
-def make_learners() -> tuple[MetaLearner, Adaptation]:
+def make_learners(recipe: MetaRecipe) -> tuple[MetaLearner, Adaptation]:
     """Makes what trains, as a run starts."""
-    meta_learner = MetaLearner(FLAGS.layout, units=FLAGS.hidden_units, keep=FLAGS.keep_probability)
-    if not FLAGS.attention:
+    meta_learner = MetaLearner(recipe.layout, units=recipe.hidden_units, keep=recipe.keep_probability)
+    if not recipe.attention:
         meta_learner.open_gates()
     return meta_learner, Adaptation()
-
-
-def make_source(network: MatchingNetwork, store: CropStore):
-    """Makes the source of context sets that the flags ask for."""
-    if FLAGS.samples > FLAGS.contexts:
-        raise InputError("--samples exceeds --contexts: delta is made from the first M of the M' contexts")
-    sizes = meta_sources.Sizes(FLAGS.batch, FLAGS.contexts, FLAGS.samples)
-    if FLAGS.features == "images":
-        for name in ("pasted_stills", "tracked_share"):
-            if FLAGS[name].value:
-                raise InputError(f"--{name}={FLAGS[name].value} needs --features=cached")
-        sampler = training_input.make_sampler(store, FLAGS, sampling.META)
-        return meta_sources.ImageSource(network, store, sampler, sizes)
-    if not FLAGS.cache_dir:
-        raise InputError("--features=cached needs --cache_dir: give a folder for the features")
-    if len(FLAGS.views) not in (2, 3) or not all(v.isdigit() and int(v) for v in FLAGS.views):
-        raise InputError(f"--views={','.join(FLAGS.views)}: give two counts, of a video and of a still, such as 24,6")
-    views = tuple(int(v) for v in FLAGS.views)
-    views = (*views, *views[:1])[:3] if FLAGS.cutouts_share else views[:2]
-    key = {"matching": weights.checksum(FLAGS.matching), "crops": store.fingerprint, "views": views}
-    key |= {"bfloat16": FLAGS.bfloat16, "augmentation": FLAGS.view_augmentation, "backgrounds": FLAGS.pasted_stills}
-    return meta_sources.CachedSource(
-        network, store, FLAGS.cache_dir, key, views, sizes, FLAGS.stills_share, FLAGS.jitter, FLAGS.seed,
-        VIEWS[FLAGS.view_augmentation], FLAGS.pasted_stills, FLAGS.cutouts_share, FLAGS.tracked_share,
-    )  # fmt: skip
 
 
 class HeldOut:
     """What the targets tell that a source holds out, measured once a step; `measured_on` says which they are."""
 
     def __init__(self, run: loop.Run, source, networks: pretrained.Networks):
-        """Measures nothing yet."""
-        self._run, self._source, self._networks = run, source, networks
+        """Measures nothing yet; the networks' settings have the radius of the labels."""
+        self._run, self._source, self.networks = run, source, networks
         self._step, self._figures = None, {}
         self.measured_on = f"context sets of one in {meta_sources.HELD_OUT_EVERY} groups, which the run leaves out"
 
     def figures(self) -> dict:
         """Returns those of `CachedSource.held_out` at the run's step."""
         if self._step != (step := int(self._run.step)):
-            self._figures = self._source.held_out(self._networks, FLAGS.label_radius)
+            self._figures = self._source.held_out(self.networks, self.networks.settings["label_radius"])
             self._step = step
             for name, figures in self._figures.items():
                 logging.info("step %d  %s: %s", step, name, figures)
@@ -203,62 +115,65 @@ class HeldOut:
         return {name.removeprefix("held_out_").removesuffix("_own_delta"): value for name, value in named.items()}
 
 
-def make_export(
-    run: loop.Run, held_out: HeldOut, networks: pretrained.Networks, average: averaging.Average
-) -> Callable:
+def make_export(request: Request, run: loop.Run, held_out: HeldOut, average: averaging.Average) -> Callable:
     """Returns what writes the weights of the moment to a path, with their record and what more is to stand in it."""
+    known = {"recipe": run_record.own(request.recipe), **average.record}
+    known["matching"] = weights.load_record(request.inputs.matching)
 
     def export(path, **more):
-        record = {**run.record(FLAGS.seed), **average.record, **held_out.figures()}
-        pretrained.save(path, networks, {**record, "matching": weights.load_record(FLAGS.matching), **more})
+        record = {**run.record(request.run.seed), **known, **held_out.figures()}
+        pretrained.save(path, held_out.networks, {**record, **more})
 
     return export
 
 
 @stopping.before_steps()
-def train():
+def train() -> None:
     """Trains as the flags say."""
-    strategy = distribution.make_strategy(FLAGS.distribute)
+    fit(read(FLAGS))
+
+
+def fit(request: Request) -> None:
+    """Trains the meta-learner, or goes on."""
+    folders, recipe, inputs, watching = request
+    strategy = distribution.make_strategy(folders.distribute)
     workers = distribution.Workers(strategy)
-    training_input.make_repeatable(FLAGS)
-    store = training_input.open_crops(FLAGS)
+    training_input.make_repeatable(folders.seed, folders.deterministic)
+    store = training_input.open_crops(folders.data_dir, recipe)
     with strategy.scope():
-        network = load_matching()
+        network = load_matching(inputs.matching, recipe.bfloat16)
     with workers.chief_first():  # Who comes later finds the features cached.
-        source = make_source(network, store)
+        cache = meta_sources.Cache(inputs.cache_dir, weights.checksum(inputs.matching))
+        source = meta_sources.make(network, store, recipe, cache, folders.seed)
     source.elements(0, 0, strategy.num_replicas_in_sync)  # Refuses a batch that they cannot share.
     with strategy.scope():
-        meta_learner, adaptation = make_learners()
-        average = averaging.Average(FLAGS.average, [meta_learner, adaptation], make_learners)
-        schedule = schedules.make(FLAGS.schedule, FLAGS.learning_rate, FLAGS.steps, FLAGS.warmup)
-        optimizer = training_input.OPTIMIZERS[FLAGS.optimizer](schedule)
-        compiled = functools.partial(distribution.compile_step, strategy, xla=FLAGS.xla, then=[average.update])
-        train_step = make_train_step(
-            network, meta_learner, adaptation, optimizer, FLAGS.label_radius, FLAGS.distractors,
-            source.finish, compiled, FLAGS.seed, FLAGS.ranking, FLAGS.clip_norm,
-        )  # fmt: skip
-    logging.info("flags: %s", run_record.unusual(FLAGS))
-    inputs = {"crops": store.fingerprint, "matching": weights.checksum(FLAGS.matching)}
-    held = {"meta_learner": meta_learner, "adaptation": adaptation, "optimizer": optimizer, **average.held}
-    run = loop.Run(FLAGS.run_dir, run_record.own(FLAGS), inputs, workers, **held)
+        learned = pretrained.Networks(network, *make_learners(recipe))
+        models = [learned.meta_learner, learned.adaptation]
+        average = averaging.Average(recipe.average, models, lambda: make_learners(recipe))
+        learner = meta_step.make_learner(learned, recipe, folders.seed)
+        compiled = distribution.compiler(strategy, folders.xla, average.update)
+        train_step = meta_step.make_step(learner, source.finish, compiled)
+    logging.info("flags: %s", run_record.unusual(*request))
+    beside = {"crops": store.fingerprint, "matching": cache.matching}
+    held = dict(zip(("meta_learner", "adaptation"), models)) | {"optimizer": learner.optimizer, **average.held}
+    run = loop.Run(folders.run_dir, run_record.own(*request), beside, workers, **held)
     if int(run.step) == 0:
-        meta_sources.set_statistics(pretrained.Networks(network, meta_learner, adaptation), source)
+        meta_sources.set_statistics(learned, source)
     average.begin()
-    settings = {"samples": FLAGS.samples, "label_radius": FLAGS.label_radius}
+    settings = {"samples": recipe.samples, "label_radius": recipe.label_radius}
     networks = pretrained.Networks(network, *average.shown, settings=settings)
     held_out = HeldOut(run, source, networks)
-    export = make_export(run, held_out, networks, average)
-    batches = distribution.share(strategy, functools.partial(source.elements, int(run.step)))
-    hooks = []
+    export = make_export(request, run, held_out, average)
+    hooks, subject = [], Subject(folders.data_dir, recipe, networks)
     if workers.chief:
-        own = held_out if FLAGS.features == "cached" else None
-        hooks = validation.make_hooks(FLAGS, run, networks, export, own) + inspection.make_hooks(FLAGS, run, networks)
+        own = held_out if recipe.features == "cached" else None
+        hooks += validation.make_hooks(watching, subject, run, export, own)
+        hooks += inspection.make_hooks(watching, subject, run)
+    batches = distribution.share(strategy, functools.partial(source.elements, int(run.step)))
+    train_step = inspection.with_graph(watching, run, train_step)
     with stopping.on_signals() as stop:
-        run.loop(
-            batches, inspection.with_graph(FLAGS, run, lambda batch: train_step(*batch)), FLAGS.steps,
-            FLAGS.max_minutes, export, hooks, FLAGS.log_every, FLAGS.save_every, stop,
-        )  # fmt: skip
-    logging.info("weights: %s", os.path.join(FLAGS.run_dir, "weights"))
+        run.loop(batches, train_step, recipe.steps, export, folders, hooks, stop)
+    logging.info("weights: %s", os.path.join(folders.run_dir, "weights"))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def context_loss(
     z: tf.Tensor,
     shift: tf.Tensor,
     y: tf.Tensor,
-    patches: tuple | None = None,
+    patches: tuple = (),
     ranking: float = 0.0,
 ) -> tf.Tensor:
     """Computes Eq. 6 where contexts serve as one another's exemplars [ours].
@@ -58,8 +58,9 @@ def context_loss(
       z: [n, 255, 255, 3], two contexts of each target side by side; smaller ones make smaller maps.
       shift: [n, 2], the targets' shifts in whole cells.
       y: [n, 17, 17], the contexts' labels.
-      patches: K further exemplars of each context, if any: their places [n, K, 2] in whole cells from the centre, their
-        labels [n, K, 17, 17] in the other context of the target, and weights [n, K], 0 for one that does not count.
+      patches: K further exemplars of each context, or nothing: their places [n, K, 2] in whole cells from the centre,
+        their labels [n, K, 17, 17] in the other context of the target, and weights [n, K], 0 for one that does not
+        count.
       ranking: Weight of `losses.ranking` on the positive pairs: what counts is which place is highest.
 
     Returns:
@@ -72,7 +73,7 @@ def context_loss(
     positive = tf.gather_nd(response, np.stack([context ^ 1, context], 1))  # [n, 17, 17]
     mean, maximum = losses.distractor(tf.gather_nd(response, _others(response)))
     loss = _matched(y, positive, ranking) + DISTRACTOR_MEAN * mean + DISTRACTOR_MAX * maximum
-    return loss if patches is None else loss + PATCHES * _patch_loss(network, features, unit, *patches)
+    return loss + PATCHES * _patch_loss(network, features, unit, *patches) if patches else loss
 
 
 def _patch_loss(network, features, unit, place, y, weight):

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from data_pipelines.batches import pairs, sampling
 from data_pipelines.batches.feature_cache import FeatureCache, slice_cells
@@ -12,6 +13,20 @@ from data_pipelines.crops.crop_store import MADE, STILL, VIDEO
 from mlt_tf import config
 
 REACH = 4  # Cells: the largest translation of a context along an axis.
+
+
+class ImageSet(NamedTuple):
+    """A batch of context sets as images.
+
+    Attributes:
+      x: [B, 127, 127, 3], anchors.
+      z: [B, M', 255, 255, 3], jittered as a tracker would; the first M of the M' contexts give delta.
+      shift: [B, M', 2], the targets' true offsets in cells.
+    """
+
+    x: tf.Tensor
+    z: tf.Tensor
+    shift: tf.Tensor
 
 
 class ContextSet(NamedTuple):
@@ -51,10 +66,7 @@ class Tracks(NamedTuple):
 
 
 def image_sets(videos: int, contexts: int) -> Kind:
-    """Context sets as images: (x [B, 127, 127, 3], z [B, M', 255, 255, 3], shift [B, M', 2]).
-
-    z is jittered as a tracker would; the first M of the M' contexts give delta.
-    """
+    """Context sets as images: an `ImageSet` of B = `videos` and M' = `contexts`."""
 
     def draw(sampler: Sampler, step: int) -> list[Draw]:
         drawn = sampler.draw(step, videos, contexts + 1)
@@ -62,7 +74,7 @@ def image_sets(videos: int, contexts: int) -> Kind:
         return [pairs.centred(drawn[anchor]), drawn[~anchor]]
 
     def assemble(x, _, z, view):
-        return x, pairs.by_video(z, contexts), pairs.by_video(view.shift, contexts)
+        return ImageSet(x, pairs.by_video(z, contexts), pairs.by_video(view.shift, contexts))
 
     sizes = ((videos, config.EXEMPLAR_SIZE), (videos * contexts, config.CONTEXT_SIZE))
     return Kind(draw, sizes, assemble, videos)

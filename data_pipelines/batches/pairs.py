@@ -1,17 +1,49 @@
-"""Batches for the matching network: pairs (x, z, y), or contexts that serve as one another's exemplars."""
+"""Batches for the matching network: plain pairs, or contexts that serve as one another's exemplars."""
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from data_pipelines.batches import backgrounds, patches
+from data_pipelines.batches.patches import Patches
 from data_pipelines.batches.sampling import Draw, Sampler
 from data_pipelines.batches.streams import Kind
 from mlt_tf import config, labels
 from mlt_tf.errors import InputError
 
 _GROUNDS = 2**40  # Added to the step, it draws the backgrounds.
+
+
+class PairBatch(NamedTuple):
+    """N pairs, each of one trajectory (Sec. 3.2.1).
+
+    Attributes:
+      x: [N, 127, 127, 3], exemplars.
+      z: [N, 255, 255, 3], contexts; smaller ones make smaller maps.
+      y: [N, 17, 17], labels.
+    """
+
+    x: tf.Tensor
+    z: tf.Tensor
+    y: tf.Tensor
+
+
+class ContextBatch(NamedTuple):
+    """N contexts, those of one target side by side, of which each is an exemplar too.
+
+    Attributes:
+      z: [N, 255, 255, 3], contexts; smaller ones make smaller maps.
+      shift: [N, 2], the targets' shifts from the centres in whole cells.
+      y: [N, 17, 17], labels.
+      patches: Further exemplars of each context; an empty tuple where there are none.
+    """
+
+    z: tf.Tensor
+    shift: tf.Tensor
+    y: tf.Tensor
+    patches: Patches | tuple[()] = ()
 
 
 def response_cells(context_size: int) -> int:
@@ -28,7 +60,7 @@ def response_cells(context_size: int) -> int:
 
 
 def pairs(batch: int, label_radius: float = config.LABEL_RADIUS, context_size: int = config.CONTEXT_SIZE) -> Kind:
-    """Plain pairs of one trajectory each: (x [B, 127, 127, 3], z [B, 255, 255, 3], y [B, 17, 17])."""
+    """Plain pairs: a `PairBatch` of B = `batch`."""
     cells = response_cells(context_size)
 
     def draw(sampler: Sampler, step: int) -> list[Draw]:
@@ -36,7 +68,7 @@ def pairs(batch: int, label_radius: float = config.LABEL_RADIUS, context_size: i
         return [centred(drawn[0::2]), drawn[1::2]]
 
     def assemble(x, _, z, view):
-        return x, z, labels.response_label(view.shift, label_radius, cells)
+        return PairBatch(x, z, labels.response_label(view.shift, label_radius, cells))
 
     return Kind(draw, ((batch, config.EXEMPLAR_SIZE), (batch, context_size)), assemble, batch)
 
@@ -49,11 +81,10 @@ def contexts(
     patch_count: int = 0,
     pasting: backgrounds.Pasting | None = None,
 ) -> Kind:
-    """Contexts of which each is an exemplar too, those of one target side by side.
+    """Contexts of which each is an exemplar too: a `ContextBatch` of N = `videos` * `each`.
 
-    A batch is (z [videos * each, 255, 255, 3], shift [videos * each, 2] in cells, y [videos * each, 17, 17]), and with
-    a `patch_count`, for which `each` must be 2, `patches.Patches` beside these. With `pasting`, which needs 2 as well,
-    some stills' targets stand before the backgrounds of other crops, and have no patches.
+    It has patches with a `patch_count`, for which `each` must be 2. With `pasting`, which needs 2 as well, some stills'
+    targets stand before the backgrounds of other crops, and have no patches.
     """
     cells = response_cells(context_size)
 
@@ -64,8 +95,8 @@ def contexts(
     def assemble(z, view, *ground):
         if pasting:
             z, view = backgrounds.replace(z, view, ground[0], pasting)
-        batch = z, view.shift, labels.response_label(view.shift, label_radius, cells)
-        return (*batch, patches.choose(z, view, patch_count, label_radius)) if patch_count else batch
+        chosen = patches.choose(z, view, patch_count, label_radius) if patch_count else ()
+        return ContextBatch(z, view.shift, labels.response_label(view.shift, label_radius, cells), chosen)
 
     sizes = ((videos * each, context_size), (videos, context_size))
     return Kind(draw, sizes if pasting else sizes[:1], assemble, videos)

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from data_pipelines.batches import augment, context_sets, pairs, sampling, streams
 from data_pipelines.crops.crop_store import CropStore
-from experiments import train_matching
+from experiments.training import matching_step
+from experiments.training.recipe import MatchingRecipe
 from mlt_tf import config
 from mlt_tf.matching import MatchingNetwork
 
@@ -105,8 +106,8 @@ def measure_training(
     kind of turn lives on the other's work. Returns the medians of the turns.
     """
     stream = make_streams(data_dir, sets, shares)["pairs"]
-    adams = (tf.keras.optimizers.Adam(1e-4), tf.keras.optimizers.Adam(1e-4))
-    update = train_matching.make_train_step(MatchingNetwork(bfloat16=bfloat16), adams, "pairs", clip_norm=0.0)
+    learner = matching_step.make_learner(MatchingNetwork(bfloat16=bfloat16), MatchingRecipe())
+    update = matching_step.make_step(learner)
     cached = next(iter(stream.batches()))
     speeds = {"stream": [], "cached": []}
     for turn in range(repetitions + 1):

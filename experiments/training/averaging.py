@@ -6,17 +6,9 @@ While it is young it forgets its start: after t updates it is an average over ab
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
-from absl import flags, logging
+from absl import logging
 
 from mlt_tf import weights
-
-
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines --average in `values`."""
-    flags.DEFINE_float(
-        "average", 0.0, "Momentum of the average of the weights that is validated and exported, such as 0.999; 0: "
-        "the weights themselves.", 0.0, 1.0, flag_values=values,
-    )  # fmt: skip
 
 
 class Average:

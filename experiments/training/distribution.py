@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import tensorflow as tf
-from absl import flags, logging
+from absl import logging
 
 from mlt_tf.errors import InputError
 
@@ -27,16 +27,6 @@ _LOST = (
     tf.errors.UnavailableError,
     tf.errors.UnknownError,
 )
-
-
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines in `values` the flags that say what a step runs on."""
-    flags.DEFINE_enum(
-        "distribute", "none", STRATEGIES,
-        "mirrored: all GPUs of this machine share each batch; multiworker: all machines that TF_CONFIG names.",
-        flag_values=values,
-    )  # fmt: skip
-    flags.DEFINE_bool("xla", False, "Compile the step with XLA; on one device.", flag_values=values)
 
 
 @functools.cache  # TensorFlow numbers a process's collectives from 100 on for each strategy: those of two would mix.
@@ -150,6 +140,11 @@ def compile_step(
         return {name: strategy.experimental_local_results(value)[0] for name, value in scalars.items()}
 
     return guarded(compiled) if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) else compiled
+
+
+def compiler(strategy: tf.distribute.Strategy, xla: bool, last: Callable) -> Callable:
+    """Returns a function that compiles (step, *then) as `compile_step` does; `last` follows what follows the step."""
+    return lambda step, *then: compile_step(strategy, step, xla, (*then, last))
 
 
 def guarded(function: Callable) -> Callable:

@@ -1,6 +1,7 @@
 """What the training binaries share: the loop with its checkpoints, scalars and clean stops."""
 
 import contextlib
+import dataclasses
 import glob
 import math
 import os
@@ -12,6 +13,7 @@ import tensorflow as tf
 from absl import logging
 
 from experiments.shared import provenance
+from experiments.shared.options import option
 from experiments.training import distribution, run_record
 from experiments.training.checkpoints import Checkpoints, reason
 from experiments.training.training_log import Meter, loss_curve
@@ -20,8 +22,33 @@ from mlt_tf.errors import InputError
 KEPT_WEIGHTS = 5  # The newest weight files.
 
 
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """Where a run reads and writes, how long it lasts, and on what it runs; it learns the same whatever most say."""
+
+    data_dir: str = option(None, "Folder of prepared crops (experiments.prepare_crops).", required=True)
+    run_dir: str = option(None, "Folder of checkpoints and TensorBoard scalars.", required=True)
+    seed: int = option(0, "Seed of the weights and of every draw.")
+    distribute: str = option(
+        "none",
+        "mirrored: all GPUs of this machine share each batch; multiworker: all machines that TF_CONFIG names.",
+        choices=distribution.STRATEGIES,
+    )
+    xla: bool = option(False, "Compile the step with XLA; on one device.")
+    max_minutes: float = option(0.0, "Stop cleanly after this many minutes; 0 for no limit.")
+    save_every: int = option(500, "Steps between two checkpoints.", lower=1)
+    log_every: int = option(50, "Steps between two log lines.", lower=1)
+    deterministic: bool = option(False, "Let every operation repeat to the bit, where that is slower too.")
+
+
 class Run:
-    """A run's folder: its flags, checkpoints, weight files and TensorBoard scalars."""
+    """A run's folder: its flags, checkpoints, weight files and TensorBoard scalars.
+
+    Attributes:
+      folder: The folder.
+      flags: What this start was given, {name: value}.
+      step: Steps done.
+    """
 
     def __init__(
         self,
@@ -36,7 +63,7 @@ class Run:
         Args:
           folder: Where everything is written; made if missing.
           flags: The binary's flags, {name: value}.
-          inputs: What it reads beside them, as `run_flags.describe` takes it.
+          inputs: What it reads beside them, as `run_record.describe` takes it.
           workers: The processes that train together. All go on from the checkpoint; only the chief writes.
           **trackables: What a checkpoint holds, beside the step and the minutes.
 
@@ -44,7 +71,7 @@ class Run:
           InputError: The folder cannot be written, its checkpoint is damaged or of another network, or the flags would
             make another run of it.
         """
-        self.folder, self._workers = folder, workers
+        self.folder, self.flags, self._workers = folder, flags, workers
         self._opened = self._counted = time.monotonic()
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._minutes = tf.Variable(0.0, dtype=tf.float64, trainable=False)  # Up to `_counted`.
@@ -108,11 +135,9 @@ class Run:
         batches: Iterable,
         train_step: Callable,
         steps: int,
-        max_minutes: float,
         export: Callable[[str], None],
+        options: RunOptions = RunOptions(),
         hooks: Sequence[Callable] = (),
-        log_every: int = 50,
-        save_every: int = 500,
         stop: Callable[[], str | None] = lambda: None,
     ) -> None:
         """Trains until `steps`, or stops cleanly before that, with a checkpoint.
@@ -121,12 +146,10 @@ class Run:
           batches: The batches, starting with that of the current step.
           train_step: Takes a batch and returns a dict of finite scalars, "loss" among them.
           steps: Total number of steps.
-          max_minutes: Minutes after which to stop; 0 for no limit.
           export: Called with a path, `<run_dir>/weights/step-<n>.npz`, before every checkpoint.
+          options: Minutes at most, and the steps between two checkpoints, and two log lines, which have means.
           hooks: Each has an int `every`; called with the step at its multiples and at the last, before that is saved,
             it returns scalars to log.
-          log_every: Steps between two log lines and TensorBoard scalars (their means).
-          save_every: Steps between two checkpoints.
           stop: Says after each step why to stop; None to go on.
 
         Raises:
@@ -141,15 +164,15 @@ class Run:
             step = int(self.step.assign_add(1))
             self._require_finite(scalars)
             meter.add(scalars)
-            reason = self._workers.agree(stop() or self._time_over(max_minutes))
+            reason = self._workers.agree(stop() or self._time_over(options.max_minutes))
             if not self._workers.chief:
                 continue
             with self._guarded():
-                if step % log_every == 0 or step == steps or reason:
+                if step % options.log_every == 0 or step == steps or reason:
                     self._log(step, meter.take())
                 with meter.paused():
                     self._call(hooks, step, step == steps)
-                if step % save_every == 0 or step == steps or reason:
+                if step % options.save_every == 0 or step == steps or reason:
                     self._save(step, export)
         self._workers.wait()  # Nobody leaves while the chief writes.
         on = f"; to go on: {provenance.command(whole=True)}" if reason else ""

@@ -6,13 +6,16 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.batches import context_sets, feature_cache, sampling, streams
-from data_pipelines.batches.context_sets import CachedSampler, ContextSet
+from data_pipelines.batches.context_sets import CachedSampler, ContextSet, ImageSet
 from data_pipelines.crops.crop_store import STILL, CropStore
-from experiments.training import simulated_tracks
+from experiments.training import simulated_tracks, training_input
+from experiments.training.recipe import MetaRecipe
 from mlt_tf import adaptation, config, gradients, labels, last_layer, margins, meta_loss
+from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.pretrained import Networks
 
+VIEWS = {"meta": sampling.META, "strong": sampling.STRONG}
 HELD_OUT_EVERY = 8  # Every eighth target is held out of a cached source.
 HELD_OUT_BATCHES = 24
 HELD_OUT_SEED = 12345
@@ -27,30 +30,72 @@ class Sizes(NamedTuple):
     samples: int
 
 
+class Cache(NamedTuple):
+    """Where cached features lie, or are to.
+
+    Attributes:
+      folder: The folder; None where none is given.
+      matching: Checksum of the weights that they are made with.
+    """
+
+    folder: str | None
+    matching: str
+
+
+def make(network: MatchingNetwork, store: CropStore, recipe: MetaRecipe, cache: Cache, seed: int):
+    """Makes the source of context sets that a recipe asks for.
+
+    Raises:
+      InputError: The recipe contradicts itself, or there is no folder for the features, or one of others.
+    """
+    if recipe.samples > recipe.contexts:
+        raise InputError("--samples exceeds --contexts: delta is made from the first M of the M' contexts")
+    if recipe.features == "cached":
+        return CachedSource(network, store, recipe, cache, seed)
+    for name in ("pasted_stills", "tracked_share"):
+        if value := getattr(recipe, name):
+            raise InputError(f"--{name}={value} needs --features=cached")
+    return ImageSource(network, store, recipe, seed)
+
+
+def _sizes(recipe):
+    return Sizes(recipe.batch, recipe.contexts, recipe.samples)
+
+
+def _views(recipe):
+    """Returns the number of views of a video, of a still, and of a made trajectory, where there are such."""
+    views = recipe.views
+    if len(views) not in (2, 3) or not all(v.isdigit() and int(v) for v in views):
+        raise InputError(f"--views={','.join(views)}: give two counts, of a video and of a still, such as 24,6")
+    counts = tuple(int(v) for v in views)
+    return (*counts, *counts[:1])[:3] if recipe.cutouts_share else counts[:2]
+
+
 class ImageSource:
     """The paper's way: every context passes through the trunk in every step."""
 
-    def __init__(self, network: MatchingNetwork, store: CropStore, sampler: sampling.Sampler, sizes: Sizes):
+    def __init__(self, network: MatchingNetwork, store: CropStore, recipe: MetaRecipe, seed: int):
         """Keeps what is drawn from; nothing is held out."""
-        self._stream = streams.Stream(store, sampler, context_sets.image_sets(sizes.batch, sizes.contexts))
-        self._network, self._sizes = network, sizes
+        self._network, self._sizes = network, _sizes(recipe)
+        sampler = training_input.make_sampler(store, recipe, sampling.META, seed)
+        self._stream = streams.Stream(store, sampler, context_sets.image_sets(recipe.batch, recipe.contexts))
 
     def elements(self, start_step: int, replica: int = 0, replicas: int = 1):
         """Streams, from a step on, a replica's part of what `finish` makes context sets of."""
         return self._stream.shard(replica, replicas).batches(start_step)
 
-    def finish(self, x, z, shift):
+    def finish(self, images: ImageSet) -> ContextSet:
         """Makes what `stream` yields, a video at a time; the first M contexts make delta."""
         trunk = self._network.extractor
-        phi_z = tf.map_fn(trunk, z, parallel_iterations=1)  # [B, M', 24, 24, 256]
+        phi_z = tf.map_fn(trunk, images.z, parallel_iterations=1)  # [B, M', 24, 24, 256]
         phi_delta = phi_z[:, : self._sizes.samples]
-        return ContextSet(trunk(x), phi_z, shift, phi_delta, tf.ones(tf.shape(phi_delta)[:2]))
+        return ContextSet(trunk(images.x), phi_z, images.shift, phi_delta, tf.ones(tf.shape(phi_delta)[:2]))
 
     def stream(self, start_step: int):
         """Yields a `ContextSet` for every step, from one on."""
         finish = tf.function(self.finish)
         for images in self.elements(start_step):
-            yield finish(*images)
+            yield finish(images)
 
     def trunk_features(self):
         """Yields trunk features [n, 256] of training contexts."""
@@ -65,47 +110,39 @@ class ImageSource:
 class CachedSource:
     """Features of a crop of each view, sliced at every step."""
 
-    def __init__(
-        self, network, store: CropStore, folder, key, views, sizes: Sizes, stills_share, jitter, seed,
-        augmentation: sampling.Augmentation = sampling.META, backgrounds: float = 0.0, cutouts_share: float = 0.0,
-        tracked_share: float = 0.0,
-    ):  # fmt: skip
+    def __init__(self, network: MatchingNetwork, store: CropStore, recipe: MetaRecipe, cache: Cache, seed: int):
         """Builds or opens the cache and holds every eighth target out.
 
         With a `tracked_share` the un-adapted network is followed through the views of all targets, of larger crops, and
         that share of the sets has what it collected (`simulated_tracks`).
+
+        Raises:
+          InputError: There is no folder for the features, one of others, or the views are no counts.
         """
-        embed = tf.function(network.extractor, reduce_retracing=True)
         targets = store.videos + store.stills + store.made
-        sampler = sampling.Sampler(targets, [], 0.0, augmentation, seed=0)
-
-        def trunk(images):
-            return embed(images).numpy()
-
-        cells = feature_cache.WIDE_CELLS if tracked_share else feature_cache.CELLS
-        cache = feature_cache.build(folder, key, store, targets, sampler, views, trunk, backgrounds, cells)
+        self._cache, self._sizes = _open_cache(network, store, recipe, cache), _sizes(recipe)
         index = np.arange(len(targets))
         groups = {name: i for i, name in enumerate(sorted({target.group for target in targets}))}
         out = np.array([groups[target.group] % HELD_OUT_EVERY == 0 for target in targets])
-        self._cache, self._train, self._sizes = cache, index[~out], sizes
-        tracks = None
-        if tracked_share:
+        self._train, held_out = index[~out], index[out]
+        tracks, jitter = None, recipe.jitter
+        if recipe.tracked_share:
             moving = np.array([target.kind != STILL for target in targets])
-            tracks = simulated_tracks.collect(network, cache, index[moving], sizes.samples, TRACKS, seed=0)
-        shares = (stills_share, jitter, seed, cutouts_share)
-        self._sampler = CachedSampler(cache, index[~out], *shares, tracks, tracked_share)
-        self._held_out = {"held_out": CachedSampler(cache, index[out], 0.0, jitter, HELD_OUT_SEED)}
-        if cutouts_share:
-            self._held_out["held_out_made"] = CachedSampler(cache, index[out], 0.0, jitter, HELD_OUT_SEED, 1.0)
-        if tracked_share:
-            tracked = CachedSampler(cache, index[out], 0.0, jitter, HELD_OUT_SEED, 0.0, tracks, 1.0)
+            tracks = simulated_tracks.collect(network, self._cache, index[moving], recipe.samples, TRACKS, seed=0)
+        shares = (recipe.stills_share, jitter, seed, recipe.cutouts_share)
+        self._sampler = CachedSampler(self._cache, self._train, *shares, tracks, recipe.tracked_share)
+        self._held_out = {"held_out": CachedSampler(self._cache, held_out, 0.0, jitter, HELD_OUT_SEED)}
+        if recipe.cutouts_share:
+            self._held_out["held_out_made"] = CachedSampler(self._cache, held_out, 0.0, jitter, HELD_OUT_SEED, 1.0)
+        if recipe.tracked_share:
+            tracked = CachedSampler(self._cache, held_out, 0.0, jitter, HELD_OUT_SEED, 0.0, tracks, 1.0)
             self._held_out["held_out_tracked"] = tracked
 
     def elements(self, start_step: int, replica: int = 0, replicas: int = 1):
         """Streams, from a step on, a replica's part of what `stream` yields."""
         return self._tensors(self._sampler, start_step, streams.share(self._sizes.batch, replica, replicas))
 
-    def finish(self, *features):
+    def finish(self, features: ContextSet) -> ContextSet:
         """Returns the features as they are."""
         return features
 
@@ -158,6 +195,22 @@ class CachedSource:
 
     def _held_out_batches(self, kind="held_out"):
         return _take(self._tensors(self._held_out[kind], 0), HELD_OUT_BATCHES)
+
+
+def _open_cache(network, store, recipe, cache):
+    """Builds or opens the cached features of all targets of a store."""
+    if not cache.folder:
+        raise InputError("--features=cached needs --cache_dir: give a folder for the features")
+    targets, views = store.videos + store.stills + store.made, _views(recipe)
+    key = {"matching": cache.matching, "crops": store.fingerprint, "views": views, "bfloat16": recipe.bfloat16}
+    key |= {"augmentation": recipe.view_augmentation, "backgrounds": recipe.pasted_stills}
+    sampler = sampling.Sampler(targets, [], 0.0, VIEWS[recipe.view_augmentation], seed=0)
+    embed = tf.function(network.extractor, reduce_retracing=True)
+    cells = feature_cache.WIDE_CELLS if recipe.tracked_share else feature_cache.CELLS
+    return feature_cache.build(
+        cache.folder, key, store, targets, sampler, views, lambda images: embed(images).numpy(), recipe.pasted_stills,
+        cells,
+    )  # fmt: skip
 
 
 def set_statistics(networks: Networks, source) -> None:

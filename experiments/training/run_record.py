@@ -1,14 +1,17 @@
-"""A run's flags.json: what each of its starts was given, and what may change when it goes on."""
+"""A run's flags.json: what each of its starts was given, and what may change when it goes on.
 
+What it was given are dataclasses of options (`experiments/shared/options.py`), a flag each.
+"""
+
+import dataclasses
 import json
 import os
-import sys
 from importlib import metadata
 
 import tensorflow as tf
-from absl import flags
 
 from experiments.shared import provenance
+from experiments.training.recipe import MatchingRecipe, MetaRecipe
 from mlt_tf.errors import InputError
 
 PACKAGES = ("mlt-tf", "tensorflow", "keras", "numpy", "opencv-python")
@@ -23,26 +26,27 @@ MAY_CHANGE = frozenset(
 KEPT = {"background": [0.0], "delta_label": ["centred"], "layout": ["paired", "flat"]}
 
 
-def own(values: flags.FlagValues) -> dict:
-    """Returns the flags that the binary defines, as {name: value}; absl's and TensorFlow's are left out."""
-    return {flag.name: flag.value for flag in _own(values)}
+def own(*parts) -> dict:
+    """Returns the options that dataclasses hold, as {name: value}; a tuple as a list, which JSON has."""
+    return {field.name: _plain(getattr(part, field.name)) for part, field in _fields(parts)}
 
 
-def unusual(values: flags.FlagValues) -> str:
-    """Returns the binary's flags that differ from their defaults, as they would be typed."""
-    return " ".join(typed(flag.name, flag.value) for flag in _own(values) if flag.value != flag.default)
+def unusual(*parts) -> str:
+    """Returns the options that differ from their defaults, as they would be typed."""
+    every = ((field, getattr(part, field.name)) for part, field in _fields(parts))
+    return " ".join(typed(field.name, value) for field, value in every if value != field.default)
 
 
 def typed(name: str, value) -> str:
-    """Returns a flag as it would be typed."""
-    return f"--{name}=" + (",".join(map(str, value)) if isinstance(value, list) else str(value))
+    """Returns an option as it would be typed."""
+    return f"--{name}=" + (",".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
 
 
 def describe(values: dict, inputs: dict) -> dict:
     """Describes a start.
 
     Args:
-      values: The flags, {name: value}.
+      values: The flags, {name: value}, as `own` returns them.
       inputs: What is read beside them, {"crops" or a flag: fingerprint or checksum}; None for a flag that is not given.
     """
     return {
@@ -74,6 +78,20 @@ def read(folder: str) -> dict:
         return {}
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path} cannot be read ({error}): choose another --run_dir, or delete the file") from error
+
+
+def read_recipe(folder: str) -> MatchingRecipe | MetaRecipe:
+    """Reads the recipe of a run; what its flags.json does not know yet has the default.
+
+    Raises:
+      InputError: There is no run, or it cannot be read.
+    """
+    values = read(folder).get("flags")
+    if values is None:
+        raise InputError(f"no run in {folder}: give a folder that train_matching or train_meta wrote")
+    kind = MetaRecipe if "matching" in values else MatchingRecipe
+    known = {field.name: values[field.name] for field in dataclasses.fields(kind) if field.name in values}
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
 
 
 def write(folder: str, start: dict, earlier: dict) -> None:
@@ -117,10 +135,13 @@ def check(folder: str, start: dict, earlier: dict) -> list[str]:
     return changed + [f"{name} {then} is now {now}" for name, then, now in _differences(earlier, start, "versions")]
 
 
-def _own(values):
-    for module, defined in values.flags_by_module_dict().items():
-        if module.startswith("experiments.") or module == sys.argv[0]:  # So absl calls what runs as __main__.
-            yield from defined
+def _fields(parts):
+    """Yields the options of dataclasses, each with what holds it."""
+    return [(part, field) for part in parts for field in dataclasses.fields(part) if "text" in field.metadata]
+
+
+def _plain(value):
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _differences(earlier, start, part):

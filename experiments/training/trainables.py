@@ -1,27 +1,12 @@
 """What of the matching network trains, and at what rate: a start's trunk may be frozen, slowed or held to the start."""
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
-from absl import flags
 
+from experiments.training.recipe import BLOCKS
 from mlt_tf.matching import MatchingNetwork
-
-BLOCKS = 4  # Of the trunk.
-
-
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines in `values` the flags that keep what the trunk of a --start_from knows; the paper has no start."""
-    define_float = functools.partial(flags.DEFINE_float, flag_values=values)
-    define_integer = functools.partial(flags.DEFINE_integer, flag_values=values)
-    define_float("trunk_rate", 1.0, "Learning rate of the trunk over that of w5; 0 freezes it.", lower_bound=0)
-    define_integer("frozen_blocks", 0, "First blocks of the trunk that stay as they start.", 0, BLOCKS)
-    define_integer("frozen_steps", 0, "First steps in which the whole trunk stays as it starts.", lower_bound=0)
-    define_float(
-        "pull", 0.0, "Weight decay of the trunk's kernels towards --start_from: w -= rate * pull * (w - start).", 0
-    )
 
 
 class Plan(NamedTuple):

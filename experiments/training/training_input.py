@@ -1,71 +1,44 @@
-"""What the training binaries share on their way in: common flags, prepared crops, who does the input's work."""
+"""What the training binaries share on their way in: prepared crops, their batches, who does the input's work."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
 import tensorflow as tf
-from absl import flags, logging
+from absl import logging
 
-from data_pipelines.batches import sampling, streams
+from data_pipelines.batches import backgrounds, pairs, sampling, streams
 from data_pipelines.crops.crop_store import CropStore
-from experiments.training import averaging, distribution
+from experiments.training import distribution
+from experiments.training.recipe import PARTS, SPLITS, MatchingRecipe, Mixture
 from mlt_tf.errors import InputError
 
-SPLITS = ("train", "validation")
 INPUTS = ("auto", "host", "device", "resident")
-OPTIMIZERS = {"adam": tf.keras.optimizers.Adam, "sgd": tf.keras.optimizers.SGD}
+AUGMENTATIONS = {"shift": sampling.Augmentation(), "strong": sampling.STRONG, "stronger": sampling.STRONGER}
 
 
-def define_flags(values: flags.FlagValues, splits: list[str]) -> None:
-    """Defines the flags that all training binaries have; `splits` is the default of --splits."""
-    define_string = functools.partial(flags.DEFINE_string, flag_values=values)
-    define_float = functools.partial(flags.DEFINE_float, flag_values=values)
-    define_string("data_dir", None, "Folder of prepared crops (experiments.prepare_crops).", required=True)
-    define_string("run_dir", None, "Folder of checkpoints and TensorBoard scalars.", required=True)
-    flags.DEFINE_list("splits", splits, "Splits to train on: train, validation, or both.", flag_values=values)
-    flags.DEFINE_float(
-        "stills_share", 0.0, "Share of still images among the targets (prepared with --sets=det_...).", 0.0, 1.0,
-        flag_values=values,
-    )  # fmt: skip
-    flags.DEFINE_float(
-        "cutouts_share", 0.0, "Share of targets made of cut-out objects (prepared with --cutouts).", 0.0, 1.0,
-        flag_values=values,
-    )  # fmt: skip
-    flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16, where that is faster.", flag_values=values)
-    flags.DEFINE_integer("seed", 0, "Seed of the weights and of every draw.", flag_values=values)
-    flags.DEFINE_enum("optimizer", "adam", list(OPTIMIZERS), "Adam, or plain gradient descent.", flag_values=values)
-    define_float("clip_norm", 0.0, "Global norm that gradients are clipped to; 0 for none.")
-    averaging.define_flags(values)
-    distribution.define_flags(values)
-    define_float("max_minutes", 0.0, "Stop cleanly after this many minutes; 0 for no limit.")
-    flags.DEFINE_integer("save_every", 500, "Steps between two checkpoints.", 1, flag_values=values)
-    flags.DEFINE_integer("log_every", 50, "Steps between two log lines.", 1, flag_values=values)
-    flags.DEFINE_bool(
-        "deterministic", False, "Let every operation repeat to the bit, where that is slower too.", flag_values=values
-    )
-
-
-def make_repeatable(values: flags.FlagValues) -> None:
-    """Seeds every draw with --seed; --deterministic makes the operations repeat too."""
-    tf.keras.utils.set_random_seed(values.seed)
-    if values.deterministic:
+def make_repeatable(seed: int, deterministic: bool) -> None:
+    """Seeds every draw; `deterministic` makes the operations repeat too."""
+    tf.keras.utils.set_random_seed(seed)
+    if deterministic:
         tf.config.experimental.enable_op_determinism()
 
 
-def open_crops(values: flags.FlagValues) -> CropStore:
-    """Opens the prepared sets that --data_dir, --splits, --stills_share and --cutouts_share name.
+def open_crops(data_dir: str, mixture: Mixture) -> CropStore:
+    """Opens the prepared sets of a folder that a mixture names.
 
     Raises:
       InputError: A split is unknown, or a set is not there.
     """
-    if not values.splits or not set(values.splits) <= set(SPLITS) or len(set(values.splits)) < len(values.splits):
-        raise InputError(f"--splits={','.join(values.splits)}: give train, validation, or train,validation")
-    sets = ["vid_" + split for split in values.splits]
-    if values.stills_share:
-        sets += ["det_" + split for split in values.splits]
-    if values.cutouts_share:
-        sets += ["cutouts_" + split for split in values.splits]
-    store = CropStore(values.data_dir, sets)
+    splits = mixture.splits
+    if not splits or not set(splits) <= set(SPLITS) or len(set(splits)) < len(splits):
+        raise InputError(f"--splits={','.join(splits)}: give train, validation, or train,validation")
+    sets = ["vid_" + split for split in splits]
+    if mixture.stills_share:
+        sets += ["det_" + split for split in splits]
+    if mixture.cutouts_share:
+        sets += ["cutouts_" + split for split in splits]
+    store = CropStore(data_dir, sets)
     groups = len({trajectory.group for trajectory in store.videos})
     logging.info(
         "%d trajectories of %d groups, %d stills, %d cut-outs; fingerprint %s",
@@ -76,13 +49,49 @@ def open_crops(values: flags.FlagValues) -> CropStore:
 
 
 def make_sampler(
-    store: CropStore, values: flags.FlagValues, augmentation: sampling.Augmentation, max_gap: int = 100
+    store: CropStore, mixture: Mixture, augmentation: sampling.Augmentation, seed: int, max_gap: int = 100
 ) -> sampling.Sampler:
-    """Makes the sampler of all of a store's trajectories, in the shares that the flags name."""
+    """Makes the sampler of all of a store's trajectories, in the shares of a mixture."""
     return sampling.Sampler(
-        store.videos, store.stills, values.stills_share, augmentation, values.seed, max_gap, store.made,
-        values.cutouts_share,
+        store.videos, store.stills, mixture.stills_share, augmentation, seed, max_gap, store.made,
+        mixture.cutouts_share,
     )  # fmt: skip
+
+
+def matching_stream(data_dir: str, recipe: MatchingRecipe, seed: int) -> streams.Stream:
+    """Opens the prepared crops and streams the matching network's batches.
+
+    Returns:
+      A stream of `pairs.PairBatch` or `pairs.ContextBatch`.
+
+    Raises:
+      InputError: Crops are not there, or the recipe contradicts itself.
+    """
+    store = open_crops(data_dir, recipe)
+    whole = recipe.batches == "contexts"
+    if whole and (recipe.batch < 4 or recipe.batch % 2):
+        raise InputError(f"--batch={recipe.batch}: --batches=contexts needs an even number of contexts, at least 4")
+    if recipe.patches and not whole:
+        raise InputError(f"--patches={recipe.patches} needs --batches=contexts: plain pairs have no other exemplars")
+    if recipe.pasted_stills and not whole:
+        raise InputError(f"--pasted_stills={recipe.pasted_stills} needs --batches=contexts")
+    sampler = make_sampler(store, recipe, make_augmentation(recipe), seed, recipe.max_gap)
+    look = (recipe.label_radius, recipe.context_size)
+    if not whole:
+        return streams.Stream(store, sampler, pairs.pairs(recipe.batch, *look))
+    pasting = backgrounds.Pasting(recipe.pasted_stills, store.target_wh) if recipe.pasted_stills else None
+    return streams.Stream(store, sampler, pairs.contexts(recipe.batch // 2, 2, *look, recipe.patches, pasting))
+
+
+def make_augmentation(recipe: MatchingRecipe) -> sampling.Augmentation:
+    """Returns the recipe's augmentation without what it leaves out; no target leaves the response map."""
+    if strangers := [part for part in recipe.leave_out if part not in PARTS]:
+        raise InputError(f"--leave_out: {', '.join(strangers)} unknown; give some of {', '.join(PARTS)}")
+    whole = AUGMENTATIONS[recipe.augmentation]
+    reach = min(whole.shift_cells, (pairs.response_cells(recipe.context_size) - 1) / 2)
+    left_out = [*recipe.leave_out, *(["still_zoom"] if "zoom" in recipe.leave_out else [])]
+    whole_cells = recipe.batches == "contexts"
+    return dataclasses.replace(whole, shift_cells=reach, whole_cells=whole_cells, **dict.fromkeys(left_out, 0.0))
 
 
 def split_input(

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from data_pipelines.batches import pairs
 from data_pipelines.batches.sampling import Draw
 from data_pipelines.crops.crop_store import CropStore
 from experiments.shared.drawing import TEXT, draw_text
@@ -30,9 +31,10 @@ def exemplar_tile(x: np.ndarray, draw: Draw, store: CropStore) -> Tile:
 
 
 def context_tile(z: np.ndarray, draw: Draw, store: CropStore, label_radius: float, name: str = "z") -> Tile:
-    """Draws a context [255, 255, 3] with its target's outline and its label's positive cells; `draw` holds it alone."""
-    y = labels.response_label(draw.shift[0].astype(np.float32), label_radius).numpy()
-    corners = target_corners(draw, store.target_wh[draw.record[0]], config.CONTEXT_SIZE)
+    """Draws a context [s, s, 3] with its target's outline and its label's positive cells; `draw` holds it alone."""
+    side = z.shape[0]
+    y = labels.response_label(draw.shift[0].astype(np.float32), label_radius, pairs.response_cells(side)).numpy()
+    corners = target_corners(draw, store.target_wh[draw.record[0]], side)
     dx, dy = draw.shift[0] * config.STRIDE
     return Tile(outline(shade_cells(_picture(z), y > 0), corners), f"{name} {dx:+.0f},{dy:+.0f} px")
 
@@ -48,10 +50,10 @@ def target_corners(draw: Draw, target_wh: np.ndarray, size: int) -> np.ndarray:
 
 
 def shade_cells(image: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    """Tints the cells [17, 17] that are positive; each stands for the 8 x 8 px about its offset."""
+    """Tints the cells [n, n] that are positive, 17 for 255 px; each stands for the 8 x 8 px about its offset."""
     picture = image.copy()
     middle = (image.shape[0] - 1) / 2
-    reach = (config.RESPONSE_CELLS - 1) // 2
+    reach = (len(positive) - 1) // 2
     for row, column in np.argwhere(positive):
         left, top = np.round(middle + config.STRIDE * (np.array([column, row]) - reach) - config.STRIDE / 2).astype(int)
         cell = picture[top : top + config.STRIDE - 1, left : left + config.STRIDE - 1]

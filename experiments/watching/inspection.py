@@ -2,58 +2,53 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
-from absl import flags
 from tensorboard.plugins.hparams import api as hparams_api
 
 from experiments.training import run_record
+from experiments.training.loop import Run
 from experiments.watching import probes, response_sheet
+from experiments.watching.request import Subject, Watching
 from mlt_tf import weights
 from mlt_tf.errors import InputError
 from mlt_tf.pretrained import Networks
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags of what is shown while training in `values`."""
-    flags.DEFINE_integer(
-        "show_every", 500, "Steps between two sheets and histograms in TensorBoard; 0 for none.", 0, flag_values=values
-    )
-    flags.DEFINE_list("profile_steps", [], "First and last step to profile, such as 10,20.", flag_values=values)
-
-
-def make_hooks(values: flags.FlagValues, run, networks: Networks) -> list:
+def make_hooks(watching: Watching, subject: Subject, run: Run) -> list:
     """Makes the hooks of `Run.loop` that show the run in TensorBoard, and writes its flags as hyper-parameters.
 
     Args:
-      values: The binary's flags: those of `define_flags` and of `validation.define_flags`, data_dir, splits,
-        label_radius and steps; contexts and samples too where there is a meta-learner.
-      run: The `training.Run`: its events, folder and step.
-      networks: The live networks, as `validation.make_hooks` takes them.
+      watching: What is asked for.
+      subject: What is watched.
+      run: Its events, folder, flags and step.
 
     Raises:
-      InputError: The flags contradict each other, or what they name is not there.
+      InputError: What is asked for contradicts itself, or is not there.
     """
-    profiled = profile_range(values.profile_steps)
+    profiled = profile_range(watching.profile_steps)
     with run.events(run.step):
-        hparams_api.hparams(hyper_parameters(values), trial_id=os.path.basename(os.path.abspath(run.folder)))
-    hooks = []
-    if int(run.step) >= values.steps:
+        trial = os.path.basename(os.path.abspath(run.folder))
+        hparams_api.hparams(hyper_parameters(run.flags), trial_id=trial)
+    hooks, steps = [], subject.recipe.steps
+    if int(run.step) >= steps:
         return hooks
-    if values.show_every:
-        probe = probes.make_probe(values, networks)
-        hooks += [Sheets(values.show_every, run.events, probe)] if probe else []
-        hooks.append(Histograms(values.show_every, run.events, networks))
+    if watching.show_every:
+        probe = probes.make_probe(watching, subject)
+        hooks += [Sheets(watching.show_every, run.events, probe)] if probe else []
+        hooks.append(Histograms(watching.show_every, run.events, subject.networks))
     if profiled:
         first, last = profiled
-        hooks.append(Profiler(os.path.join(run.folder, "tensorboard"), int(run.step), first, min(last, values.steps)))
+        hooks.append(Profiler(os.path.join(run.folder, "tensorboard"), int(run.step), first, min(last, steps)))
     return hooks
 
 
-def with_graph(values: flags.FlagValues, run, train_step: Callable) -> Callable:
+def with_graph(watching: Watching, run: Run, train_step: Callable) -> Callable:
     """Returns the step, which shows its graph in TensorBoard when it is called first, unless --show_every is 0."""
-    if not values.show_every or os.path.isdir(os.path.join(run.folder, "weights")):  # A run that goes on has shown it.
+    if not watching.show_every or os.path.isdir(
+        os.path.join(run.folder, "weights")
+    ):  # A run that goes on has shown it.
         return train_step
     shown = False
 
@@ -71,15 +66,15 @@ def with_graph(values: flags.FlagValues, run, train_step: Callable) -> Callable:
     return step
 
 
-def hyper_parameters(values: flags.FlagValues) -> dict:
-    """Returns the flags that decide what a run learns."""
+def hyper_parameters(flags: Mapping) -> dict:
+    """Returns those of a run's flags that decide what it learns."""
     watching = run_record.MAY_CHANGE - {"steps", "learning_rate"}
-    found = {name: value for name, value in run_record.own(values).items() if name not in watching}
+    found = {name: value for name, value in flags.items() if name not in watching}
     plain = {name: ",".join(value) if isinstance(value, list) else value for name, value in found.items()}
     return {name: value for name, value in sorted(plain.items()) if value is not None}
 
 
-def profile_range(steps: list[str]) -> tuple[int, int] | None:
+def profile_range(steps: Sequence[str]) -> tuple[int, int] | None:
     """Reads --profile_steps as (first, last).
 
     Raises:

@@ -3,17 +3,18 @@
 The examples are the same at every step of every run on the same crops, whatever its seed and batch.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from absl import flags
 
 from data_pipelines.batches import context_sets, pairs, sampling, streams
 from data_pipelines.crops import crop_store
 from data_pipelines.crops.crop_store import CropStore
-from experiments.training import training_input
+from experiments.training.recipe import SPLITS
 from experiments.watching import contact_sheet
+from experiments.watching.request import AUTO, Subject, Watching
 from mlt_tf import config, gradients, labels, last_layer, localisation, losses
 from mlt_tf.adaptation import adapted_layer
 from mlt_tf.errors import InputError
@@ -50,32 +51,38 @@ class Examples(NamedTuple):
     tensors: dict[str, np.ndarray]
 
 
-def validation_sets(values: flags.FlagValues) -> list[str]:
+def validation_sets(watching: Watching, data_dir: str, splits: Sequence[str]) -> list[str]:
     """Names the prepared sets to watch a run on, by --validation_sets; none where there are none.
+
+    Args:
+      watching: What is asked for.
+      data_dir: Folder of the prepared crops.
+      splits: Those that the run trains on.
 
     Raises:
       InputError: The run trains on one of them.
     """
-    if values.validation_sets != ["auto"]:
-        trained = {f"{kind}_{split}" for kind in ("vid", "det") for split in values.splits}
-        if seen := sorted(trained & set(values.validation_sets)):
+    if watching.validation_sets != AUTO:
+        trained = {f"{kind}_{split}" for kind in ("vid", "det") for split in splits}
+        if seen := sorted(trained & set(watching.validation_sets)):
             raise InputError(f"--validation_sets: {', '.join(seen)} is trained on (--splits); give sets that are not")
-        return list(values.validation_sets)
-    others = [f"vid_{split}" for split in training_input.SPLITS if split not in values.splits]
-    return [name for name in others if crop_store.read_index(f"{values.data_dir}/{name}") is not None]
+        return list(watching.validation_sets)
+    others = [f"vid_{split}" for split in SPLITS if split not in splits]
+    return [name for name in others if crop_store.read_index(f"{data_dir}/{name}") is not None]
 
 
-def make_probe(values: flags.FlagValues, networks: Networks) -> "PairProbe | SetProbe | None":
+def make_probe(watching: Watching, subject: Subject) -> "PairProbe | SetProbe | None":
     """Makes what a run is watched on; None where there are no held-out sets."""
-    sets = validation_sets(values)
+    data_dir, recipe, networks = subject
+    sets = validation_sets(watching, data_dir, recipe.splits)
     if not sets:
         return None
-    store = CropStore(values.data_dir, sets)
+    store = CropStore(data_dir, sets)
     crops = ", ".join(f"{name} {fingerprint[:12]}" for name, fingerprint in zip(sets, store.fingerprint))
     if networks.meta_learner is None:
-        return PairProbe(networks, store, crops, values.validation_batches, values.label_radius)
-    sizes = (values.contexts, values.samples)
-    return SetProbe(networks, store, crops, values.validation_batches, values.label_radius, *sizes)
+        return PairProbe(networks, store, crops, watching.validation_batches, recipe.label_radius)
+    sizes = (recipe.contexts, recipe.samples)
+    return SetProbe(networks, store, crops, watching.validation_batches, recipe.label_radius, *sizes)
 
 
 class PairProbe:

@@ -5,38 +5,25 @@ import os
 import time
 from collections.abc import Callable
 
-from absl import flags, logging
+from absl import logging
 
 from experiments.scoring import clip_scores
+from experiments.training.loop import Run
 from experiments.watching import probes, validation_tracking
+from experiments.watching.request import AUTO, Subject, Watching
 from mlt_tf import weights
 from mlt_tf.errors import InputError
-from mlt_tf.pretrained import Networks
 
 BEST = "best.npz"
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags of validation while training in `values`."""
-    flags.DEFINE_list(
-        "validation_sets", ["auto"],
-        "Prepared sets to validate and show on; auto: those of the split that is not trained on, where there are any; "
-        "empty: none.", flag_values=values,
-    )  # fmt: skip
-    flags.DEFINE_integer("validate_every", 500, "Steps between two validations; 0 for none.", 0, flag_values=values)
-    flags.DEFINE_integer("validation_batches", 8, "Fixed batches of a validation.", 1, flag_values=values)
-    validation_tracking.define_flags(values)
-
-
-def make_hooks(values: flags.FlagValues, run, networks: Networks, export: Callable, own=None) -> list:
+def make_hooks(watching: Watching, subject: Subject, run: Run, export: Callable, own=None) -> list:
     """Makes the hooks of `Run.loop` that validate.
 
     Args:
-      values: The binary's flags: those of `define_flags`, data_dir, splits and label_radius; contexts and samples too
-        where there is a meta-learner.
-      run: The `training.Run`: its folder takes best.npz and best.json.
-      networks: The live networks: Networks(network) for the matching network whatever its channels,
-        Networks(network, meta_learner, adaptation) for the meta-learner.
+      watching: What is asked for.
+      subject: What is watched.
+      run: Its folder takes best.npz and best.json.
       export: `export(path, **more)` writes the weights of this moment as beside a checkpoint, with `more` in their
         record.
       own: What measures the targets that a run leaves out of its own training; None where it leaves out none.
@@ -48,25 +35,26 @@ def make_hooks(values: flags.FlagValues, run, networks: Networks, export: Callab
       are: tracking/auc, the loss on sets that --validation_sets names, held_out/loss.
 
     Raises:
-      InputError: The flags contradict each other, or what they name is not there.
+      InputError: What is asked for contradicts itself, or what they name is not there.
     """
-    tracked = validation_tracking.make_probe(values, networks, os.path.join(run.folder, clip_scores.TRACKED))
-    held_out = probes.make_probe(values, networks) if values.validate_every else None
-    if values.validate_every and not (held_out or own):
+    networks = subject.networks
+    tracked = validation_tracking.make_probe(watching, networks, os.path.join(run.folder, clip_scores.TRACKED))
+    held_out = probes.make_probe(watching, subject) if watching.validate_every else None
+    if watching.validate_every and not (held_out or own):
         logging.info("no held-out crops: nothing to validate on (--validation_sets)")
     # With "auto" the meta-learner is shown crops from which the matching network may have learned: they decide nothing.
-    auto = networks.meta_learner is not None and values.validation_sets == ["auto"]
+    auto = networks.meta_learner is not None and watching.validation_sets == AUTO
     hooks = []
     if tracked:
-        best = Best(run.folder, "tracking/auc", validation_tracking.describe(values), export, highest=True)
-        hooks.append(Measuring("tracking", values.track_every, tracked.measure, best))
+        best = Best(run.folder, "tracking/auc", validation_tracking.describe(watching), export, highest=True)
+        hooks.append(Measuring("tracking", watching.track_every, tracked.measure, best))
     if held_out:
         best = None if tracked or auto else Best(run.folder, "validation/loss", held_out.measured_on, export)
-        hooks.append(Measuring("validation", values.validate_every, held_out.measure, best))
-    if own and values.validate_every:
+        hooks.append(Measuring("validation", watching.validate_every, held_out.measure, best))
+    if own and watching.validate_every:
         alone = not tracked and (auto or not held_out)
         best = Best(run.folder, "held_out/loss", own.measured_on, export) if alone else None
-        hooks.append(Measuring("held_out", values.validate_every, own.measure, best))
+        hooks.append(Measuring("held_out", watching.validate_every, own.measure, best))
     elif held_out and auto and not tracked:
         logging.info(
             "no best.npz: the matching network may have learned from these %s; name other --validation_sets or give "

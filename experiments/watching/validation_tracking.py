@@ -3,7 +3,6 @@
 import pathlib
 
 import numpy as np
-from absl import flags
 
 from data_pipelines.datasets import sequences, suites
 from data_pipelines.datasets.sequences import Sequence
@@ -11,31 +10,12 @@ from experiments.running import trackers
 from experiments.scoring import clip_scores
 from experiments.scoring.clip_scores import ONCE, OnClips, Score
 from experiments.shared import provenance
+from experiments.watching.request import Watching
 from mlt_tf import config, pretrained
 from mlt_tf.errors import InputError
 from mlt_tf.inference import InferenceTrunk
 from mlt_tf.pretrained import Networks
 from mlt_tf.tracker import MultiTracker
-
-
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags of tracking while training in `values`."""
-    flags.DEFINE_integer("track_every", 0, "Steps between two tracking runs; 0 for none.", 0, flag_values=values)
-    flags.DEFINE_string(
-        "validation_dir", None,
-        "Folder or suite file of videos to track, which no network was trained on and no test set has.", values,
-    )  # fmt: skip
-    flags.DEFINE_enum(
-        "validation_layout", "otb", tuple(sequences.LAYOUTS), "Layout of such a folder.", flag_values=values
-    )
-    flags.DEFINE_integer("validation_frames", 60, "Frames to track of each video.", 2, flag_values=values)
-    flags.DEFINE_string(
-        "validation_config", "", "Settings of this tracker: pyramid=exemplars,bfloat16=True is the fastest.", values
-    )
-    flags.DEFINE_string(
-        "reference_scores", None,
-        "Compare with these scores of the same videos and frames: a scores.json, or a run's tracking.json.", values,
-    )  # fmt: skip
 
 
 class TrackingProbe:
@@ -94,11 +74,11 @@ class TrackingProbe:
         return clip_scores.score(boxes_xywh, self._sequences)
 
 
-def make_probe(values: flags.FlagValues, networks: Networks, path: str | None = None) -> TrackingProbe | None:
+def make_probe(watching: Watching, networks: Networks, path: str | None = None) -> TrackingProbe | None:
     """Makes the tracking that --track_every asks for; None where it asks for none.
 
     Args:
-      values: The flags of `define_flags`.
+      watching: What is asked for.
       networks: The live ones.
       path: File for the scores of each video at the last measurement, which --reference_scores of another run reads.
 
@@ -106,19 +86,19 @@ def make_probe(values: flags.FlagValues, networks: Networks, path: str | None = 
       InputError: There are no such videos, one has no frame that counts, a setting is unknown, or the reference is of
         other videos or frames.
     """
-    if not values.track_every:
+    if not watching.track_every:
         for flag in ("validation_dir", "reference_scores"):
-            if given := getattr(values, flag):
+            if given := getattr(watching, flag):
                 raise InputError(f"--{flag}={given} needs --track_every: say how often to track")
         return None
-    if not values.validation_dir:
-        raise InputError(f"--track_every={values.track_every} needs --validation_dir: give a folder of videos")
-    overrides = trackers.parse_config(values.validation_config, "--validation_config")
-    whole = suites.load(values.validation_dir, values.validation_layout)
-    chosen = [_shortened(sequence, values.validation_frames) for sequence in whole]
+    if not watching.validation_dir:
+        raise InputError(f"--track_every={watching.track_every} needs --validation_dir: give a folder of videos")
+    overrides = trackers.parse_config(watching.validation_config, "--validation_config")
+    whole = suites.load(watching.validation_dir, watching.validation_layout)
+    chosen = [_shortened(sequence, watching.validation_frames) for sequence in whole]
     # What cannot be scored, or compared, shows now.
     possible = clip_scores.score({sequence.name: sequence.boxes_xywh for sequence in chosen}, chosen)
-    reference = _read_reference(values.reference_scores, possible) if values.reference_scores else None
+    reference = _read_reference(watching.reference_scores, possible) if watching.reference_scores else None
     return TrackingProbe(networks, chosen, pretrained.configure(networks, overrides), reference, path)
 
 
@@ -131,9 +111,13 @@ def _read_reference(path, scores):
     return reference
 
 
-def describe(values: flags.FlagValues) -> str:
+def describe(watching: Watching) -> str:
     """Says what the AUC is of, in a line."""
-    parts = [pathlib.Path(values.validation_dir).name, f"{values.validation_frames} frames", values.validation_config]
+    parts = [
+        pathlib.Path(watching.validation_dir).name,
+        f"{watching.validation_frames} frames",
+        watching.validation_config,
+    ]
     return ", ".join(filter(None, parts))
 
 

@@ -10,6 +10,7 @@ from absl import flags
 
 from experiments import attempts, train_matching, train_meta
 from experiments.scoring import clip_scores
+from experiments.shared import options as shared_options
 from mlt_tf.errors import InputError
 
 
@@ -21,7 +22,7 @@ def trained(monkeypatch):
     def leave(words, log):
         started.append(words)
         run_dir = pathlib.Path(next(word for word in words if word.startswith("--run_dir=")).removeprefix("--run_dir="))
-        if "--learning_rate=3e-3" in words:
+        if "--learning_rate=0.003" in words:
             log.write("diverged")
             return
         (run_dir / "weights").mkdir()
@@ -38,13 +39,12 @@ def trained(monkeypatch):
     return started
 
 
-def start(monkeypatch, *words, **options):
+def start(*words, **options):
     """Runs the binary with flags of its own."""
     values = flags.FlagValues()
     attempts.define_flags(values)
     rest = values(["attempts", *(f"--{name}={value}" for name, value in options.items()), *words])
-    monkeypatch.setattr(attempts, "FLAGS", values)
-    attempts.run(rest[1:])
+    attempts.run(shared_options.read(attempts.Request, values), rest[1:])
 
 
 def test_interrupted_training_may_save(tmp_path):
@@ -64,57 +64,73 @@ def options(tmp_path):
 
 @pytest.mark.parametrize(("name", "binary"), [("matching", train_matching), ("meta", train_meta)])
 def test_every_attempt_is_a_command_line_of_its_binary(name, binary, tmp_path):
-    values = flags.FlagValues()
-    attempts.define_flags(values)
-    values(["attempts", "--data_dir=d", "--validation_dir=v", f"--out={tmp_path}"])
+    request = attempts.Request(data_dir="d", validation_dir="v", out=str(tmp_path))
     kind = attempts.KINDS[name]
     assert binary.__name__ == f"experiments.{kind.binary}"
     seen = set()
     for attempt in kind.attempts:
-        words = attempts.command(kind, attempt, values, 7, ["--matching=m.npz"] if name == "meta" else [])
+        words = attempts.command(kind, attempt, request, 7, ["--matching=m.npz"] if name == "meta" else [])
         parsed = flags.FlagValues()
         binary.define_flags(parsed)
         assert parsed(words[2:])[1:] == []
         assert (parsed["steps"].value, parsed["track_every"].value) == (7, 7)
+        assert binary.read(parsed).recipe == attempts.recipe_of(kind, attempt, 7)
         own = {flag: str(parsed[flag].value) for flag in parsed if flag != "run_dir"}
         seen.add(str(sorted(own.items())))
     assert len(seen) == len(kind.attempts)  # Each changes something.
 
 
-def test_attempts_are_trained_once_and_tabled(trained, options, tmp_path, monkeypatch, capsys):
-    start(monkeypatch, only="recipe,no blur", **options)
+def test_attempts_are_trained_once_and_tabled(trained, options, tmp_path, capsys):
+    start(only="recipe,no blur", **options)
     assert len(trained) == 2 and "--leave_out=blur" in trained[1]
     table = (tmp_path / "out" / "table.md").read_text()
     assert capsys.readouterr().out.strip() == table.strip()
     assert "| recipe | - | 7 | 3 | .2500 | - | .5000 / .4900 | .400 to .600 | - | - | - |" in table
     (row,) = [line for line in table.splitlines() if line.startswith("| no blur | leave_out=blur | 7 | 3 | .2500 |")]
     assert row.endswith("| .500 to .660 | +.080 | +.060 to +.100 | 2 / 0 |") and "| less recipe |" in table
-    assert "| radius 1 | label_radius=1 |" in table
+    assert "| radius 1 | label_radius=1.0 |" in table
     assert table.count("not run") == len(attempts.MATCHING.attempts) - 2
-    start(monkeypatch, only="recipe", **options)
+    start(only="recipe", **options)
     assert len(trained) == 2
 
 
-def test_words_after_the_flags_go_to_every_training(trained, options, tmp_path, monkeypatch):
-    start(monkeypatch, "--", "--matching=m.npz", kind="meta", only="recipe", **options)
+def test_words_after_the_flags_go_to_every_training(trained, options, tmp_path):
+    start("--", "--matching=m.npz", kind="meta", only="recipe", **options)
     assert "--matching=m.npz" in trained[0] and f"--cache_dir={tmp_path / 'out'}/cache" in trained[0]
     assert "| .3100 / .2700 | - | .5000 / .4900 |" in (tmp_path / "out" / "table.md").read_text()
 
 
-def test_what_failed_is_named(trained, options, monkeypatch):
+def test_what_failed_is_named(trained, options):
     with pytest.raises(InputError, match="rate-3e-3 did not finish: see its train.log"):
-        start(monkeypatch, only="rate 3e-3", **options)
+        start(only="rate 3e-3", **options)
 
 
-def test_bad_input(options, monkeypatch):
+def test_bad_input(options):
     with pytest.raises(InputError, match="--only: recipes unknown; the attempts are: recipe, "):
-        start(monkeypatch, only="recipes", **options)
+        start(only="recipes", **options)
     with pytest.raises(InputError, match="--reference: recipes unknown"):
-        start(monkeypatch, reference="recipes", **options)
+        start(reference="recipes", **options)
     with pytest.raises(InputError, match="--data_dir, --validation_dir, --out missing"):
-        start(monkeypatch)
+        start()
 
 
-def test_list_trains_nothing(trained, monkeypatch, capsys):
-    start(monkeypatch, list=True, kind="meta")
-    assert "train_meta --features=cached" in capsys.readouterr().out and not trained
+def test_list_trains_nothing(trained, capsys):
+    start(list=True, kind="meta")
+    shown = capsys.readouterr().out
+    assert shown.startswith("train_meta ") and "--features=cached" in shown and not trained
+
+
+@pytest.mark.parametrize(
+    ("attempt", "folder"),
+    [
+        ("recipe", "cache"),
+        ("ranking 2", "cache"),
+        ("stills .8", "cache"),
+        ("own backgrounds", "cache-pasted_stills-0.0"),
+        ("no stills", "cache-videos"),
+        ("both splits", "cache-splits-train-validation-views-16-3"),
+    ],
+)
+def test_attempts_share_features_where_they_are_the_same(attempt, folder):
+    request = attempts.Request(data_dir="d", validation_dir="v", out="out")
+    assert f"--cache_dir=out/{folder}" in attempts.command(attempts.META, attempt, request, 7, [])

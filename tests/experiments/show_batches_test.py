@@ -7,6 +7,8 @@ import tensorflow as tf
 from absl import flags
 
 from experiments import show_batches
+from experiments.training import run_record
+from experiments.training.recipe import MatchingRecipe, MetaRecipe
 
 PAIRS_SIZE = (28 + 18 + 255 + 4, 2 * (127 + 4 + 255 + 4))  # Two pairs in a row.
 SETS_SIZE = (28 + 18 + 255 + 4, 127 + 4 + 3 * (255 + 4))  # One set of an anchor and three contexts.
@@ -132,3 +134,23 @@ def test_data_dir_is_required():
     show_batches.define_flags(values)
     with pytest.raises(flags.IllegalFlagValueError, match="data_dir"):
         values(["show_batches"])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "more", "name", "size"),
+    [
+        (MatchingRecipe(batches="contexts", batch=4, context_size=191), {}, "contexts", (241, 4 * 195)),
+        (MatchingRecipe(batch=2), {}, "pairs", PAIRS_SIZE),
+        (MetaRecipe(splits=("train",), batch=1, contexts=3), {"matching": "m.npz"}, "context_sets", SETS_SIZE),
+    ],
+)
+def test_batches_of_a_run_are_shown(crops, tmp_path, run_binary, recipe, more, name, size):
+    run_record.write(str(tmp_path), {"flags": {**run_record.own(recipe), "seed": 3, **more}}, {})
+    run_binary(show_batches, data_dir=crops, run_dir=tmp_path, out=tmp_path / "out", sheets=1)
+    assert [path.name for path in (tmp_path / "out").glob("*.png")] == [f"{name}-000000.png"]
+    assert cv2.imread(str(tmp_path / "out" / f"{name}-000000.png")).shape[:2] == size
+
+
+def test_folder_without_a_run_is_refused(crops, tmp_path, run_binary):
+    with pytest.raises(SystemExit, match=f"show_batches: error: no run in {tmp_path}: give a folder that train"):
+        run_binary(show_batches, data_dir=crops, run_dir=tmp_path)

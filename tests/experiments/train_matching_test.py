@@ -12,11 +12,9 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from data_pipelines.batches import sampling
-from experiments import train_matching
+from experiments import recipes, train_matching
 from experiments.shared import provenance
 from mlt_tf import config, weights
-from mlt_tf.errors import InputError
 from tests import processes
 
 NORM_STATISTICS = ("moving_mean", "moving_variance")
@@ -61,17 +59,6 @@ def test_defaults_are_the_papers():
     assert {name: values[name].value for name in expected} == expected
 
 
-def test_augmentation_is_what_is_not_left_out():
-    whole = train_matching.make_augmentation("strong", [], 255, True)
-    assert whole == dataclasses.replace(sampling.STRONG, whole_cells=True)
-    part = train_matching.make_augmentation("strong", ["colour", "blur"], 191, True)
-    assert part == dataclasses.replace(whole, colour=0.0, blur=0.0, shift_cells=4.0)
-    part = train_matching.make_augmentation("stronger", ["zoom"], 255, False)
-    assert part == dataclasses.replace(sampling.STRONGER, zoom=0.0, still_zoom=0.0)
-    with pytest.raises(InputError, match="--leave_out: hue unknown; give some of zoom"):
-        train_matching.make_augmentation("strong", ["hue"], 255, True)
-
-
 @pytest.mark.parametrize("missing", ["data_dir", "run_dir"])
 def test_folders_are_required(missing):
     values = flags.FlagValues()
@@ -112,6 +99,7 @@ def test_two_steps_change_every_weight_and_leave_a_record(crops, tmp_path, run_b
     assert arrays.keys() == start.keys()
     for name, array in arrays.items():
         assert np.isfinite(array).all() and np.abs(array - start[name]).max() > 1e-3, name
+    assert record["recipe"].items() >= {"batches": batches, "batch": batch, "steps": 2, "learning_rate": 0.01}.items()
     assert record["sha256"] == weights.checksum(str(run_dir / "weights" / "step-000002.npz"))
     assert (record["step"], record["seed"]) == (2, 5)
     assert [step for step, _ in record["loss_curve"]] == [2] and 0 < record["loss_curve"][0][1] < 10
@@ -182,7 +170,7 @@ def test_start_counts_only_once(crops, tmp_path, run_binary, base_file):
 
 def test_damaged_start_is_refused(crops, tmp_path, run_binary):
     (tmp_path / "base.npz").write_bytes(b"not a weight file")
-    with pytest.raises(SystemExit, match="train_matching: error: .*base.npz cannot be read"):
+    with pytest.raises(SystemExit, match="train_matching: error: weight file .*base.npz is damaged"):
         run_binary(train_matching, data_dir=crops, run_dir=tmp_path / "run", start_from=tmp_path / "base.npz")
 
 
@@ -216,7 +204,7 @@ def test_what_stops_a_run_is_said_in_one_line_and_leaves_its_checkpoint(crops, t
     refused = "train_matching: error: "
     with pytest.raises(SystemExit, match=f"{refused}.*nan at step 3: lower --learning_rate; .* goes on from {ckpt}$"):
         run_binary(train_matching, **options, learning_rate=1e30)
-    with pytest.raises(SystemExit, match=f"{refused}.* began with .*--batch=1, not .*--batch=2: give that again"):
+    with pytest.raises(SystemExit, match=f"{refused}.* began with --batch=1 .*, not --batch=2 .*: give that again"):
         run_binary(train_matching, **{**options, "batch": 2}, channels=224)
     with pytest.raises(SystemExit, match=f"{refused}the run in {tmp_path}/run began with other crops "):
         run_binary(train_matching, **options, stills_share=0.5)
@@ -277,3 +265,18 @@ def test_killed_run_ends_as_an_uninterrupted_one(crops, tmp_path, run_binary, de
     run_binary(train_matching, run_dir=run_dir, **options)
     assert len(processes.checkpointed(run_dir)) > 60
     processes.assert_same_end(run_dir, tmp_path / "whole")
+
+
+def test_recipe_is_what_the_flags_change():
+    values = flags.FlagValues()
+    train_matching.define_flags(values)
+    values(["train_matching", "--data_dir=d", "--run_dir=r", "--recipe=shipped", "--patches=0", "--batches=pairs"])
+    expected = dataclasses.replace(recipes.SHIPPED_MATCHING, patches=0, batches="pairs")
+    assert train_matching.read(values).recipe == expected
+
+
+def test_help_lists_the_flags_of_the_binary():
+    command = [sys.executable, "-W", "ignore::UserWarning", "-m", "experiments.train_matching", "--help"]
+    done = subprocess.run(command, cwd=processes.ROOT, capture_output=True, text=True)
+    for name in ("recipe", "data_dir", "[no]deterministic", "channels", "start_from", "show_every"):
+        assert f"--{name}:" in done.stdout, name

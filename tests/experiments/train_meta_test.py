@@ -1,5 +1,6 @@
 """Tests of the meta-learner's training, by a few steps on the crops of a tiny ILSVRC."""
 
+import dataclasses
 import os
 import signal
 import time
@@ -9,7 +10,7 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from experiments import train_meta
+from experiments import recipes, train_meta
 from experiments.training import meta_sources, run_record
 from mlt_tf import adaptation, pretrained, weights
 from mlt_tf.matching import MatchingNetwork
@@ -65,6 +66,13 @@ def test_defaults_are_the_papers():
         "hidden_units": 512, "keep_probability": 0.7, "clip_norm": 0.0, "average": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
+
+
+def test_recipe_is_what_the_flags_change():
+    values = flags.FlagValues()
+    train_meta.define_flags(values)
+    values(["train_meta", "--data_dir=d", "--matching=m", "--run_dir=r", "--recipe=shipped", "--steps=11000"])
+    assert train_meta.read(values).recipe == dataclasses.replace(recipes.SHIPPED_META, steps=11000)
 
 
 @pytest.mark.parametrize("missing", ["data_dir", "matching", "run_dir"])

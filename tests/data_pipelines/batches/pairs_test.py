@@ -25,7 +25,9 @@ def store(tmp_path_factory):
 def first(store, kind, augmentation=sampling.STRONG):
     """Returns the first batch of a kind, and its draws."""
     stream = Stream(store, Sampler(store.videos, [], 0.0, augmentation, seed=1), kind)
-    return [part.numpy() for part in next(iter(stream.batches()))], [draw for draw, _ in stream.plan(0)]
+    return [part.numpy() for part in tf.nest.flatten(next(iter(stream.batches())))], [
+        draw for draw, _ in stream.plan(0)
+    ]
 
 
 def test_pairs_have_their_shapes_and_range(store):

@@ -110,7 +110,7 @@ def test_host_sends_bytes_of_pixels_and_a_plan_next_to_nothing(store):
 def test_context_is_a_slice_of_its_crop_where_nothing_but_the_shift_is_drawn(store):
     sampler = Sampler(store.videos, [], 0.0, sampling.Augmentation(whole_cells=True), 1)
     stream = streams.Stream(store, sampler, KINDS["contexts"])
-    z, shift, _ = next(iter(stream.batches()))
+    z, shift, *_ = next(iter(stream.batches()))
     ((draw, _),) = stream.plan(0)
     for context, record, cells, jpeg in zip(z, draw.record, shift, store.read(draw.record)):
         crop = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]

@@ -121,7 +121,8 @@ def updates(monkeypatch):
         return {"loss": 0.0}
 
     monkeypatch.setattr(benchmark_input, "MatchingNetwork", lambda bfloat16: None)
-    monkeypatch.setattr(benchmark_input.train_matching, "make_train_step", lambda *args, **kwargs: update)
+    monkeypatch.setattr(benchmark_input.matching_step, "make_learner", lambda *_: None)
+    monkeypatch.setattr(benchmark_input.matching_step, "make_step", lambda _: update)
     return batches
 
 

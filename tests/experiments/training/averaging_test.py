@@ -76,9 +76,9 @@ def test_averaged_weights_are_exported_and_watched_and_the_live_ones_train_on(
 ):
     watched, make_hooks = [], validation.make_hooks
 
-    def spy(values, run, networks, export, own=None):
-        watched.append(networks)
-        return make_hooks(values, run, networks, export, own)
+    def spy(watching, subject, run, export, own=None):
+        watched.append(subject.networks)
+        return make_hooks(watching, subject, run, export, own)
 
     monkeypatch.setattr(validation, "make_hooks", spy)
     run_binary(train_matching, **options, average=0.9, validate_every=2, validation_batches=1)

@@ -31,9 +31,9 @@ class Toy:
         self.total.assign_add(float(batch))
         return {"loss": tf.constant(self.losses[batch] if self.losses else float(batch)), "twice": 2.0 * batch}
 
-    def train(self, steps, max_minutes=0.0, **options):
-        batches = itertools.count(int(self.run.step))
-        self.run.loop(batches, self.step, steps, max_minutes, self.exported.append, **options)
+    def train(self, steps, hooks=(), stop=lambda: None, **options):
+        batches, given = itertools.count(int(self.run.step)), loop.RunOptions(**options)
+        self.run.loop(batches, self.step, steps, self.exported.append, given, hooks, stop)
         return self
 
 
@@ -67,7 +67,7 @@ def test_export_comes_at_the_step_it_is_named_after(tmp_path):
     toy = Toy(tmp_path)
     steps = []
     export = lambda path: steps.append((int(toy.run.step), path[-10:]))  # noqa: E731
-    toy.run.loop(itertools.count(), toy.step, 3, 0.0, export, save_every=1)
+    toy.run.loop(itertools.count(), toy.step, 3, export, loop.RunOptions(save_every=1))
     assert steps == [(1, "000001.npz"), (2, "000002.npz"), (3, "000003.npz")]
 
 
@@ -106,7 +106,7 @@ def test_weights_that_a_file_cannot_hold_stop_before_their_checkpoint(tmp_path):
 
     expected = "cannot hold: w5 at step 4: lower --learning_rate; the same command goes on from .*ckpt-2"
     with pytest.raises(FloatingPointError, match=expected):
-        toy.run.loop(itertools.count(2), toy.step, 4, 0.0, export)
+        toy.run.loop(itertools.count(2), toy.step, 4, export)
     assert int(Toy(tmp_path).run.step) == 2
 
 
@@ -117,7 +117,7 @@ def test_gradient_that_is_not_finite_stops_before_its_weights_are_saved(tmp_path
         return {**toy.step(batch), "gradient_norm": np.nan if batch == 3 else 1.0}
 
     with pytest.raises(FloatingPointError, match="step 4"):
-        toy.run.loop(itertools.count(), step, 9, 0.0, toy.exported.append, save_every=2)
+        toy.run.loop(itertools.count(), step, 9, toy.exported.append, loop.RunOptions(save_every=2))
     assert int(Toy(tmp_path).run.step) == 2
 
 
@@ -211,7 +211,7 @@ def test_time_that_is_spent_waiting_for_input_is_logged(tmp_path, clock):
             clock[0] += 1.0
             yield batch
 
-    toy.run.loop(batches(), toy.step, 4, 0.0, toy.exported.append, log_every=2)
+    toy.run.loop(batches(), toy.step, 4, toy.exported.append, loop.RunOptions(log_every=2))
     events = read_scalars(tmp_path)
     assert events["input_wait"] == {2: 0.25, 4: 0.25} and events["steps_per_second"] == {2: 0.25, 4: 0.25}
 
@@ -230,7 +230,7 @@ def test_newest_five_weight_files_are_kept(tmp_path):
     write_weights(later)
     (later.parent / "step-000001.npz.part").write_text("half")
     (later.parent / "step-000002-mine.npz").write_text("the user's own")
-    toy.run.loop(itertools.count(), toy.step, 8, 0.0, write_weights, save_every=1)
+    toy.run.loop(itertools.count(), toy.step, 8, write_weights, loop.RunOptions(save_every=1))
     kept = [f"step-{step:06d}{suffix}" for step in (4, 5, 6, 7, 8, 99) for suffix in (".json", ".npz")]
     assert sorted(path.name for path in later.parent.iterdir()) == ["step-000002-mine.npz", *kept]
 
@@ -243,7 +243,7 @@ def test_disk_that_is_full_keeps_the_last_checkpoint_and_says_so(tmp_path):
 
     expected = f"cannot write {tmp_path}: No space left on device; make room: the same command goes on from .*ckpt-2"
     with pytest.raises(InputError, match=expected):
-        toy.run.loop(itertools.count(2), toy.step, 4, 0.0, export)
+        toy.run.loop(itertools.count(2), toy.step, 4, export)
     resumed = Toy(tmp_path)
     assert int(resumed.run.step) == 2 and float(resumed.total) == 1
 

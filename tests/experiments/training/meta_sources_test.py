@@ -1,5 +1,6 @@
 """Tests of the sources of context sets, with a trunk that shows which target an image is of."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -9,12 +10,13 @@ import tensorflow as tf
 from data_pipelines.batches import context_sets, sampling, streams
 from data_pipelines.crops.crop_store import CropStore
 from experiments.training import meta_sources
+from experiments.training.recipe import MetaRecipe
 from mlt_tf import gradients, labels, pretrained
 from tests.stores import Target, smooth_image, write_set
 
 TARGETS, GROUPS = 12, 10  # Groups 0 and 1 hold two targets each.
 HELD_OUT = {0, 10, 8}  # Of groups 0 and 8.
-SIZES = meta_sources.Sizes(batch=2, contexts=3, samples=2)
+RECIPE = MetaRecipe(batch=2, contexts=3, samples=2, views=("3", "1"))
 FIGURES = ["unadapted", "own_delta", "anothers_delta", "mean_delta"]
 
 
@@ -67,8 +69,8 @@ def targets_of(phi):
 @pytest.fixture(scope="module")
 def source(networks, store, tmp_path_factory):
     """Returns a cached source of three views of each target."""
-    folder = str(tmp_path_factory.mktemp("cache"))
-    return meta_sources.CachedSource(networks.matching, store, folder, {}, (3, 1), SIZES, 0.0, 1.0, 4)
+    cache = meta_sources.Cache(str(tmp_path_factory.mktemp("cache")), "checksum")
+    return meta_sources.CachedSource(networks.matching, store, RECIPE, cache, 4)
 
 
 def test_training_draws_every_target_but_the_held_out(source):
@@ -85,9 +87,11 @@ def test_training_draws_every_target_but_the_held_out(source):
     assert seen == set(range(TARGETS)) - HELD_OUT
 
 
-def test_views_are_changed_as_asked_for(networks, store, tmp_path):
-    grey = sampling.Augmentation(grey=1.0)
-    made = meta_sources.CachedSource(networks.matching, store, str(tmp_path), {}, (1, 1), SIZES, 0.0, 0.0, 4, grey)
+def test_views_are_changed_as_asked_for(networks, store, tmp_path, monkeypatch):
+    monkeypatch.setitem(meta_sources.VIEWS, "strong", sampling.Augmentation(grey=1.0))
+    recipe = dataclasses.replace(RECIPE, view_augmentation="strong", views=("1", "1"))
+    cache = meta_sources.Cache(str(tmp_path), "checksum")
+    made = meta_sources.CachedSource(networks.matching, store, recipe, cache, 4)
     phi_x, *_ = next(iter(made.stream(0)))
     np.testing.assert_allclose(phi_x[..., 0], phi_x[..., 2], atol=0.5)
 
@@ -168,8 +172,8 @@ def test_held_out_figures_agree_where_nothing_is_adapted(source, networks, few_b
 def image_source(networks, store):
     """Returns a source that passes images through the trunk, and a stream of the same images."""
     sampler = sampling.Sampler(store.videos, [], 0.0, sampling.META, seed=4)
-    kind = context_sets.image_sets(SIZES.batch, SIZES.contexts)
-    return meta_sources.ImageSource(networks.matching, store, sampler, SIZES), streams.Stream(store, sampler, kind)
+    kind = context_sets.image_sets(RECIPE.batch, RECIPE.contexts)
+    return meta_sources.ImageSource(networks.matching, store, RECIPE, 4), streams.Stream(store, sampler, kind)
 
 
 def test_images_pass_through_the_trunk(image_source, networks):
@@ -179,11 +183,11 @@ def test_images_pass_through_the_trunk(image_source, networks):
     ):
         trunk = networks.matching.extractor
         np.testing.assert_allclose(phi_x, trunk(x), atol=1e-3)
-        for b in range(SIZES.batch):
+        for b in range(RECIPE.batch):
             np.testing.assert_allclose(phi_z[b], trunk(z[b]), atol=1e-3)
         np.testing.assert_array_equal(shift, expected_shift)
-        np.testing.assert_array_equal(phi_delta, phi_z[:, : SIZES.samples])
-        np.testing.assert_array_equal(counted, np.ones([SIZES.batch, SIZES.samples]))
+        np.testing.assert_array_equal(phi_delta, phi_z[:, : RECIPE.samples])
+        np.testing.assert_array_equal(counted, np.ones([RECIPE.batch, RECIPE.samples]))
 
 
 def test_image_stream_goes_on_from_a_step(image_source):

@@ -15,34 +15,32 @@ REQUIRED = ["--data_dir=d", "--run_dir=r", "--matching=m"]
 
 
 def parsed(binary, *words):
-    """Returns a binary's flags as its command line would set them."""
+    """Returns what a binary's command line asks for, in several dataclasses."""
     values = flags.FlagValues()
     binary.define_flags(values)
     values(["binary", *REQUIRED[: 2 + (binary is train_meta)], *words])
-    return values
+    return binary.read(values)
 
 
 def start(inputs=None, **values):
     return run_record.describe(values, inputs or {})
 
 
-def test_own_flags_are_those_of_the_binary_alone():
-    values = parsed(train_matching, "--steps=7")
-    flags.DEFINE_string("of_absl", "", "Stands for what absl and TensorFlow define.", flag_values=values)
-    own = run_record.own(values)
-    assert {"steps", "data_dir", "channels"} <= own.keys() and "of_absl" not in own
+def test_own_flags_are_all_options_of_a_run():
+    own = run_record.own(*parsed(train_matching, "--steps=7"))
+    assert {"steps", "data_dir", "channels", "show_every", "start_from"} <= own.keys() and "recipe" not in own
     assert own["steps"] == 7 and own["splits"] == ["train"]
 
 
 def test_unusual_flags_are_those_that_differ_from_their_defaults():
-    values = parsed(train_matching, "--steps=7", "--splits=train,validation", "--batch=8", "--deterministic")
+    request = parsed(train_matching, "--steps=7", "--splits=train,validation", "--batch=8", "--deterministic")
     expected = {"--steps=7", "--splits=train,validation", "--deterministic=True", *REQUIRED[:2]}
-    assert set(run_record.unusual(values).split()) == expected
+    assert set(run_record.unusual(*request).split()) == expected
 
 
 @pytest.mark.parametrize("binary", [train_matching, train_meta])
 def test_what_decides_a_run_may_not_change(binary):
-    fixed = run_record.own(parsed(binary)).keys() - run_record.MAY_CHANGE
+    fixed = run_record.own(*parsed(binary)).keys() - run_record.MAY_CHANGE
     both = {
         "splits", "stills_share", "bfloat16", "seed", "optimizer", "batch", "schedule", "warmup", "label_radius",
         "pasted_stills", "clip_norm", "average", "cutouts_share", "ranking",
@@ -59,7 +57,7 @@ def test_what_decides_a_run_may_not_change(binary):
 
 
 def test_every_flag_that_may_change_exists():
-    defined = {name for binary in (train_matching, train_meta) for name in run_record.own(parsed(binary))}
+    defined = {name for binary in (train_matching, train_meta) for name in run_record.own(*parsed(binary))}
     assert run_record.MAY_CHANGE - defined == set()
 
 

@@ -1,35 +1,31 @@
 """Tests of what the training binaries share: opened crops, the input's three ways, one line for bad input."""
 
-import types
+import dataclasses
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
 
 from data_pipelines.batches import context_sets, pairs, sampling, streams
 from data_pipelines.crops.crop_store import CropStore
 from experiments.training import training_input
+from experiments.training.recipe import MatchingRecipe, Mixture
 from mlt_tf.errors import InputError
 from tests.stores import Target, smooth_image, write_set
 
 KINDS = {"pairs": pairs.pairs(4), "contexts": pairs.contexts(2, 2), "context sets": context_sets.image_sets(2, 3)}
 
 
-def options(folder, splits=("train",), stills_share=0.0):
-    """Returns what stands for the flags."""
-    return types.SimpleNamespace(data_dir=str(folder), splits=list(splits), stills_share=stills_share)
-
-
-def test_common_flags():
-    values = flags.FlagValues()
-    training_input.define_flags(values, ["validation"])
-    values(["binary", "--data_dir=crops", "--run_dir=run"])
-    given = {"data_dir": "crops", "run_dir": "run"}
-    rest = {"splits": ["validation"], "stills_share": 0.0, "bfloat16": False, "seed": 0, "max_minutes": 0.0}
-    rest |= {"optimizer": "adam", "clip_norm": 0.0, "distribute": "none", "xla": False}
-    rest |= {"save_every": 500, "log_every": 50, "deterministic": False}
-    assert values.flag_values_dict() == given | rest
+def test_augmentation_is_what_is_not_left_out():
+    contexts = MatchingRecipe(batches="contexts", augmentation="strong")
+    whole = training_input.make_augmentation(contexts)
+    assert whole == dataclasses.replace(sampling.STRONG, whole_cells=True)
+    less = dataclasses.replace(contexts, leave_out=("colour", "blur"), context_size=191)
+    assert training_input.make_augmentation(less) == dataclasses.replace(whole, colour=0.0, blur=0.0, shift_cells=4.0)
+    part = training_input.make_augmentation(MatchingRecipe(augmentation="stronger", leave_out=("zoom",)))
+    assert part == dataclasses.replace(sampling.STRONGER, zoom=0.0, still_zoom=0.0)
+    with pytest.raises(InputError, match="--leave_out: hue unknown; give some of zoom"):
+        training_input.make_augmentation(MatchingRecipe(leave_out=("hue",)))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +38,7 @@ def test_common_flags():
     ],
 )
 def test_opens_the_sets_that_the_flags_name(crops, splits, stills_share, sets):
-    store = training_input.open_crops(options(crops, splits, stills_share))
+    store = training_input.open_crops(str(crops), Mixture(tuple(splits), stills_share))
     names = [trajectory.name.split("/")[0] for trajectory in store.trajectories]
     assert list(dict.fromkeys(names)) == sets
     assert len(store.videos) == 3 * len(splits) and len(store.stills) == 4 * len(splits) * (stills_share > 0)
@@ -51,13 +47,13 @@ def test_opens_the_sets_that_the_flags_name(crops, splits, stills_share, sets):
 @pytest.mark.parametrize("splits", [["val"], ["train", "test"], ["train", "train"], ["train,validation"], []])
 def test_unknown_splits_are_refused(crops, splits):
     with pytest.raises(InputError, match=f"--splits={','.join(splits)}: give train, validation, or train,validation"):
-        training_input.open_crops(options(crops, splits))
+        training_input.open_crops(str(crops), Mixture(tuple(splits)))
 
 
 def test_set_that_is_not_there_is_named_with_those_that_are(tmp_path):
     write_set(str(tmp_path / "vid_train"), [Target("0", "0", [smooth_image(0)])])
     with pytest.raises(InputError, match=f"no prepared crops det_train in {tmp_path} .it has vid_train.: make them"):
-        training_input.open_crops(options(tmp_path, stills_share=0.5))
+        training_input.open_crops(str(tmp_path), Mixture(stills_share=0.5))
 
 
 @pytest.mark.parametrize("folder", ["nothing", "ilsvrc"])
@@ -65,7 +61,7 @@ def test_folder_without_crops_is_refused(ilsvrc, tmp_path, folder):
     path = ilsvrc if folder == "ilsvrc" else tmp_path / folder
     has = "Annotations, Data" if folder == "ilsvrc" else "none"
     with pytest.raises(InputError, match=f"no prepared crops vid_train in {path} .it has {has}.: make them with"):
-        training_input.open_crops(options(path))
+        training_input.open_crops(str(path), Mixture())
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +85,9 @@ def first_batches(stream, where, start_step, count=3):
     """Returns the first batches as a compiled training step would see them."""
     elements, finish = training_input.split_input(stream, where)
     step = tf.function(finish)
-    return [[tensor.numpy() for tensor in step(element)] for element in elements(start_step).take(count)]
+    return [
+        [tensor.numpy() for tensor in tf.nest.flatten(step(element))] for element in elements(start_step).take(count)
+    ]
 
 
 def test_batches_are_the_same_whoever_makes_them(stream):

@@ -17,7 +17,9 @@ from absl import flags
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from experiments import train_matching, train_meta
+from experiments.training import run_record
 from experiments.watching import contact_sheet, inspection, probes
+from experiments.watching.request import Subject, Watching
 from mlt_tf import pretrained
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
@@ -26,20 +28,27 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 STEPS = 3
 
 
-def flags_of(binary, *words):
+def request_of(binary, *words):
+    """Returns what a binary's command line asks for."""
     values = flags.FlagValues()
     binary.define_flags(values)
     values(["test", "--run_dir=r", f"--steps={STEPS}", *words])
-    return values
+    return binary.read(values)
 
 
-def follow(folder, values, networks):
+def follow(folder, request, networks):
     """Makes the hooks of a run of STEPS steps that leave the networks as they are, and calls them as the loop does."""
     writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
-    run = types.SimpleNamespace(folder=str(folder), events=writer.as_default, step=tf.Variable(0, dtype=tf.int64))
-    hooks = inspection.make_hooks(values, run, networks)
+    run = types.SimpleNamespace(
+        folder=str(folder),
+        flags=run_record.own(*request),
+        events=writer.as_default,
+        step=tf.Variable(0, dtype=tf.int64),
+    )
+    subject = Subject(request.run.data_dir, request.recipe, networks)
+    hooks = inspection.make_hooks(request.watching, subject, run)
     x, z = tf.zeros([1, 127, 127, 3]), tf.zeros([1, 255, 255, 3])
-    train_step = inspection.with_graph(values, run, tf.function(networks.matching))
+    train_step = inspection.with_graph(request.watching, run, tf.function(networks.matching))
     returned = []
     for step in range(1, STEPS + 1):
         train_step((x, z))
@@ -57,10 +66,10 @@ def runs(crops, tmp_path_factory):
         patch.setattr(probes, "PAIRS", 3)
         patch.setattr(probes, "SETS", 2)
         tf.keras.utils.set_random_seed(1)
-        values = flags_of(train_matching, f"--data_dir={crops}", "--show_every=2", "--schedule=cosine")
+        values = request_of(train_matching, f"--data_dir={crops}", "--show_every=2", "--schedule=cosine")
         follow(root / "matching", values, pretrained.Networks(MatchingNetwork()))
         words = (f"--data_dir={crops}", "--matching=/far/away.npz", "--contexts=3", "--samples=2", "--seed=4")
-        follow(root / "meta", flags_of(train_meta, *words, "--validation_batches=1"), pretrained.build("mlt"))
+        follow(root / "meta", request_of(train_meta, *words, "--validation_batches=1"), pretrained.build("mlt"))
     return root
 
 
@@ -137,7 +146,7 @@ def test_graph_of_the_step_is_written_once(runs):
 def test_run_that_goes_on_does_not_show_its_graph_again(tmp_path):
     (tmp_path / "weights").mkdir()
     run = types.SimpleNamespace(folder=str(tmp_path))
-    assert inspection.with_graph(flags_of(train_matching, "--data_dir=d"), run, abs) is abs
+    assert inspection.with_graph(Watching(), run, abs) is abs
 
 
 def hyper_parameters(folder):
@@ -161,19 +170,19 @@ def test_hyper_parameters_are_the_flags_that_matter(runs):
 
 def test_hooks_return_how_long_the_sheets_took(crops, tmp_path, monkeypatch):
     monkeypatch.setattr(probes, "PAIRS", 2)
-    values = flags_of(train_matching, f"--data_dir={crops}", "--show_every=3")
+    values = request_of(train_matching, f"--data_dir={crops}", "--show_every=3")
     returned = follow(tmp_path, values, pretrained.Networks(MatchingNetwork()))
     assert [scalars for scalars in returned if scalars] == [{"sheets/seconds": pytest.approx(5, abs=5)}]
 
 
 def test_nothing_is_shown_where_nothing_is_asked_for(crops, tmp_path):
-    values = flags_of(train_matching, f"--data_dir={crops}", "--show_every=0")
+    values = request_of(train_matching, f"--data_dir={crops}", "--show_every=0")
     assert follow(tmp_path, values, pretrained.Networks(MatchingNetwork())) == []
     assert [plugin for plugin, _ in summaries(tmp_path)] == ["hparams"]
 
 
 def test_without_held_out_crops_weights_and_graph_are_shown(crops, tmp_path):
-    values = flags_of(train_matching, f"--data_dir={crops}", "--validation_sets=")
+    values = request_of(train_matching, f"--data_dir={crops}", "--validation_sets=")
     follow(tmp_path, values, pretrained.Networks(MatchingNetwork()))
     assert {plugin for plugin, _ in summaries(tmp_path)} == {"hparams", "histograms", "graph_run_metadata_graph"}
 
@@ -196,14 +205,14 @@ def test_profile_covers_the_steps_asked_for(crops, tmp_path, monkeypatch):
 
 
 def test_profile_lies_in_the_runs_folder(crops, tmp_path):
-    values = flags_of(train_matching, f"--data_dir={crops}", "--show_every=0", "--profile_steps=2,9")
+    values = request_of(train_matching, f"--data_dir={crops}", "--show_every=0", "--profile_steps=2,9")
     follow(tmp_path, values, pretrained.Networks(MatchingNetwork()))  # Which ends before step 9.
     assert list((tmp_path / "tensorboard").glob("plugins/profile/*/*.xplane.pb"))
 
 
 @pytest.mark.parametrize("steps", ["5", "5,x", "0,3", "7,6", "1,2,3"])
 def test_profile_of_no_steps_is_refused(crops, tmp_path, steps):
-    values = flags_of(train_matching, f"--data_dir={crops}", f"--profile_steps={steps}")
+    values = request_of(train_matching, f"--data_dir={crops}", f"--profile_steps={steps}")
     with pytest.raises(InputError, match=f"--profile_steps={steps}: give the first and the last step"):
         follow(tmp_path, values, None)
 

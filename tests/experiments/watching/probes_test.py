@@ -1,21 +1,18 @@
 """Tests of the held-out examples: which sets they come from, what is measured on them, and that they stay the same."""
 
-import types
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from data_pipelines.crops.crop_store import CropStore
+from experiments.training.recipe import MetaRecipe
 from experiments.watching import probes
+from experiments.watching.request import Subject, Watching
 from mlt_tf import adaptation, last_layer, losses, meta_loss, pretrained
 from mlt_tf.errors import InputError
 from tests.scenes import peak
 
-
-def flags_of(folder, **options):
-    defaults = {"splits": ["train"], "validation_sets": ["auto"], "validation_batches": 2, "label_radius": 2.0}
-    return types.SimpleNamespace(data_dir=str(folder), contexts=3, samples=2, **{**defaults, **options})
+RECIPE = MetaRecipe(splits=("train",), contexts=3, samples=2)
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +34,15 @@ def small():
 @pytest.fixture(scope="module")
 def pair_probe(crops, mlt):
     """Returns a probe of two batches of pairs."""
-    return probes.make_probe(flags_of(crops), mlt._replace(meta_learner=None))
+    return probes.make_probe(
+        Watching(validation_batches=2), Subject(str(crops), RECIPE, mlt._replace(meta_learner=None))
+    )
 
 
 @pytest.fixture(scope="module")
 def set_probe(crops, mlt):
     """Returns a probe of two batches of context sets."""
-    return probes.make_probe(flags_of(crops), mlt)
+    return probes.make_probe(Watching(validation_batches=2), Subject(str(crops), RECIPE, mlt))
 
 
 @pytest.mark.parametrize(
@@ -57,24 +56,24 @@ def set_probe(crops, mlt):
     ],
 )
 def test_sets_that_the_run_does_not_train_on(crops, splits, asked, expected):
-    sets = asked.split(",") if asked else []
-    assert probes.validation_sets(flags_of(crops, splits=splits.split(","), validation_sets=sets)) == expected
+    watching = Watching(validation_sets=tuple(asked.split(",")) if asked else ())
+    assert probes.validation_sets(watching, str(crops), splits.split(",")) == expected
 
 
 def test_no_set_is_chosen_where_it_was_not_prepared(tmp_path, mlt):
-    values = flags_of(tmp_path)
-    assert probes.validation_sets(values) == [] and probes.make_probe(values, mlt) is None
+    assert probes.validation_sets(Watching(), str(tmp_path), ["train"]) == []
+    assert probes.make_probe(Watching(), Subject(str(tmp_path), RECIPE, mlt)) is None
 
 
 @pytest.mark.parametrize("name", ["vid_train", "det_train"])
 def test_set_that_is_trained_on_is_refused(crops, name):
     with pytest.raises(InputError, match=f"--validation_sets: {name} is trained on"):
-        probes.validation_sets(flags_of(crops, validation_sets=["vid_validation", name]))
+        probes.validation_sets(Watching(validation_sets=("vid_validation", name)), str(crops), ["train"])
 
 
 def test_named_set_must_be_there(crops, mlt):
     with pytest.raises(InputError, match="no prepared crops vid_other"):
-        probes.make_probe(flags_of(crops, validation_sets=["vid_other"]), mlt)
+        probes.make_probe(Watching(validation_sets=("vid_other",)), Subject(str(crops), RECIPE, mlt))
 
 
 @pytest.mark.parametrize("place", [(0, 0), (2.5, -3.0), (-6.0, 1.25)])

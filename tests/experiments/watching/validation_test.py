@@ -8,11 +8,12 @@ import types
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
 from tensorflow.python.framework import config as framework_config  # Only here can determinism be switched off.
 
 from experiments import train_matching
+from experiments.training.recipe import MetaRecipe
 from experiments.watching import probes, validation
+from experiments.watching.request import Subject, Watching
 from mlt_tf import pretrained, weights
 from tests.events import read_scalars
 
@@ -127,26 +128,22 @@ def networks_of(variant):
 
 
 def hooks_of(crops, tmp_path, variant="mlt_mt", left_out=None, **options):
-    values = flags.FlagValues()
-    validation.define_flags(values)
-    values(["test", *(f"--{name}={value}" for name, value in options.items())])
-    own = {name: values[name].value for name in values}
-    more = {"data_dir": str(crops), "splits": ["train"], "label_radius": 2.0, "contexts": 3, "samples": 2}
-    run = types.SimpleNamespace(folder=str(tmp_path))
-    return validation.make_hooks(types.SimpleNamespace(**own, **more), run, networks_of(variant), Export(), left_out)
+    recipe = MetaRecipe(splits=("train",), contexts=3, samples=2)
+    subject, run = Subject(str(crops), recipe, networks_of(variant)), types.SimpleNamespace(folder=str(tmp_path))
+    return validation.make_hooks(Watching(**options), subject, run, Export(), left_out)
 
 
 def test_hooks_are_those_asked_for(crops, otb_runs, tmp_path):
     (hook,) = hooks_of(crops, tmp_path)
     assert hook.every == 500
     assert hooks_of(crops, tmp_path, validate_every=0) == []
-    assert hooks_of(crops, tmp_path, validation_sets="") == []
-    tracking = {"track_every": 7, "validation_dir": otb_runs / "OTB"}
+    assert hooks_of(crops, tmp_path, validation_sets=()) == []
+    tracking = {"track_every": 7, "validation_dir": str(otb_runs / "OTB")}
     assert [hook.every for hook in hooks_of(crops, tmp_path, **tracking)] == [7, 500]
 
 
 def test_best_is_chosen_by_tracking_where_there_is_tracking(crops, otb_runs, tmp_path):
-    hooks = hooks_of(crops, tmp_path, track_every=7, validation_dir=otb_runs / "OTB")
+    hooks = hooks_of(crops, tmp_path, track_every=7, validation_dir=str(otb_runs / "OTB"))
     assert [hook.best and hook.best.what["name"] for hook in hooks] == ["tracking/auc", None]
     (hook,) = hooks_of(crops, tmp_path)
     assert hook.best.what["name"] == "validation/loss"
@@ -155,7 +152,7 @@ def test_best_is_chosen_by_tracking_where_there_is_tracking(crops, otb_runs, tmp
 def test_best_of_the_meta_learner_is_not_chosen_on_what_its_trunk_may_know(crops, tmp_path):
     (hook,) = hooks_of(crops, tmp_path, "mlt")
     assert hook.best is None
-    (hook,) = hooks_of(crops, tmp_path, "mlt", validation_sets="det_validation")
+    (hook,) = hooks_of(crops, tmp_path, "mlt", validation_sets=("det_validation",))
     assert hook.best.what["name"] == "validation/loss"
 
 
@@ -163,15 +160,15 @@ def test_best_of_the_meta_learner_is_not_chosen_on_what_its_trunk_may_know(crops
     ("options", "best"),
     [
         ({}, [None, "held_out/loss"]),
-        ({"validation_sets": ""}, ["held_out/loss"]),
-        ({"validation_sets": "det_validation"}, ["validation/loss", None]),
+        ({"validation_sets": ()}, ["held_out/loss"]),
+        ({"validation_sets": ("det_validation",)}, ["validation/loss", None]),
         ({"track_every": 7, "validation_dir": "OTB"}, ["tracking/auc", None, None]),
         ({"validate_every": 0}, []),
     ],
 )
 def test_best_of_the_meta_learner_may_be_chosen_on_what_its_run_leaves_out(crops, otb_runs, tmp_path, options, best):
     left_out = types.SimpleNamespace(measure=dict, measured_on="a few sets")
-    paths = {name: otb_runs / value for name, value in options.items() if name == "validation_dir"}
+    paths = {name: str(otb_runs / value) for name, value in options.items() if name == "validation_dir"}
     hooks = hooks_of(crops, tmp_path, "mlt", left_out, **{**options, **paths})
     assert [hook.best and hook.best.what["name"] for hook in hooks] == best
 

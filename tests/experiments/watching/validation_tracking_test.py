@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
 
 from data_pipelines.datasets import sequences
 from experiments.scoring import clip_scores, metrics
 from experiments.watching import validation_tracking
+from experiments.watching.request import Watching
 from mlt_tf import pretrained
 from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
@@ -33,16 +33,9 @@ def videos(tmp_path_factory):
     return root
 
 
-def flags_of(**options):
-    values = flags.FlagValues()
-    validation_tracking.define_flags(values)
-    values(["test", *(f"--{name}={value}" for name, value in options.items())])
-    return values
-
-
-def probe_of(videos, networks, **options):
-    given = {"track_every": 5, "validation_dir": videos, "validation_frames": FRAMES, **options}
-    return validation_tracking.make_probe(flags_of(**given), networks)
+def probe_of(videos, networks, path=None, **options):
+    given = {"track_every": 5, "validation_dir": str(videos), "validation_frames": FRAMES, **options}
+    return validation_tracking.make_probe(Watching(**given), networks, path)
 
 
 def auc(networks, videos, **settings):
@@ -94,16 +87,15 @@ def test_difference_is_to_the_scores_that_a_run_left(videos, tmp_path):
     tf.keras.utils.set_random_seed(2)
     networks = pretrained.Networks(MatchingNetwork())
     path = tmp_path / "run" / "tracking.json"
-    values = flags_of(track_every=5, validation_dir=videos, validation_frames=FRAMES)
-    first = validation_tracking.make_probe(values, networks, str(path)).measure()
+    first = probe_of(videos, networks, str(path)).measure()
     scores = clip_scores.read(path)["once"]
     assert first["auc"] == pytest.approx(np.mean([of_video.auc for of_video in scores.values()]))
     worse = {name: of_video._replace(auc=of_video.auc - 0.1) for name, of_video in scores.items()}
     clip_scores.write(path, {"once": worse}, {})
-    found = probe_of(videos, networks, reference_scores=path).measure()
+    found = probe_of(videos, networks, reference_scores=str(path)).measure()
     assert [found[f"difference{end}"] for end in ("", "_low", "_high")] == pytest.approx([0.1] * 3)
     with pytest.raises(InputError, match="--reference_scores=.*score of 3 frames of left, not 2.*--validation_frames"):
-        probe_of(videos, networks, reference_scores=path, validation_frames=2)
+        probe_of(videos, networks, reference_scores=str(path), validation_frames=2)
 
 
 def test_suite_is_tracked(videos, tmp_path):
@@ -121,7 +113,7 @@ def test_bfloat16_may_be_the_trackers_alone(videos):
 
 
 def test_off_is_nothing():
-    assert validation_tracking.make_probe(flags_of(), None) is None
+    assert validation_tracking.make_probe(Watching(), None) is None
 
 
 @pytest.mark.parametrize(
@@ -135,13 +127,13 @@ def test_off_is_nothing():
 )
 def test_flags_that_contradict_each_other_are_refused(options, message):
     with pytest.raises(InputError, match=message):
-        validation_tracking.make_probe(flags_of(**options), None)
+        validation_tracking.make_probe(Watching(**options), None)
 
 
 @pytest.mark.parametrize(("text", "message"), [("x", "--validation_config: 'x' is not"), ("tow=1", "unknown tracker")])
 def test_setting_that_is_none_is_refused(videos, text, message):
     with pytest.raises(InputError, match=message):
-        probe_of(videos, None, validation_config=text)
+        probe_of(videos, pretrained.Networks(None), validation_config=text)
 
 
 def test_videos_that_cannot_be_scored_are_refused_at_once(videos, tmp_path):
@@ -156,5 +148,5 @@ def test_videos_that_cannot_be_scored_are_refused_at_once(videos, tmp_path):
 
 
 def test_description_has_no_folder_above(videos):
-    values = flags_of(track_every=1, validation_dir=videos, validation_config="tau=0.4")
-    assert validation_tracking.describe(values) == f"{videos.name}, 60 frames, tau=0.4"
+    watching = Watching(track_every=1, validation_dir=str(videos), validation_config="tau=0.4")
+    assert validation_tracking.describe(watching) == f"{videos.name}, 60 frames, tau=0.4"

@@ -1,11 +1,36 @@
-"""Learning-rate schedules of the training binaries."""
+"""Optimizers of the training binaries: their learning-rate schedules, and the clipping of gradients."""
 
 import tensorflow as tf
 
+from experiments.training.recipe import Recipe
 from mlt_tf.errors import InputError
 
+KINDS = {"adam": tf.keras.optimizers.Adam, "sgd": tf.keras.optimizers.SGD}
 
-def make(name: str, rate: float, steps: int, warmup: int) -> tf.keras.optimizers.schedules.LearningRateSchedule:
+
+def make(recipe: Recipe, rate: float = 1.0, first_step: int = 0) -> tf.keras.optimizers.Optimizer:
+    """Makes a recipe's optimizer.
+
+    Args:
+      recipe: Says which, and how its learning rate goes.
+      rate: Over the recipe's learning rate.
+      first_step: Step of the schedule at which it begins.
+    """
+    schedule = make_schedule(recipe.schedule, recipe.learning_rate * rate, recipe.steps, recipe.warmup)
+    return KINDS[recipe.optimizer](Later(schedule, first_step))
+
+
+def clip(gradients: list[tf.Tensor], limit: float) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """Scales gradients down to a global norm of `limit`, where that is not 0; returns their norm before, too."""
+    norm = tf.linalg.global_norm(gradients)
+    if limit:
+        gradients, _ = tf.clip_by_global_norm(gradients, limit, norm)
+    return gradients, norm
+
+
+def make_schedule(
+    name: str, rate: float, steps: int, warmup: int
+) -> tf.keras.optimizers.schedules.LearningRateSchedule:
     """Makes a learning-rate schedule: "constant" (the paper's) or "cosine" down to zero, after a linear warm-up."""
     if name == "constant":
         if warmup:
