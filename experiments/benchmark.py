@@ -25,9 +25,9 @@ from data_pipelines.batches.pairs import ContextBatch, PairBatch
 from experiments import recipes
 from experiments.app import demo_clip, target_box
 from experiments.benchmarks import benchmark_input, benchmark_track
+from experiments.learning import matching_step, meta_step
 from experiments.running.trackers import parse_config
 from experiments.shared import command_line, provenance, timing
-from experiments.training import matching_step, meta_step
 from experiments.training.recipe import MetaRecipe
 from mlt_tf import config, files, labels
 from mlt_tf.adaptation import Adaptation

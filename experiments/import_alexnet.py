@@ -18,9 +18,9 @@ from absl import flags
 
 from data_pipelines.batches import streams
 from data_pipelines.crops.crop_store import CropStore
+from experiments.learning import alexnet_files
+from experiments.learning.alexnet_files import Layer
 from experiments.shared import command_line, provenance
-from experiments.training import alexnet_files
-from experiments.training.alexnet_files import Layer
 from mlt_tf import config, extractor, weights
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork

@@ -15,9 +15,10 @@ from absl import flags, logging
 
 from data_pipelines.batches import streams
 from experiments import recipes
+from experiments.learning import averaging, matching_step
 from experiments.shared import command_line, options
 from experiments.shared.options import option
-from experiments.training import averaging, distribution, loop, matching_step, run_record, stopping, training_input
+from experiments.training import distribution, loop, run_record, stopping, training_input
 from experiments.training.loop import RunOptions
 from experiments.training.recipe import MatchingRecipe
 from experiments.watching import inspection, validation

@@ -17,18 +17,10 @@ from typing import NamedTuple
 from absl import flags, logging
 
 from experiments import recipes
+from experiments.learning import averaging, meta_sources, meta_step
 from experiments.shared import command_line, options
 from experiments.shared.options import option
-from experiments.training import (
-    averaging,
-    distribution,
-    loop,
-    meta_sources,
-    meta_step,
-    run_record,
-    stopping,
-    training_input,
-)
+from experiments.training import distribution, loop, run_record, stopping, training_input
 from experiments.training.loop import RunOptions
 from experiments.training.recipe import MetaRecipe
 from experiments.watching import inspection, validation

@@ -10,7 +10,8 @@ from tests.house_rules_test import ROOT, imported_names, is_within, read_files
 # Each room imports the ones before it alone; the commands, which lie flat, import them all and no other command.
 ROOMS = {
     "experiments": (
-        "shared", "scoring", "running", "training", "watching", "paper", "figures", "pages", "vot", "app", "benchmarks",
+        "shared", "scoring", "running", "training", "learning", "watching", "paper", "figures", "pages", "vot", "app",
+        "benchmarks",
     ),
     "data_pipelines": ("datasets", "benchmarks", "checks", "builders", "crops", "batches"),
 }  # fmt: skip

@@ -8,7 +8,7 @@ from unittest import mock
 import tensorflow as tf
 from absl import flags
 
-from experiments.training import meta_sources
+from experiments.learning import meta_sources
 
 
 def start() -> concurrent.futures.ProcessPoolExecutor:

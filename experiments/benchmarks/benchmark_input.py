@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from data_pipelines.batches import augment, context_sets, pairs, sampling, streams
 from data_pipelines.crops.crop_store import CropStore
-from experiments.training import matching_step
+from experiments.learning import matching_step
 from experiments.training.recipe import MatchingRecipe
 from mlt_tf import config
 from mlt_tf.matching import MatchingNetwork

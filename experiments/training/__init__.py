@@ -1,1 +1,1 @@
-"""What makes a training run: loop, folder, checkpoints, stops, input, devices. What it measures: `watching`."""
+"""What makes a training run: recipe, loop, folder, checkpoints, stops, input, devices. What it learns: `learning`."""

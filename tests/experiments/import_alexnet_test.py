@@ -9,7 +9,7 @@ import tensorflow as tf
 from experiments import import_alexnet
 from mlt_tf import weights
 from mlt_tf.matching import MatchingNetwork
-from tests.experiments.training import alexnet_files_test
+from tests.experiments.learning import alexnet_files_test
 
 SHARED = 64, 192, 384, 256
 FRAMES = 9  # More than one batch, and the last a smaller one.

@@ -11,7 +11,8 @@ import tensorflow as tf
 from absl import flags
 
 from experiments import recipes, train_meta
-from experiments.training import meta_sources, run_record
+from experiments.learning import meta_sources
+from experiments.training import run_record
 from mlt_tf import adaptation, pretrained, weights
 from mlt_tf.matching import MatchingNetwork
 from tests import processes

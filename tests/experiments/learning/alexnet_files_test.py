@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from experiments.training import alexnet_files
+from experiments.learning import alexnet_files
 from mlt_tf.errors import InputError
 
 SHAPES = (11, 11, 3, 64), (5, 5, 64, 192), (3, 3, 192, 384), (3, 3, 384, 256)

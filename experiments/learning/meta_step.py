@@ -6,7 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from data_pipelines.batches.context_sets import ContextSet
-from experiments.training import optimizers
+from experiments.learning import optimizers
 from experiments.training.recipe import MetaRecipe
 from mlt_tf import gradients, labels, losses, meta_loss, replicas
 from mlt_tf.adaptation import adapted_layer

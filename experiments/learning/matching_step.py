@@ -7,9 +7,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from data_pipelines.batches.pairs import ContextBatch, PairBatch
-from experiments.training import optimizers, trainables
+from experiments.learning import optimizers, trainables
+from experiments.learning.trainables import Plan, Trained
 from experiments.training.recipe import MatchingRecipe
-from experiments.training.trainables import Plan, Trained
 from mlt_tf import matching_loss, replicas
 from mlt_tf.matching import MatchingNetwork
 

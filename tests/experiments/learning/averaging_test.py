@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from experiments import train_matching
-from experiments.training import averaging
+from experiments.learning import averaging
 from experiments.watching import validation
 from mlt_tf import weights
 from tests import processes

@@ -8,7 +8,8 @@ import tensorflow as tf
 from data_pipelines.batches import context_sets, feature_cache, sampling, streams
 from data_pipelines.batches.context_sets import CachedSampler, ContextSet, ImageSet
 from data_pipelines.crops.crop_store import STILL, CropStore
-from experiments.training import simulated_tracks, training_input
+from experiments.learning import simulated_tracks
+from experiments.training import training_input
 from experiments.training.recipe import MetaRecipe
 from mlt_tf import adaptation, config, gradients, labels, last_layer, margins, meta_loss
 from mlt_tf.errors import InputError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_pipelines.batches.feature_cache import FeatureCache
-from experiments.training import simulated_tracks
+from experiments.learning import simulated_tracks
 from mlt_tf.config import TrackerConfig
 from mlt_tf.matching import MatchingNetwork
 

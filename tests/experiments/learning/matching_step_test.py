@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from data_pipelines.batches.pairs import ContextBatch, PairBatch
-from experiments.training import matching_step
+from experiments.learning import matching_step
 from experiments.training.recipe import MatchingRecipe
 from mlt_tf import labels, matching_loss, weights
 from mlt_tf.matching import MatchingNetwork

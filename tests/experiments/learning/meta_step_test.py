@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from data_pipelines.batches.context_sets import ContextSet
-from experiments.training import meta_step
+from experiments.learning import meta_step
 from experiments.training.recipe import MetaRecipe
 from mlt_tf import pretrained, weights
 

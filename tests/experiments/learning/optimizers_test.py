@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.training import optimizers
+from experiments.learning import optimizers
 from mlt_tf.errors import InputError
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from data_pipelines.batches import context_sets, sampling, streams
 from data_pipelines.crops.crop_store import CropStore
-from experiments.training import meta_sources
+from experiments.learning import meta_sources
 from experiments.training.recipe import MetaRecipe
 from mlt_tf import gradients, labels, pretrained
 from tests.stores import Target, smooth_image, write_set

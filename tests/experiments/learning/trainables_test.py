@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from experiments import train_matching
-from experiments.training import trainables
+from experiments.learning import trainables
 from mlt_tf import weights
 from mlt_tf.matching import MatchingNetwork
 from tests import processes
