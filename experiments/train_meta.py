@@ -77,7 +77,7 @@ def load_matching(path: str, bfloat16: bool) -> MatchingNetwork:
 
 def make_learners(recipe: MetaRecipe) -> tuple[MetaLearner, Adaptation]:
     """Makes what trains, as a run starts."""
-    meta_learner = MetaLearner(recipe.layout, units=recipe.hidden_units, keep=recipe.keep_probability)
+    meta_learner = MetaLearner(recipe.layout)
     if not recipe.attention:
         meta_learner.open_gates()
     return meta_learner, Adaptation()

@@ -7,7 +7,7 @@ import dataclasses
 
 from experiments.shared.options import option
 from mlt_tf import config
-from mlt_tf.meta_learner import HIDDEN_UNITS, KEEP_PROBABILITY, LAYOUTS
+from mlt_tf.meta_learner import LAYOUTS
 
 SPLITS = ("train", "validation")
 OPTIMIZERS = ("adam", "sgd")
@@ -94,8 +94,6 @@ class MetaRecipe(Recipe):
 
     splits: tuple[str, ...] = option(("validation",), "Splits to train on: train, validation, or both.")
     layout: str = option("paired", "What the layers act on: see MetaLearner.", choices=LAYOUTS)
-    hidden_units: int = option(HIDDEN_UNITS, "Units of each hidden layer.")
-    keep_probability: float = option(KEEP_PROBABILITY, "Chance of a hidden unit to be kept by dropout.")
     contexts: int = option(16, "M': contexts of a target in the loss.")
     samples: int = option(8, "M: contexts of a target that make delta.")
     steps: int = option(11000, "Updates in all.")

@@ -64,7 +64,7 @@ def test_defaults_are_the_papers():
         "samples": 8, "splits": ["validation"], "label_radius": 2.0, "distractors": 0.0, "layout": "paired",
         "features": "images", "stills_share": 0.0, "bfloat16": False, "max_minutes": 0.0,
         "attention": True, "ranking": 0.0,
-        "hidden_units": 512, "keep_probability": 0.7, "clip_norm": 0.0, "average": 0.0,
+        "clip_norm": 0.0, "average": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
 
@@ -129,9 +129,9 @@ def test_cached_training_exports_a_tracker_and_reuses_its_cache(options, matchin
 
 
 def test_best_is_chosen_on_what_the_run_holds_out(options, tmp_path, run_binary):
-    """The gradients are clipped to nothing, and the layers are narrow, besides."""
-    more = {"validate_every": 1, "validation_sets": "", "optimizer": "sgd", "clip_norm": 1e-3, "hidden_units": 8}
-    run_binary(train_meta, steps=2, save_every=1, keep_probability=0.5, **options, **more)
+    """The gradients are clipped to nothing besides."""
+    more = {"validate_every": 1, "validation_sets": "", "optimizer": "sgd", "clip_norm": 1e-3}
+    run_binary(train_meta, steps=2, save_every=1, **options, **more)
     record = weights.load_record(str(tmp_path / "run" / "best.npz"))
     assert record["name"] == "held_out/loss" and record["value"] == record["held_out_loss"]["own_delta"]
     assert record["measured_on"].startswith("context sets of one in 8 groups")
@@ -143,8 +143,7 @@ def test_best_is_chosen_on_what_the_run_holds_out(options, tmp_path, run_binary)
     first, last = (weights.load(str(tmp_path / "run" / "weights" / f"step-00000{n}.npz")) for n in (1, 2))
     moved = np.sqrt(sum(np.sum((last[name] - first[name]) ** 2.0) for name in first))
     assert moved < 1e-3 < 0.01 * scalars["gradient_norm"][2]  # In float16; the norm is that before clipping.
-    networks = pretrained.load("mlt", str(tmp_path / "run" / "best.npz"))
-    assert networks.meta_learner.hidden1.units == 8
+    assert pretrained.load("mlt", str(tmp_path / "run" / "best.npz")).meta_learner is not None
 
 
 def test_interrupted_run_ends_as_an_uninterrupted_one(options, tmp_path, run_binary, deterministic_ops, monkeypatch):

@@ -51,7 +51,7 @@ def test_what_decides_a_run_may_not_change(binary):
     }  # fmt: skip
     meta = {
         "layout", "contexts", "samples", "distractors", "features", "views", "jitter", "attention",
-        "view_augmentation", "hidden_units", "keep_probability", "tracked_share",
+        "view_augmentation", "tracked_share",
     }  # fmt: skip
     assert fixed == both | (matching if binary is train_matching else meta)
 
