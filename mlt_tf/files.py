@@ -62,11 +62,18 @@ def read_record(path: str | os.PathLike, remedy: str, **kinds: type | tuple[type
         raise InputError(f"{path} cannot be read: {error.strerror}; {remedy}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: no JSON ({error}); {remedy}") from error
+    return check_record(record, path, remedy, **kinds)
+
+
+def check_record(record: Any, path: str | os.PathLike, remedy: str, **kinds: type | tuple[type, ...]) -> dict[str, Any]:
+    """Returns a record, or a part of one, if it is a dict whose entries are of their kinds; see `read_record`."""
     if not isinstance(record, dict):
-        raise InputError(f"{path} cannot be read: no JSON object; {remedy}")
+        raise InputError(f"{path} cannot be read: a {type(record).__name__} in it is no JSON object; {remedy}")
     for name, kind in kinds.items():
-        if name in record and not isinstance(record[name], kind):
-            raise InputError(f"{path} cannot be read: its {name} is a {type(record[name]).__name__}; {remedy}")
+        allowed = kind if isinstance(kind, tuple) else (kind,)
+        found = type(record.get(name))
+        if name in record and (not issubclass(found, allowed) or (found is bool and bool not in allowed)):
+            raise InputError(f"{path} cannot be read: its {name} is a {found.__name__}; {remedy}")
     return record
 
 

@@ -11,7 +11,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -21,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.crops import crop_store
-from data_pipelines.crops.crop_jobs import CropSettings, ShardJob, run_job
+from data_pipelines.crops.crop_jobs import CropSettings, ShardJob, read_summary, run_job
 from data_pipelines.datasets import processes
 from data_pipelines.datasets.trajectories import Trajectory
 from mlt_tf import config, files
@@ -115,7 +114,7 @@ def prepare(
     fingerprint = fingerprint or _fingerprint(trajectories, settings)
     index = crop_store.read_index(folder)
     if index:
-        if index["fingerprint"] != fingerprint:
+        if index.get("fingerprint") != fingerprint:
             raise InputError(f"{folder} holds crops of other data or settings: delete it or choose another --out")
         _remove(os.path.join(folder, _PLAN))  # Of a run that was killed at its very end.
         return index
@@ -165,8 +164,7 @@ def _gather(jobs):
     columns = collections.defaultdict(list)
     skipped = []
     for job in jobs:
-        with open(job.path + ".json") as file:
-            shard = json.load(file)
+        shard = read_summary(job.path + ".json")
         skipped += shard["skipped"]
         columns["length"] += shard["lengths"]
         columns["offset"] += crop_store.offsets(shard["lengths"]).tolist()
