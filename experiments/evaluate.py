@@ -130,6 +130,7 @@ def evaluate(
         "weights_checksum": tracker.weights_checksum,
         "settings": dataclasses.asdict(tracker.config),
     }
+    results_folder.check_names(sequence.name for sequence in chosen)
     results_folder.claim_folder(folder, config)
     reports = {}
     for name in request.protocols:
@@ -161,12 +162,12 @@ def run(request: Request) -> Mapping[str, results_folder.Report]:
 
 
 def show() -> int:
-    """Does what the flags say; the exit code is 1 if a sequence failed."""
+    """Does what the flags say; the exit code is 1 if a sequence failed, or another process is at one."""
     try:
         reports = run(read_request(flags.FLAGS))
     finally:
         trackers.make_tracker.cache_clear()  # TensorFlow writes tracebacks where its functions outlive it.
-    return 1 if any(report.failed for report in reports.values()) else 0
+    return 1 if any(report.failed or report.busy for report in reports.values()) else 0
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ track.json to the output folder. A run that fails or is stopped keeps what it tr
 track.incomplete.mp4 and so on.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -24,7 +25,7 @@ import tqdm
 from absl import app, flags
 
 from data_pipelines.datasets import video
-from experiments.app import display, target_box, track_output
+from experiments.app import display, target_box, track_folder, track_output
 from experiments.running import trackers
 from experiments.shared import command_line, drawing, options, timing
 from experiments.shared.options import option
@@ -182,18 +183,18 @@ def track(spec: str, request: Request, load: Callable) -> None:
       InputError: If any of the input is bad.
     """
     boxes_xywh = read_boxes(request)
-    with video.open_source(spec) as source:
+    with video.open_source(spec) as source, contextlib.ExitStack() as stack:
         frames = itertools.islice(source.frames(), request.max_frames)
         first = next(frames)
         boxes_xywh = display.select_box(first.image)[None] if boxes_xywh is None else boxes_xywh
         target_box.check_inside(boxes_xywh, first.image)
         folder = pathlib.Path(request.out or os.path.join("mlt_output", source.name)).expanduser()
-        track_output.prepare_folder(folder, request.overwrite)
+        claim = stack.enter_context(track_folder.own(folder, request.overwrite))
         tracker = load(request.variant, request.weights, request.fast)
         total = min(filter(None, (source.length, request.max_frames)), default=None)
         bar = tqdm.tqdm(itertools.chain([first], frames), total=total, unit=" frames", disable=None)
         meta = describe_run(request, source, spec, tracker.variant, first.image, boxes_xywh)
-        writer = track_output.TrackWriter(folder, meta, request.save_video, targets=len(boxes_xywh))
+        writer = track_output.TrackWriter(folder, meta, request.save_video, len(boxes_xywh), claim.touch)
         try:
             with bar, writer:
                 at_end = track_sequence(bar, tracker, boxes_xywh, writer, display.show if request.display else None)
@@ -217,7 +218,9 @@ def run() -> None:
     define_flags(flags.FLAGS)
     for flag in flags.FLAGS.get_flags_for_module(__name__):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)  # what --help lists
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a killed run ends as after Ctrl-C
+    for name in ("SIGTERM", "SIGHUP"):  # a killed run ends as after Ctrl-C
+        if signal.getsignal(number := getattr(signal, name, signal.SIGTERM)) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, signal.default_int_handler)
     app.run(main)
 
 

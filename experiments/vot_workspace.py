@@ -173,6 +173,11 @@ def run(request: Request) -> dict[str, Any]:
     for tracker in to_run if request.run else ():
         toolkit.run(workspace, tracker, request.experiments)
     found = {tracker.identifier: toolkit.analyse(workspace, tracker) for tracker in (*to_run, *imported)}
+    undone = [name for name in request.experiments if any(name not in found[t.identifier] for t in to_run)]
+    if request.run and undone:
+        raise InputError(
+            f"no results of {', '.join(undone)} came out; what the trackers printed is in {request.out}/logs"
+        )
     summary = {
         "sequences": vot_sequences.describe(chosen),
         "names": [sequence.name for sequence in chosen],

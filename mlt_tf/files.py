@@ -2,8 +2,12 @@
 
 import contextlib
 import glob
+import json
 import os
 from collections.abc import Iterator
+from typing import Any
+
+from mlt_tf.errors import InputError
 
 
 @contextlib.contextmanager
@@ -38,6 +42,39 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes a text file whole or not at all; its folder is made."""
     with whole(path) as (partial,), open(partial, "w") as file:
         file.write(text)
+
+
+def read_record(path: str | os.PathLike, remedy: str, **kinds: type | tuple[type, ...]) -> dict[str, Any]:
+    """Reads a record that a command of ours wrote, a JSON object.
+
+    Args:
+      path: The file.
+      remedy: What to do where it is damaged.
+      **kinds: What entries must be where they are there, by their names.
+
+    Raises:
+      InputError: It cannot be read, is no JSON object, or an entry is of another kind.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            record = json.load(file)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; {remedy}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read: no JSON ({error}); {remedy}") from error
+    return check_record(record, path, remedy, **kinds)
+
+
+def check_record(record: Any, path: str | os.PathLike, remedy: str, **kinds: type | tuple[type, ...]) -> dict[str, Any]:
+    """Returns a record, or a part of one, if it is a dict whose entries are of their kinds; see `read_record`."""
+    if not isinstance(record, dict):
+        raise InputError(f"{path} cannot be read: a {type(record).__name__} in it is no JSON object; {remedy}")
+    for name, kind in kinds.items():
+        allowed = kind if isinstance(kind, tuple) else (kind,)
+        found = type(record.get(name))
+        if name in record and (not issubclass(found, allowed) or (found is bool and bool not in allowed)):
+            raise InputError(f"{path} cannot be read: its {name} is a {found.__name__}; {remedy}")
+    return record
 
 
 def sweep(folder: str | os.PathLike) -> None:

@@ -79,8 +79,7 @@ def run_job(job: ShardJob) -> int:
     """
     sidecar = job.path + ".json"
     if os.path.exists(sidecar):
-        with open(sidecar) as file:
-            return len(json.load(file)["lengths"])
+        return len(read_summary(sidecar)["lengths"])
     made, skipped = [], []
     lengths = crop_store.write_shard(job.path, job.crops(made, skipped))
     summary = {"lengths": lengths, "trajectories": made, "skipped": skipped}
@@ -91,6 +90,27 @@ def run_job(job: ShardJob) -> int:
             f"cannot write {sidecar}: {error.strerror}; make room and run the same command again"
         ) from error
     return len(summary["lengths"])
+
+
+def read_summary(path: str) -> dict:
+    """Reads what a finished job says of its shard: `lengths`, `trajectories`, `skipped`.
+
+    Raises:
+      InputError: The file is damaged.
+    """
+    remedy = "delete it, and run the same command again"
+    summary = files.read_record(path, remedy, lengths=list, trajectories=list, skipped=list)
+    try:
+        counts = [len(made["frame_number"]) for made in summary["trajectories"]]
+        sound = all(len(made["target_wh"]) == count for made, count in zip(summary["trajectories"], counts))
+        sound &= all({"name", "group", "still"} <= made.keys() for made in summary["trajectories"])
+        sound &= sum(counts) == len(summary["lengths"]) and all(type(length) is int for length in summary["lengths"])
+        sound &= "skipped" in summary
+    except (KeyError, TypeError, AttributeError):
+        sound = False
+    if not sound:
+        raise InputError(f"{path} cannot be read: its parts do not go together; {remedy}")
+    return summary
 
 
 def _cut_video(trajectories, job, made, skipped):

@@ -18,12 +18,24 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.crops.shards import Shards
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
 FORMAT = 1
 VIDEO, STILL, MADE = range(3)  # Kinds of trajectories.
 _HEADER, _FOOTER = 12, 4  # Bytes around a TFRecord's data: length and two checksums.
+_LARGEST = 65_500  # Pixels along a side of a JPEG.
+_REMEDY = "prepare the crops again"
+# Columns of records.npz: NumPy's kinds, and whether there is one a record (R), two, one a trajectory (T), or one more.
+_COLUMNS = {
+    **dict.fromkeys(("shard", "offset", "length", "frame_number"), ("iu", "R")),
+    "target_wh": ("fiu", "R2"),
+    "first": ("iu", "T1"),
+    "name": ("U", "T"),
+    "group": ("U", "T"),
+    "still": ("biu", "T"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,16 +67,6 @@ class CropTrajectory:
         return MADE if self.made else STILL if self.still else VIDEO
 
 
-@dataclasses.dataclass(frozen=True)
-class _Shards:
-    """Where records lie: paths of the shards, and for each record its shard, offset and length."""
-
-    paths: tuple
-    shard: np.ndarray
-    offset: np.ndarray
-    length: np.ndarray
-
-
 class CropStore:
     """One or more sets, read as one."""
 
@@ -72,7 +74,7 @@ class CropStore:
         """Opens the sets `folder/<set>`.
 
         Raises:
-          InputError: A set is not there, was not finished, or has another crop side than the first.
+          InputError: A set is not there, was not finished, is damaged, or has another crop side than the first.
         """
         parts = [_open_set(os.path.join(folder, name)) for name in sets]
         self.size = parts[0][0]["size"]
@@ -87,13 +89,15 @@ class CropStore:
             arrays.append((records["shard"].astype(np.int64) + len(paths), records["offset"], records["length"]))
             paths += [os.path.join(folder, name, shard) for shard in index["shards"]]
             first += len(records["shard"])
-        self._shards = _Shards(tuple(paths), *(np.concatenate(column) for column in zip(*arrays)))
+        self._shards = Shards(tuple(paths))
+        self._places = np.stack(
+            [np.concatenate(column) for column in zip(*arrays)], 1
+        )  # [R, 3]: shard, offset, length.
         self.target_wh = np.concatenate([records["target_wh"] for _, records in parts])  # [R, 2], pixels of the crop.
         self.fingerprint = [index["fingerprint"] for index, _ in parts]
-        self._files = {}
 
     def __len__(self):
-        return len(self._shards.shard)
+        return len(self._places)
 
     @property
     def videos(self) -> list:
@@ -114,22 +118,9 @@ class CropStore:
         """Returns the JPEG bytes of some records; safe to call from several threads.
 
         Raises:
-          InputError: A shard is gone or shorter than its index says.
+          InputError: A shard is gone or damaged.
         """
-        return [self._read_one(int(record)) for record in records]
-
-    def _read_one(self, record):
-        path = self._shards.paths[self._shards.shard[record]]
-        length = int(self._shards.length[record])
-        try:
-            if path not in self._files:
-                self._files[path] = os.open(path, os.O_RDONLY)
-            data = os.pread(self._files[path], length, int(self._shards.offset[record]) + _HEADER)
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}; prepare the crops again") from error
-        if len(data) < length:
-            raise InputError(f"{path} is shorter than its index says; prepare the crops again")
-        return data
+        return [self._shards.read(*self._places[record].tolist()) for record in records]
 
 
 def write_shard(path: str, crops: Iterable[bytes]) -> list[int]:
@@ -172,13 +163,10 @@ def write_index(folder: str, index: dict, records: dict) -> None:
 
 def read_index(folder: str) -> dict | None:
     """Returns the contents of a set's index.json; None where there is no finished set."""
-    try:
-        with open(os.path.join(folder, "index.json")) as file:
-            return json.load(file)
-    except FileNotFoundError:
+    path = os.path.join(folder, "index.json")
+    if not os.path.exists(path):
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder}/index.json cannot be read: {error}; prepare the crops again") from error
+    return files.read_record(path, _REMEDY, format=int, size=int, fingerprint=str, shards=list, made=bool, crops=int)
 
 
 def _open_set(folder):
@@ -193,10 +181,55 @@ def _open_set(folder):
     if index.get("format") != FORMAT:
         raise InputError(f"{folder} has format {index.get('format')}, not {FORMAT}; prepare the crops again")
     try:
+        if lacking := [name for name in ("size", "fingerprint", "shards") if name not in index]:
+            raise ValueError(f"index.json has no {', '.join(lacking)}")
+        if not 0 < index["size"] <= _LARGEST:
+            raise ValueError(f"index.json has a size of {index['size']} px")
+        if any(not isinstance(name, str) or os.path.basename(name) != name for name in index["shards"]):
+            raise ValueError("shards in index.json are no names of files")
         with np.load(os.path.join(folder, "records.npz")) as file:
-            return index, dict(file)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{folder}/records.npz cannot be read: {error}; prepare the crops again") from error
+            records = {name: file[name] for name in _COLUMNS}
+        _check_records(records, len(index["shards"]))
+    except Exception as error:  # What NumPy and zipfile raise on damaged files is of many kinds.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{folder}/records.npz cannot be read: {reason}; {_REMEDY}") from error
+    _check_shards(folder, index["shards"], records)
+    return index, records
+
+
+def _check_records(records, shards):
+    """Raises ValueError if the columns do not go together."""
+    count, targets = len(records["shard"]), len(records["name"])
+    lengths = {"R": (count,), "R2": (count, 2), "T": (targets,), "T1": (targets + 1,)}
+    for name, (kinds, shape) in _COLUMNS.items():
+        column = records[name]
+        if column.dtype.kind not in kinds or column.shape != lengths[shape]:
+            raise ValueError(f"its {name} is {column.dtype}, {list(column.shape)}, which does not go with the others")
+    first, shard = records["first"].astype(np.int64), records["shard"].astype(np.int64)
+    if first[0] != 0 or first[-1] != count or (np.diff(first) < 1).any():
+        raise ValueError("its trajectories do not follow one another")
+    if (
+        not count
+        or shard.min() < 0
+        or shard.max() >= shards
+        or min(records["offset"].min(), records["length"].min()) < 0
+    ):
+        raise ValueError("it has records in no shard")
+    if not (np.isfinite(records["target_wh"]).all() and (records["target_wh"] > 0).all()):
+        raise ValueError("it has targets without a size")
+
+
+def _check_shards(folder, names, records):
+    """Raises InputError if a shard is not there, or ends before its last record."""
+    ends = records["offset"].astype(np.float64) + records["length"] + _HEADER + _FOOTER
+    for number in np.unique(records["shard"]):
+        path = os.path.join(folder, names[number])
+        try:
+            size = os.path.getsize(path)
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}; {_REMEDY}") from error
+        if size < ends[records["shard"] == number].max():
+            raise InputError(f"{path} is shorter than its index says; {_REMEDY}")
 
 
 def _trajectories(set_name, records, first, made):

@@ -8,9 +8,9 @@ name.
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -20,13 +20,14 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.crops import crop_store
-from data_pipelines.crops.crop_jobs import CropSettings, ShardJob, run_job
+from data_pipelines.crops.crop_jobs import CropSettings, ShardJob, read_summary, run_job
 from data_pipelines.datasets import processes
 from data_pipelines.datasets.trajectories import Trajectory
 from mlt_tf import config, files
 from mlt_tf.errors import InputError
 
 CROPS_PER_SHARD = 1000
+_PLAN = "plan"  # A file in unfinished work that says what it is of.
 
 
 def run_local(jobs: list, workers: int, progress: Callable[[int], None] = lambda crops: None) -> None:
@@ -113,8 +114,9 @@ def prepare(
     fingerprint = fingerprint or _fingerprint(trajectories, settings)
     index = crop_store.read_index(folder)
     if index:
-        if index["fingerprint"] != fingerprint:
+        if index.get("fingerprint") != fingerprint:
             raise InputError(f"{folder} holds crops of other data or settings: delete it or choose another --out")
+        _remove(os.path.join(folder, _PLAN))  # Of a run that was killed at its very end.
         return index
     work = folder + ".incomplete"
     _open_work(work, fingerprint)
@@ -125,9 +127,10 @@ def prepare(
     try:
         files.sweep(work)
         crop_store.write_index(work, index, records)
-        for path in [os.path.join(work, "plan"), *(job.path + ".json" for job in jobs)]:
-            os.remove(path)
+        for job in jobs:
+            os.remove(job.path + ".json")
         os.rename(work, folder)
+        _remove(os.path.join(folder, _PLAN))  # Last: without it, nothing would tell whose work there is.
     except OSError as error:
         raise InputError(
             f"cannot write {folder}: {error.strerror}; make room and run the same command again"
@@ -136,12 +139,13 @@ def prepare(
 
 
 def _open_work(work, fingerprint):
-    plan = os.path.join(work, "plan")
+    plan = os.path.join(work, _PLAN)
     try:
         if not os.path.exists(plan):
             os.makedirs(work, exist_ok=True)
-            with open(plan, "w") as file:
-                file.write(fingerprint)
+            if any(name.startswith("crops-") for name in os.listdir(work)):
+                raise InputError(f"{work} has crops, but no plan that says of what: delete it, or choose another --out")
+            files.write_text(plan, fingerprint)
         with open(plan) as file:
             same = file.read() == fingerprint
     except OSError as error:
@@ -150,13 +154,17 @@ def _open_work(work, fingerprint):
         raise InputError(f"{work} was left by a run on other data or settings: delete it, or choose another --out")
 
 
+def _remove(path):
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
+
+
 def _gather(jobs):
     """Joins what the shards say of themselves: the columns of records.npz, and a summary."""
     columns = collections.defaultdict(list)
     skipped = []
     for job in jobs:
-        with open(job.path + ".json") as file:
-            shard = json.load(file)
+        shard = read_summary(job.path + ".json")
         skipped += shard["skipped"]
         columns["length"] += shard["lengths"]
         columns["offset"] += crop_store.offsets(shard["lengths"]).tolist()

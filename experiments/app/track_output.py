@@ -3,7 +3,8 @@
 While a run goes on, and for good if it fails, its files are called `track.incomplete.mp4`, `boxes.incomplete.txt` and
 `track.incomplete.json`. Only a run that ends well gives them the names `track.mp4`, `boxes.txt` and `track.json`, and
 until that moment the complete files of an earlier run stay as they were. The boxes of several targets are in
-`boxes_1.txt`, `boxes_2.txt` and so on.
+`boxes_1.txt`, `boxes_2.txt` and so on. The boxes and the JSON have every frame as soon as it is tracked, so that even a
+killed run leaves them, readable; its video alone lacks the index without which MP4 does not play.
 """
 
 import contextlib
@@ -11,42 +12,20 @@ import json
 import math
 import os
 import pathlib
-import re
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from data_pipelines.datasets.video import Frame
+from experiments.app import track_folder
+from experiments.app.track_folder import INCOMPLETE
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 FALLBACK_FPS = 25.0
-_INCOMPLETE = ".incomplete"
-
-
-def prepare_folder(folder: pathlib.Path, overwrite: bool) -> None:
-    """Makes the output folder and checks that it can be written to.
-
-    Args:
-      folder: The folder; its parents are made too.
-      overwrite: Whether complete files of an earlier run may be replaced. Incomplete ones always may.
-
-    Raises:
-      InputError: If it cannot be written to, or holds results already and `overwrite` is False.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-        found = [path.name for path in _results(folder)]
-    except OSError as error:
-        raise InputError(
-            f"output folder '{folder}' cannot be written to ({error.strerror}): give another --out"
-        ) from error
-    if found and not overwrite:
-        raise InputError(f"'{folder}' already holds {', '.join(found)}: give --overwrite or another --out")
+_TAIL = "\n ]}\n"  # Of the JSON, after the frames.
 
 
 class TrackWriter:
@@ -57,20 +36,29 @@ class TrackWriter:
       complete: Whether the run has ended well.
     """
 
-    def __init__(self, folder: pathlib.Path, meta: dict, save_video: bool = True, targets: int = 1):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        meta: dict,
+        save_video: bool = True,
+        targets: int = 1,
+        touch: Callable[[], None] = lambda: None,
+    ):
         """Starts a run.
 
         Args:
-          folder: A folder that `prepare_folder` has checked.
+          folder: A folder that `track_folder.own` gave.
           meta: What the JSON says of the run. `fps` is the video's rate (None: 25).
           save_video: Whether to write the annotated video.
           targets: How many targets every frame has.
+          touch: Is called at every frame: the claim's on the folder.
         """
         self.frames_written, self.complete = 0, False
         self._meta = {**meta, "fps": meta.get("fps") or FALLBACK_FPS}
-        self._folder, self._save_video = folder, save_video
-        self._final, self._partial = _paths(folder, targets), _paths(folder, targets, _INCOMPLETE)
+        self._folder, self._save_video, self._touch = folder, save_video, touch
+        self._final, self._partial = _paths(folder, targets), _paths(folder, targets, INCOMPLETE)
         self._records, self._video, self._boxes = [], None, []
+        self._json, self._json_end = None, 0
 
     def __enter__(self) -> "TrackWriter":
         try:
@@ -79,7 +67,9 @@ class TrackWriter:
                 self._boxes.append(path.open("w", encoding="utf-8", buffering=1))  # a crash loses no line
         except OSError as error:
             raise _cannot_write(self._partial.boxes[len(self._boxes)], error) from error
-        os.replace(self._stage_json("the run was killed or is still going on"), self._partial.json)
+        self._write_json(self._partial.json, "the run was killed or is still going on", frames=None)
+        self._json = self._partial.json.open("r+b", buffering=0)
+        self._json_end = self._json.seek(-len(_TAIL), os.SEEK_END)
         return self
 
     def add(self, frame: Frame, states: Sequence, picture: np.ndarray) -> None:
@@ -98,19 +88,20 @@ class TrackWriter:
         if self._save_video:
             self._video = self._video or _open_video(self._partial.video, self._meta["fps"], picture.shape)
             self._video.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        self._records.append(_record(frame, states))
+        self._add_record(_record(frame, states))
         self.frames_written += 1
+        self._touch()
 
     def __exit__(self, kind, error, traceback) -> None:
         if self._video:
             self._video.release()
-        for file in self._boxes:
+        for file in (*self._boxes, self._json):
             with contextlib.suppress(OSError):  # every line is written already, or has raised in `add`
                 file.close()
         if error is None:
             self._complete()
         elif self.frames_written:
-            os.replace(self._stage_json(_describe(error)), self._partial.json)
+            self._write_json(self._partial.json, _describe(error), self.frames_written)
         else:
             self._remove_partial()
 
@@ -124,39 +115,45 @@ class TrackWriter:
         return [(record["network_ms"] + record["update_ms"]) / 1000 for record in self._records]
 
     def _remove_partial(self) -> None:
-        for path in _results(self._folder, _INCOMPLETE):
+        for path in track_folder.results(self._folder, INCOMPLETE):
             path.unlink()
+
+    def _add_record(self, record: dict) -> None:
+        """Adds a frame to the JSON, which is whole again at the end of this one short write."""
+        text = (",\n  " if self._records else "") + json.dumps(record, allow_nan=False)
+        self._records.append(record)
+        try:
+            self._json.seek(self._json_end)
+            self._json.write((text + _TAIL).encode())
+        except OSError as error:
+            raise _cannot_write(self._partial.json, error) from error
+        self._json_end += len(text)  # In ASCII, as `json` writes it.
 
     def _complete(self) -> None:
         """Checks the files and gives them their final names; the JSON, which vouches for the others, comes last."""
         if self._video and _count_frames(self._partial.video) != self.frames_written:
             error = f"'{self._partial.video}' came out short: is the disk full? Free some space and run again"
-            os.replace(self._stage_json(error), self._partial.json)
+            self._write_json(self._partial.json, error, self.frames_written)
             raise InputError(error)
-        staged_json = self._stage_json(None)
-        self._final.json.unlink(missing_ok=True)
-        for path in _results(self._folder):  # an earlier run's, not all of which this run may replace
-            path.unlink()
-        if self._video:
-            os.replace(self._partial.video, self._final.video)
-        for partial, final in zip(self._partial.boxes, self._final.boxes):
-            os.replace(partial, final)
-        os.replace(staged_json, self._final.json)
-        self._partial.json.unlink()
+        self._write_json(self._partial.json, None, self.frames_written)
+        moves = [(self._partial.video, self._final.video)] if self._video else []
+        moves += [*zip(self._partial.boxes, self._final.boxes), (self._partial.json, self._final.json)]
+        try:
+            track_folder.publish(self._folder, moves)
+        except BaseException as error:  # Ctrl-C too.
+            error = _cannot_write(self._final.json, error) if isinstance(error, OSError) else error
+            self._write_json(self._partial.json, _describe(error), self.frames_written)
+            raise error
         self.complete = True
 
-    def _stage_json(self, error: str | None) -> pathlib.Path:
-        """Writes the record, complete where there is no error, under a passing name, so that no reader sees half."""
-        meta = {**self._meta, "frames": self.frames_written, "complete": error is None, "error": error}
-        frames = ",\n  ".join(json.dumps(record, allow_nan=False) for record in self._records)
-        text = f'{{"meta": {json.dumps(meta, allow_nan=False)},\n "frames": [\n  {frames}\n ]}}\n'
-        staged = self._final.json.with_suffix(".json.part")
+    def _write_json(self, path: pathlib.Path, error: str | None, frames: int | None) -> None:
+        """Writes the record whole, complete where there is no error."""
+        meta = {**self._meta, "frames": frames, "complete": error is None, "error": error}
+        records = ",\n  ".join(json.dumps(record, allow_nan=False) for record in self._records)
         try:
-            staged.write_text(text, encoding="utf-8")
+            files.write_text(path, f'{{"meta": {json.dumps(meta, allow_nan=False)},\n "frames": [\n  {records}{_TAIL}')
         except OSError as failure:
-            staged.unlink(missing_ok=True)
-            raise _cannot_write(self._final.json, failure) from failure
-        return staged
+            raise _cannot_write(path, failure) from failure
 
 
 class _Paths(NamedTuple):
@@ -171,12 +168,6 @@ def _paths(folder: pathlib.Path, targets: int, mark: str = "") -> _Paths:
     numbers = [""] if targets == 1 else [f"_{number}" for number in range(1, targets + 1)]
     boxes = [folder / f"boxes{number}{mark}.txt" for number in numbers]
     return _Paths(folder / f"track{mark}.mp4", boxes, folder / f"track{mark}.json")
-
-
-def _results(folder: pathlib.Path, mark: str = "") -> list[pathlib.Path]:
-    """Returns what runs of any number of targets have left in a folder."""
-    name = re.compile(rf"track{re.escape(mark)}\.(mp4|json)|boxes(_[1-9][0-9]*)?{re.escape(mark)}\.txt")
-    return sorted(path for path in folder.iterdir() if name.fullmatch(path.name))
 
 
 def _open_video(path: pathlib.Path, fps: float, shape: tuple[int, ...]) -> cv2.VideoWriter:

@@ -1,8 +1,8 @@
 """Sharing one results folder among processes and machines: who works on what.
 
 A claim is a file `<name>.claim` beside the results. It is made by the one that works on `name`, touched while the work
-goes on, and removed at its end. One that has not been touched for a while, or whose process is gone from this machine,
-is taken over.
+goes on, and removed at its end. One that has not been touched for a while, or is dated as far ahead, or whose process
+is gone from this machine, is taken over.
 """
 
 import contextlib
@@ -11,6 +11,8 @@ import os
 import pathlib
 import socket
 import time
+
+from mlt_tf.errors import InputError
 
 PATIENCE = 600.0  # Seconds after which an untouched claim is taken for abandoned.
 _TOUCH_EVERY = 15.0
@@ -44,15 +46,24 @@ def take(folder: pathlib.Path, name: str) -> Claim | None:
 
     Returns:
       The claim; None where another process holds one.
+
+    Raises:
+      InputError: The folder cannot be written to.
     """
     path = folder / f"{name}.claim"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _take(path, folder / f"{name}.takeover")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; make room or choose another folder") from error
+
+
+def _take(path: pathlib.Path, mutex: pathlib.Path) -> Claim | None:
     if _create(path):
         return Claim(path)
     if not _is_abandoned(path):
         return None
-    mutex = folder / f"{name}.takeover"  # Of all that find it abandoned, one removes it.
-    if not _lock(mutex):
+    if not _lock(mutex):  # Of all that find it abandoned, one removes it.
         return None
     try:
         if _is_abandoned(path):
@@ -67,8 +78,12 @@ def _create(path: pathlib.Path) -> bool:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
+    except BaseException:  # An empty claim would keep everybody off.
+        path.unlink(missing_ok=True)
+        raise
     return True
 
 
@@ -89,17 +104,17 @@ def _is_abandoned(path: pathlib.Path) -> bool:
         holder = json.loads(path.read_text())
     except FileNotFoundError:
         return False  # Just released.
-    except ValueError:  # Being written, or never finished.
-        return age > PATIENCE
-    if holder.get("host") == socket.gethostname() and not _is_alive(holder.get("pid", -1)):
+    except (ValueError, RecursionError):  # Being written, or never finished.
+        holder = None
+    if isinstance(holder, dict) and holder.get("host") == socket.gethostname() and not _is_alive(holder.get("pid")):
         return True
-    return age > PATIENCE
+    return abs(age) > PATIENCE  # A date ahead, of a clock that was wrong, must not hold for ever.
 
 
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError, TypeError):
         return False
     except PermissionError:
         return True

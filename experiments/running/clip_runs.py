@@ -63,6 +63,7 @@ def track(spec: TrackerSpec, clips: list[Sequence], request: Request) -> pathlib
       InputError: A clip failed, or another process is at it.
     """
     folder = pathlib.Path(request.out) / clip_trackers.folder_name(spec)
+    results_folder.check_names(clip.name for clip in clips)
     results_folder.claim_folder(folder, clip_trackers.identity(spec))
     played = [suites.there_and_back(clip, request.play) for clip in clips]
     todo = [run for clip in played if not _has_boxes(folder, clip) for run in starting.ope(clip)]

@@ -1,8 +1,10 @@
 """The folder that our runs write: `<out>/<tracker>/` with boxes, times and scores of each sequence, and a summary."""
 
 import json
+import logging
+import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +15,10 @@ from experiments.scoring import metrics, protocols, raw_results
 from experiments.shared import provenance
 from mlt_tf import files
 from mlt_tf.errors import InputError
+
+_TIMES, _SCORES = "_times", "_scores"  # Ends of the names of the files beside a run's boxes.
+_NOTES = "made_by.jsonl"
+_REMEDY = "restore it, or choose another --out"
 
 
 class Track(NamedTuple):
@@ -62,9 +68,21 @@ def write_track(folder: pathlib.Path, name: str, track: Track, origin: int) -> N
       origin: Coordinate of the first pixel in the benchmark's files; boxes are written in that convention (OTB: 1).
     """
     boxes = np.asarray(track.boxes_xywh, np.float64) + [origin, origin, 0, 0]
-    files.write_text(folder / f"{name}_times.txt", "".join(f"{value:.6f}\n" for value in track.seconds))
-    files.write_text(folder / f"{name}_scores.txt", "".join(f"{value:.6f}\n" for value in track.scores))
+    files.write_text(folder / f"{name}{_TIMES}.txt", "".join(f"{value:.6f}\n" for value in track.seconds))
+    files.write_text(folder / f"{name}{_SCORES}.txt", "".join(f"{value:.6f}\n" for value in track.scores))
     files.write_text(folder / f"{name}.txt", "".join("{:.3f},{:.3f},{:.3f},{:.3f}\n".format(*box) for box in boxes))
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raises InputError if the boxes of one run would be the times or scores of another."""
+    names = set(names)
+    for name in sorted(names):
+        for companion in (name + _TIMES, name + _SCORES):
+            if companion in names:
+                raise InputError(
+                    f"the sequence {companion} would have its boxes in {companion}.txt, which belongs to {name}: "
+                    "rename it, or leave one of the two out with --sequences"
+                )
 
 
 def read_boxes(path: pathlib.Path, origin: int) -> np.ndarray:
@@ -90,13 +108,20 @@ def claim_folder(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
       config: JSON-able: tracker, weights' checksum, settings.
 
     Raises:
-      InputError: The folder holds results of another configuration.
+      InputError: The folder holds results of another configuration, or of one that is not known.
     """
     path, wanted = folder / "config.json", json.loads(json.dumps(config))
     if not path.is_file():
-        files.write_text(path, json.dumps(wanted, indent=2) + "\n")
+        if stray := next(folder.rglob("*.txt"), None):
+            raise InputError(
+                f"{folder}: has results ({stray.name}), but no config.json that says what made them; {_REMEDY}"
+            )
+        try:
+            files.write_text(path, json.dumps(wanted, indent=2) + "\n")
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror}; make room or choose another --out") from error
         return
-    found = json.loads(path.read_text())
+    found = files.read_record(path, _REMEDY, settings=dict)
     if found != wanted:
         old, new = ({**config, **config.get("settings", {}), "settings": None} for config in (found, wanted))
         names = ", ".join(sorted(name for name in {*old, *new} if old.get(name) != new.get(name)))
@@ -140,10 +165,19 @@ def report_on(
                 failed[run.name] = str(error)
     scores = {target: metrics.joined(parts) for target, parts in found.items() if target not in lacking}
     names = [run.name for run in chosen if run.target in scores]
-    speeds = {name: raw_results.read_fps(folder / f"{name}.txt") for name in names}
+    speeds = {name: _read_fps(folder / f"{name}.txt") for name in names}
     fps = {name: speed for name, speed in speeds.items() if speed is not None}
     total = len({run.target for run in chosen}) if total is None else total
     return Report(metrics.mean_scores(scores) if scores else None, fps, failed, busy, total)
+
+
+def _read_fps(path: pathlib.Path) -> float | None:
+    """Reads a run's speed; damaged times do not end the evaluation of its boxes."""
+    try:
+        return raw_results.read_fps(path)
+    except InputError as error:
+        logging.warning("no speed: %s", error)
+        return None
 
 
 def _mean_label(report: Report) -> str:
@@ -176,30 +210,48 @@ def write_summary(folder: pathlib.Path, protocol: str, data: Mapping[str, Any], 
       report: The report.
     """
     path = folder / "summary.json"
-    entries = json.loads(path.read_text()) if path.is_file() else {}
+    remedy = "delete it, and evaluate again"
+    entries = files.read_record(path, remedy, ope=dict, tre=dict, sre=dict) if path.is_file() else {}
     entry = {**_made_by(folder, protocol), **data, **_as_json(report)}
-    files.write_text(path, json.dumps({**entries, protocol: entry}, indent=2) + "\n")
+    try:
+        files.write_text(path, json.dumps({**entries, protocol: entry}, indent=2) + "\n")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; make room, and evaluate again") from error
 
 
 def note_run(folder: pathlib.Path, name: str) -> None:
     """Adds to `<folder>/made_by.jsonl` when, at which commit and by which command a run's result was made."""
     line = json.dumps({"run": name, **provenance.made_by()}) + "\n"
-    with open(folder / "made_by.jsonl", "a") as file:  # One short write: several processes may append.
-        file.write(line)
+    with open(folder / _NOTES, "a+b") as file:  # One short write: several processes may append.
+        if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":  # Half a line, of a full disk.
+            line = "\n" + line
+        file.write(line.encode())
 
 
 def _made_by(folder: pathlib.Path, protocol: str) -> dict[str, Any]:
     """Sums up what made a folder's results: the last date and command, and all commits."""
-    path = (folder if protocol == "ope" else folder / protocol) / "made_by.jsonl"
-    if not path.is_file():
+    notes = _read_notes((folder if protocol == "ope" else folder / protocol) / _NOTES)
+    if not notes:
         return provenance.made_by()
-    notes = [json.loads(line) for line in path.read_text().splitlines()]
     last = max(notes, key=lambda note: note["date"])
     return {
         "date": last["date"],
         "commit": ", ".join(sorted({note["commit"] for note in notes})),
         "command": last["command"],
     }
+
+
+def _read_notes(path: pathlib.Path) -> list[dict[str, str]]:
+    """Reads what `note_run` wrote; a line that was not written to its end is left out, with a warning."""
+    notes = []
+    for number, line in enumerate(path.read_bytes().splitlines() if path.is_file() else [], 1):
+        try:
+            note = json.loads(line)
+            notes.append({name: note[name] + "" for name in ("date", "commit", "command")})
+        except (ValueError, TypeError, KeyError, RecursionError):
+            if line:
+                logging.warning("%s: line %d is damaged and left out", path, number)
+    return notes
 
 
 def _as_json(report: Report) -> dict[str, Any]:

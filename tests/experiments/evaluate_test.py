@@ -159,6 +159,21 @@ def test_bad_flags_are_refused(data_dir, arguments, message):
         run(f"--data_dir={data_dir}", *arguments)
 
 
+@pytest.mark.parametrize("content", ["", '{"host": "elsewhere", "pid": 1}'])
+def test_a_sequence_that_others_are_at_is_exit_code_1(data_dir, tmp_path, use, monkeypatch, content, capsys):
+    use(FakeTracker())
+    monkeypatch.setattr(trackers.make_tracker, "cache_clear", lambda: None, raising=False)
+    (tmp_path / "out/mlt").mkdir(parents=True)
+    (tmp_path / "out/mlt/A.claim").write_text(content)
+    monkeypatch.setattr(
+        evaluate.flags, "FLAGS", parse(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
+    )
+    assert evaluate.show() == 1
+    assert "1 not done yet, other processes are at them: A" in capsys.readouterr().out
+    (tmp_path / "out/mlt/A.claim").unlink()
+    assert evaluate.show() == 0
+
+
 def binary(*arguments):
     command = [sys.executable, "-m", "experiments.evaluate", "--baseline=opencv_mil", "--threads=1", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -272,6 +272,13 @@ def test_weights_that_do_not_load_leave_no_results(capfd):
     assert os.listdir("o") == []
 
 
+def test_second_process_is_refused_and_the_first_goes_on(capfd):
+    write_video("clip.mp4")
+    words = ["clip.mp4", "--box=10,20,30,15", "--out=o"]
+    assert run(*words, load=lambda *_: FakeTracker() if run(*words) == 1 else None) == 0
+    assert "another mlt-track writes to 'o'" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("arguments, said", [(["nowhere.mp4", "--box=1,2,3,4"], "nowhere.mp4"), (["a"], "no target")])
 def test_command_exits_with_1_one_line_and_no_traceback(arguments, said):
     write_images(pathlib.Path("a"), number=1)

@@ -8,6 +8,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import types
 
 import cv2
 import numpy as np
@@ -249,3 +250,17 @@ def test_errors_are_one_line():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "vot_workspace: error: --variant: mtl unknown; there are mlt, mlt_mt, mlt_mt_ft\n"
+
+
+def test_work_that_a_run_leaves_undone_is_an_error(data_dir, tmp_path, monkeypatch):
+    def fake_run(*_):
+        return None
+
+    tracker = types.SimpleNamespace(identifier="static")
+    toolkit = types.SimpleNamespace(
+        claim=fake_run, load=fake_run, run=fake_run, find_tracker=lambda *_: tracker, analyse=lambda *_: {"baseline": 1}
+    )
+    monkeypatch.setattr(vot_workspace, "import_toolkit", lambda: toolkit)
+    with pytest.raises(InputError, match="no results of unsupervised came out; what the trackers printed"):
+        run("--data_dir", data_dir, "--out", tmp_path, "--tracker=static", "--run")
+    assert not (tmp_path / "summary.json").exists()

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from mlt_tf import files
+from mlt_tf.errors import InputError
 
 
 def test_folder_is_made_and_nothing_else_left(tmp_path):
@@ -61,3 +62,18 @@ def test_sweep_takes_what_killed_processes_left_and_nothing_else(tmp_path):
         (tmp_path / name).write_text("x")
     files.sweep(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".hidden", "a.part.b", "crops.tfrecord"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"7", b"[]", b"{", b"null", b'{"a": 5}', b'{"a": null}', b"[" * 9999, b"\xff", b"\0"]
+)
+def test_record_that_is_damaged_or_not_there_is_told_in_one_line(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    for name, why in (("a.json", ""), ("b.json", "No such file"), (".", "Is a directory")):
+        with pytest.raises(InputError, match=f"cannot be read: .*{why}.*; make it anew$"):
+            files.read_record(tmp_path / name, "make it anew", a=(str, list))
+
+
+def test_sound_record_is_read(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": [1]}')
+    assert files.read_record(tmp_path / "a.json", "", a=(str, list), b=int) == {"a": [1]}

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import pathlib
 
 import cv2
 import numpy as np
@@ -129,3 +130,72 @@ def test_full_disk_leaves_no_shard(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="cannot write .*finished shards are kept"):
         crop_store.write_shard(str(tmp_path / "shard"), [b"one", b"two"])
     assert list(tmp_path.iterdir()) == []
+
+
+WRONG = (None, True, -1, 10**30, 0.5, "x", [], [1], ["../x"], {}, {"a": 1})
+
+
+def read_all_or_be_told(folder):
+    """Says whether the store's records are read; where not, it must be by an InputError of one line."""
+    try:
+        assert len(CropStore(folder, ["vid_train"]).read(range(9))) == 9
+        return True
+    except InputError as error:
+        assert "\n" not in str(error) and "prepare" in str(error)
+        return False
+
+
+@pytest.mark.parametrize("name", ["format", "size", "fingerprint", "shards", "made"])
+def test_index_of_wrong_types_is_told(folder, name):
+    path = pathlib.Path(folder, "vid_train", "index.json")
+    index = json.loads(path.read_text())
+    right = {"fingerprint": ["x"], "made": [True]}.get(name, [])
+    for wrong in WRONG:
+        path.write_text(json.dumps({**index, name: wrong}))
+        assert read_all_or_be_told(folder) == (wrong in right and type(wrong) in map(type, right)), wrong
+    index.pop(name, None)
+    path.write_text(json.dumps(index))
+    assert read_all_or_be_told(folder) == (name == "made")
+
+
+@pytest.mark.parametrize("name", list(crop_store._COLUMNS))
+def test_columns_of_wrong_shapes_or_types_are_told(folder, name):
+    path = pathlib.Path(folder, "vid_train", "records.npz")
+    with np.load(path) as file:
+        records = dict(file)
+    column = records[name]
+    kind = "U" if column.dtype.kind != "U" else np.float64
+    wrong = [column[:-1], column[None], column[0], np.zeros(column.shape, "M8[s]"), np.zeros(column.shape, kind)]
+    if name in ("shard", "offset", "length", "first"):
+        wrong += [column + 10**6, column - 10**6, column.astype(np.uint64) + np.uint64(2**63)]
+    for bad in wrong:
+        np.savez(path, **{**records, name: bad})
+        assert not read_all_or_be_told(folder), bad
+    np.savez(path, **{other: column for other, column in records.items() if other != name})
+    assert not read_all_or_be_told(folder)
+
+
+@pytest.mark.parametrize("name", ["index.json", "records.npz", "crops-00001-of-00002.tfrecord"])
+def test_damage_anywhere_is_told_or_of_no_matter(folder, name):
+    path = pathlib.Path(folder, "vid_train", name)
+    whole, sound = path.read_bytes(), CropStore(folder, ["vid_train"]).read(range(9))
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        data = bytearray(whole)
+        if number % 3 == 0:
+            del data[int(rng.integers(len(data))) :]
+        for place in rng.integers(len(whole), size=1 + number % 4):
+            if place < len(data):
+                data[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(data)
+        if read_all_or_be_told(folder):
+            assert name == "index.json" or CropStore(folder, ["vid_train"]).read(range(9)) == sound
+
+
+def test_one_bit_in_a_record_is_told_by_its_checksum(folder):
+    path = pathlib.Path(folder, "vid_train", "crops-00000-of-00002.tfrecord")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 4] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="cannot read .*00000-of-00002.tfrecord: corrupted record at .*prepare"):
+        CropStore(folder, ["vid_train"]).read(range(9))

@@ -1,10 +1,12 @@
 """Tests of the preparation: sets are whole or not there, whoever makes them and however often it is interrupted."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+import types
 
 import cv2
 import numpy as np
@@ -195,3 +197,39 @@ def test_every_engine_tells_the_faulty_frame_in_one_line(tmp_path, trajectories,
         prepare(tmp_path / "vid_train", trajectories, run)
     expected = f"frame {trajectories[0].frame_paths[1]} is missing: restore it from the data set, or pass --skip_faulty"
     assert str(caught.value).startswith(expected) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("calls", range(6))
+def test_kill_while_the_set_is_finished_mixes_nothing(tmp_path, trajectories, monkeypatch, calls):
+    left = [calls]
+
+    def until_killed(work):
+        def do(*arguments):
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+            return work(*arguments)
+
+        return do
+
+    with monkeypatch.context() as patch:  # Three side-cars, the folder's new name, the plan.
+        own = {**vars(os), "rename": until_killed(os.rename), "remove": until_killed(os.remove)}
+        patch.setattr(preparation, "os", types.SimpleNamespace(**own))
+        with contextlib.suppress(KeyboardInterrupt):
+            prepare(tmp_path / "vid_train", trajectories)
+    with pytest.raises(InputError, match="other data or settings: delete it"):
+        prepare(tmp_path / "vid_train", trajectories, quality=80)
+    prepare(tmp_path / "vid_train", trajectories)
+    prepare(tmp_path / "whole", trajectories)
+    assert sorted(os.listdir(tmp_path / "vid_train")) == sorted(os.listdir(tmp_path / "whole"))
+    for name in os.listdir(tmp_path / "whole"):
+        if name.endswith("tfrecord"):
+            assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "vid_train" / name).read_bytes()
+
+
+def test_crops_without_their_plan_are_refused(tmp_path, trajectories):
+    work = tmp_path / "vid_train.incomplete"
+    work.mkdir()
+    (work / "crops-00000-of-00003.tfrecord.json").write_text("{}")
+    with pytest.raises(InputError, match="has crops, but no plan that says of what: delete it"):
+        prepare(tmp_path / "vid_train", trajectories)

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from data_pipelines.datasets.video import Frame
-from experiments.app import track_output
+from experiments.app import track_folder, track_output
 from mlt_tf.errors import InputError
 
 META = {"input": "clip.mp4", "fps": 12.5}
 FINAL = ["boxes.txt", "track.json", "track.mp4"]
 INCOMPLETE = ["boxes.incomplete.txt", "track.incomplete.json", "track.incomplete.mp4"]
 SEVERAL = ["boxes_1.txt", "boxes_2.txt", "boxes_3.txt"]
-SEVERAL_INCOMPLETE = [name.replace(".", ".incomplete.") for name in SEVERAL]
 
 
 class State(NamedTuple):
@@ -172,8 +171,12 @@ def test_killed_run_leaves_no_file_that_looks_whole(tmp_path):
     writer.__enter__()
     writer.add(Frame(0, "frame 0", picture(), 1.0), [State(np.float32([1, 2, 3, 4]))], picture())
     assert names(tmp_path) == INCOMPLETE
-    assert read_json(tmp_path / "track.incomplete.json")["meta"]["complete"] is False
-    assert (tmp_path / "boxes.incomplete.txt").read_text() == "1.000,2.000,3.000,4.000\n"
+    for index in (1, 2):  # Whole, with its scores and flags, after every frame.
+        record = read_json(tmp_path / "track.incomplete.json")
+        assert record["meta"]["complete"] is False and record["meta"]["frames"] is None
+        assert [(entry["score"], entry["lost"]) for entry in record["frames"]] == [(0.75, False)] * index
+        writer.add(Frame(index, f"frame {index}", picture(), 1.0), [State(np.float32([1, 2, 3, 4]))], picture())
+    assert (tmp_path / "boxes.incomplete.txt").read_text() == "1.000,2.000,3.000,4.000\n" * 3
 
 
 def test_run_that_breaks_before_its_first_frame_leaves_nothing(tmp_path):
@@ -231,31 +234,30 @@ def test_full_disk_is_said_and_what_is_there_stays_incomplete(tmp_path):
     assert not writer.complete
 
 
-def test_folder_is_made_with_its_parents_and_left_empty(tmp_path):
-    track_output.prepare_folder(tmp_path / "a" / "b", overwrite=False)
-    assert names(tmp_path / "a" / "b") == []
+def test_frames_touch_the_claim(tmp_path):
+    touched = []
+    write(tmp_path, 3, touch=lambda: touched.append(1))
+    assert len(touched) == 3
 
 
-@pytest.mark.parametrize("below", ["", "inside"])
-def test_file_in_place_of_the_folder_is_named(tmp_path, below):
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be written to .*give another --out"):
-        track_output.prepare_folder(tmp_path / "file" / below, overwrite=False)
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("calls", range(6))
+def test_earlier_results_are_there_until_the_new_ones_stand(tmp_path, monkeypatch, failure, calls):
+    write(tmp_path, 5)
+    earlier = {name: (tmp_path / name).read_bytes() for name in FINAL}
+    left, replace = [calls], track_folder.os.replace
 
+    def fail(source, target):
+        left[0] -= ".part." not in str(source)
+        if left[0] == -1:
+            left[0] = 1000
+            raise failure
+        replace(source, target)
 
-@pytest.mark.parametrize("name", [*FINAL, "boxes_1.txt", "boxes_12.txt"])
-def test_results_are_not_replaced_unasked(tmp_path, name):
-    (tmp_path / name).touch()
-    with pytest.raises(InputError, match=f"already holds {name}: give --overwrite"):
-        track_output.prepare_folder(tmp_path, overwrite=False)
-    track_output.prepare_folder(tmp_path, overwrite=True)
-    assert (tmp_path / name).exists()
-
-
-def test_incomplete_results_and_files_of_others_are_no_obstacle(tmp_path):
-    of_others = ["boxes_.txt", "boxes_01.txt", "boxes_1.txt.bak", "boxes_a.txt", "my_boxes.txt", "trackxmp4"]
-    for name in INCOMPLETE + SEVERAL_INCOMPLETE + of_others:
-        (tmp_path / name).touch()
-    assert track_output.prepare_folder(tmp_path, overwrite=False) is None
-    write(tmp_path, 1)
-    assert names(tmp_path) == sorted(FINAL + of_others)
+    monkeypatch.setattr(track_folder.os, "replace", fail)
+    with pytest.raises(InputError if isinstance(failure, OSError) else KeyboardInterrupt):
+        write(tmp_path, 2)
+    assert {name: (tmp_path / name).read_bytes() for name in FINAL} == earlier
+    assert names(tmp_path) == sorted(FINAL + INCOMPLETE)
+    record = read_json(tmp_path / "track.incomplete.json")
+    assert len(record["frames"]) == 2 and record["meta"]["complete"] is False

@@ -8,7 +8,10 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from experiments.running import claims
+from mlt_tf.errors import InputError
 
 
 def write_claim(path, **holder):
@@ -56,11 +59,30 @@ def test_touching_keeps_a_claim_young(tmp_path, monkeypatch):
     claim.touch()  # Gone already: no error.
 
 
-def test_half_written_claim_is_respected_until_it_is_old(tmp_path):
-    (tmp_path / "David.claim").write_text("")
+@pytest.mark.parametrize("text", ["", "7", "[]", '{"host": 5}', '{"host": "elsewhere", "pid": "x"}', "[" * 9999])
+@pytest.mark.parametrize("seconds", [claims.PATIENCE + 60, -86400.0 * 365])
+def test_claim_that_is_damaged_or_dated_ahead_does_not_hold_for_ever(tmp_path, text, seconds):
+    (tmp_path / "David.claim").write_text(text)
     assert claims.take(tmp_path, "David") is None
-    age(tmp_path / "David.claim", claims.PATIENCE + 60)
+    age(tmp_path / "David.claim", seconds)
     assert claims.take(tmp_path, "David")
+
+
+@pytest.mark.parametrize("pid", ["null", "10000000000000000000000", '"x"'])
+def test_claim_of_no_process_is_taken_over(tmp_path, pid):
+    (tmp_path / "David.claim").write_text(f'{{"host": "{socket.gethostname()}", "pid": {pid}}}')
+    assert claims.take(tmp_path, "David")
+
+
+def test_full_disk_leaves_no_claim(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(claims.json, "dump", full)
+        with pytest.raises(InputError, match="cannot write .*David.claim: No space left .*make room"):
+            claims.take(tmp_path, "David")
+    assert not list(tmp_path.iterdir()) and claims.take(tmp_path, "David")
 
 
 def test_old_mutex_does_not_block_for_ever(tmp_path):

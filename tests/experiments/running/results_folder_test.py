@@ -136,3 +136,49 @@ def test_the_summary_names_what_made_the_boxes_and_not_what_scored_them(tmp_path
     results_folder.write_summary(tmp_path, "ope", {}, results_folder.report_on(tmp_path, [run()], {}))
     entry = json.loads((tmp_path / "summary.json").read_text())["ope"]
     assert (entry["date"], entry["commit"], entry["command"]) == ("2026-01-02", "aaa, bbb", "of aaa")
+
+
+@pytest.mark.parametrize(
+    "line", ['{"run": "A", "da', "7", "{}", '{"date": 5, "commit": "c", "command": "x"}', "[" * 9999, "\0"]
+)
+def test_damaged_line_of_notes_is_left_out_with_a_word(tmp_path, caplog, line):
+    (tmp_path / "made_by.jsonl").write_text(line)  # Without its end, too.
+    results_folder.note_run(tmp_path, "David")
+    results_folder.note_run(tmp_path, "Deer")
+    results_folder.write_summary(tmp_path, "ope", {}, results_folder.report_on(tmp_path, [run()], {}))
+    assert "made_by.jsonl: line 1 is damaged and left out" in caplog.text
+    assert len((tmp_path / "made_by.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["David_times", "David_scores"])
+def test_sequence_with_the_name_of_anothers_companion_is_refused(name):
+    results_folder.check_names(["David", "Deer_times", name.title()])
+    with pytest.raises(InputError, match=f"sequence {name} .*belongs to David: rename it, or leave"):
+        results_folder.check_names([name, "David"])
+
+
+def test_damaged_times_cost_the_speed_alone(tmp_path, caplog):
+    results_folder.write_track(tmp_path, "David", TRACK, origin=1)
+    (tmp_path / "David_times.txt").write_text("1,2,3,4\n")
+    report = results_folder.report_on(tmp_path, [run()], {})
+    assert report.fps == {} and list(report.scores.sequences) == ["David"] and "no speed" in caplog.text
+
+
+@pytest.mark.parametrize("place", ["David.txt", "tre/David.tre01.txt", "baseline/bag/bag_001.txt"])
+def test_results_without_their_configuration_are_not_adopted(tmp_path, place):
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).write_text("1,2,3,4\n")
+    with pytest.raises(InputError, match=r"has results .*but no config.json that says what made them; restore it"):
+        results_folder.claim_folder(tmp_path, {"tracker": "mlt"})
+    assert not (tmp_path / "config.json").exists()
+
+
+@pytest.mark.parametrize("content", ["", "7", "[]", "{", '{"settings": 5}', "[" * 9999, "\udcff"])
+def test_damaged_records_are_told_in_one_line(tmp_path, content):
+    for name in ("config.json", "summary.json"):
+        (tmp_path / name).write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(InputError, match="config.json cannot be read: .*; restore it, or choose another --out"):
+        results_folder.claim_folder(tmp_path, {"tracker": "mlt"})
+    (tmp_path / "summary.json").write_text(content.replace("settings", "ope") if "settings" in content else "[]")
+    with pytest.raises(InputError, match="summary.json cannot be read: .*; delete it, and evaluate again"):
+        results_folder.write_summary(tmp_path, "tre", {}, results_folder.report_on(tmp_path, [run()], {}))

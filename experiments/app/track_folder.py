@@ -1,0 +1,110 @@
+"""The output folder of `mlt-track`: one run's at a time, and an earlier run's until the new results stand.
+
+The one that writes to it holds `track.claim` in it. Complete results make way under names such as
+`track.previous.json`, which go once the new ones have theirs; a run that is killed in between leaves both, and the next
+one puts the earlier results back.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+
+from experiments.running import claims
+from mlt_tf import files
+from mlt_tf.errors import InputError
+
+INCOMPLETE = ".incomplete"
+_PREVIOUS = ".previous"
+_RECORD = "track.json"  # Vouches for the others: it goes first and comes last.
+
+
+@contextlib.contextmanager
+def own(folder: pathlib.Path, overwrite: bool) -> Iterator[claims.Claim]:
+    """Makes the output folder, checks that it can be written to, and keeps others off while it is in use.
+
+    Args:
+      folder: The folder; its parents are made too.
+      overwrite: Whether complete files of an earlier run may be replaced. Incomplete ones always may.
+
+    Yields:
+      The claim on it, to be touched now and then.
+
+    Raises:
+      InputError: If it cannot be written to, another run is at it, or it holds results that `overwrite` leaves.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    claim = claims.take(folder, "track")
+    if claim is None:
+        raise InputError(
+            f"another mlt-track writes to '{folder}' (it holds track.claim): wait for its end, or give another --out"
+        )
+    try:
+        try:
+            files.sweep(folder)
+            _recover(folder)
+            found = [path.name for path in results(folder)]
+        except OSError as error:
+            raise _cannot_write(folder, error) from error
+        if found and not overwrite:
+            raise InputError(f"'{folder}' already holds {', '.join(found)}: give --overwrite or another --out")
+        yield claim
+    finally:
+        claim.release()
+
+
+def results(folder: pathlib.Path, mark: str = "") -> list[pathlib.Path]:
+    """Returns what runs of any number of targets have left in a folder, the complete files or those with a mark."""
+    name = re.compile(rf"track{re.escape(mark)}\.(mp4|json)|boxes(_[1-9][0-9]*)?{re.escape(mark)}\.txt")
+    return sorted(path for path in folder.iterdir() if name.fullmatch(path.name))
+
+
+def publish(folder: pathlib.Path, moves: Iterable[tuple[pathlib.Path, pathlib.Path]]) -> None:
+    """Gives a run's files their names, in place of all that an earlier run has left; what fails brings that back.
+
+    Args:
+      folder: The output folder.
+      moves: (path, complete name) of each file, the record last.
+    """
+    for path in results(folder, _PREVIOUS):
+        path.unlink()
+    done = []
+    try:
+        for path in sorted(results(folder), key=lambda path: path.name != _RECORD):
+            os.replace(path, _previous(path))
+        for path, name in moves:
+            os.replace(path, name)
+            done.append((path, name))
+    except BaseException:  # Ctrl-C too.
+        for path, name in reversed(done):
+            os.replace(name, path)
+        _recover(folder)
+        raise
+    for path in results(folder, _PREVIOUS):
+        path.unlink()
+
+
+def _recover(folder):
+    """Puts the results back that were making way when a run was killed, unless the new ones stand."""
+    previous = results(folder, _PREVIOUS)
+    stand = (folder / _RECORD).exists()
+    for path in sorted(previous, key=lambda path: path == _previous(folder / _RECORD)):
+        if stand:
+            path.unlink()
+        else:
+            os.replace(path, folder / path.name.replace(_PREVIOUS, ""))
+
+
+def _previous(path):
+    return path.with_name(f"{path.stem}{_PREVIOUS}{path.suffix}")
+
+
+def _cannot_write(folder, error):
+    return InputError(f"output folder '{folder}' cannot be written to ({error.strerror}): give another --out")
