@@ -118,7 +118,8 @@ def track_sequence(
       InputError: If a frame cannot be read or the tracker refuses one.
     """
     for frame in frames:
-        states = tracker.add(frame.image, boxes_xywh) if frame.index == 0 else tracker.update(frame.image)
+        if frame.decoded:  # Else nothing is known of it, and the last boxes stay.
+            states = tracker.add(frame.image, boxes_xywh) if frame.index == 0 else tracker.update(frame.image)
         picture = drawing.annotate(frame.image, states, frame.index)
         writer.add(frame, states, picture)
         if show and not show(picture):
@@ -158,6 +159,9 @@ def report(writer: track_output.TrackWriter, expected: int | None) -> None:
     print(f"tracked {writer.frames_written} frames{at_speed}{mark}")
     if writer.complete and expected and writer.frames_written < expected:
         print(f"  the input ended there, though its header says {expected} frames")
+    if writer.undecoded():
+        told = f"{writer.undecoded()} of {writer.frames_written} frames cannot be decoded and keep the last box"
+        print(f"mlt-track: note: {told}", file=sys.stderr)
     for path in writer.files():
         print(f"  {path}")
 
@@ -177,6 +181,9 @@ def track(spec: str, options: flags.FlagValues, load: Callable) -> None:
     with video.open_source(spec) as source:
         frames = itertools.islice(source.frames(), options.max_frames)
         first = next(frames)
+        if source.left_out:
+            told = f"{source.left_out} pictures before the first frame cannot be decoded and are left out"
+            print(f"mlt-track: note: {told}", file=sys.stderr)
         boxes_xywh = display.select_box(first.image)[None] if boxes_xywh is None else boxes_xywh
         target_box.check_inside(boxes_xywh, first.image)
         folder = pathlib.Path(options.out or os.path.join("mlt_output", source.name)).expanduser()

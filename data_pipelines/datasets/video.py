@@ -13,6 +13,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from data_pipelines.datasets import captures
+from data_pipelines.datasets.captures import Picture
 from mlt_tf.errors import InputError
 
 IMAGE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -26,8 +28,10 @@ class Frame(NamedTuple):
 
     index: int  # from 0
     name: str  # how an error message calls it
-    image: np.ndarray  # [H, W, 3], uint8, RGB
+    image: np.ndarray  # [H, W, 3], uint8, RGB; the one before where this does not decode
     decode_ms: float
+    time: float | None = None  # seconds from the first, where known
+    decoded: bool = True
 
 
 @dataclasses.dataclass
@@ -36,17 +40,19 @@ class Source:
 
     Attributes:
       name: Short name, fit for an output folder.
-      pictures: Iterator over (name of the frame, [H, W, 3] uint8 RGB picture).
+      pictures: Iterator over the pictures, their images as OpenCV decodes them.
       fps: Frames a second, or None where nothing says.
-      length: Number of frames as the header says (it may be wrong), or None.
+      length: Number of frames that a whole input has, or None where that is not known.
       live: Whether it is a camera: no length, ends when the user says so.
+      left_out: How many pictures before the first frame do not decode, known with that frame.
     """
 
     name: str
-    pictures: Iterator[tuple[str, np.ndarray]]
+    pictures: Iterator[Picture]
     fps: float | None = None
     length: int | None = None
     live: bool = False
+    left_out: int = 0
 
     def __enter__(self) -> "Source":
         return self
@@ -60,19 +66,24 @@ class Source:
         Raises:
           InputError: If a frame does not decode or has another size than the first.
         """
-        first_shape = None
+        first_time, image = None, None
         for index in itertools.count():
             start = time.perf_counter()
-            name, image = next(self.pictures, (None, None))
-            if image is None:
+            picture = next(self.pictures, None)
+            if picture is None:
                 return
-            first_shape = first_shape or image.shape
-            if image.shape != first_shape:
-                raise InputError(
-                    f"{name} is {_size(image.shape)}, but the first frame is {_size(first_shape)}: "
-                    "give frames of one size"
-                )
-            yield Frame(index, name, image, 1000 * (time.perf_counter() - start))
+            if picture.image is not None:
+                before, image = image, to_rgb(picture.image)
+                if before is not None and image.shape != before.shape:
+                    raise InputError(
+                        f"{picture.name} is {_size(image.shape)}, but the first frame is {_size(before.shape)}: "
+                        "give frames of one size"
+                    )
+            if index == 0:
+                first_time, self.left_out = picture.time, picture.left_out
+            seconds = None if picture.time is None else picture.time - first_time
+            took = 1000 * (time.perf_counter() - start)
+            yield Frame(index, picture.name, image, took, seconds, picture.image is not None)
 
 
 def open_source(spec: str) -> Source:
@@ -170,20 +181,17 @@ def _open_video(path: pathlib.Path) -> Source:
     if not capture.isOpened():
         raise InputError(f"'{path}' cannot be read as a video: it is damaged, or its format is unknown to OpenCV")
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # frames of a phone held upright come out upright
-    fps, length = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    return Source(
-        name=path.stem,
-        pictures=_captured(capture, f"'{path}'"),
-        fps=fps if 0 < fps <= 1000 else None,
-        length=int(length) if 0 < length < 1e9 else None,
-    )
+    listing = captures.list_pictures(path, str(path))
+    pictures = captures.pictures_of(capture, f"'{path}'", listing)
+    return Source(path.stem, pictures, listing.fps, listing.length)
 
 
 def _open_camera(index: int) -> Source:
     capture = cv2.VideoCapture(index)
     if not capture.isOpened():
         raise InputError(f"no camera {index}: plug it in, or give another number")
-    return Source(name=f"camera{index}", pictures=_captured(capture, f"camera {index}"), live=True)
+    pictures = captures.pictures_of(capture, f"camera {index}", captures.Listing(), live=True)
+    return Source(name=f"camera{index}", pictures=pictures, live=True)
 
 
 def _open_folder(folder: pathlib.Path) -> Source:
@@ -206,7 +214,7 @@ def _open_glob(pattern: str) -> Source:
 def _open_images(paths: list[str]) -> Source:
     folder = pathlib.Path(paths[0]).resolve().parent
     name = folder.parent.name if folder.name.lower() in _NAMES_OF_ANY_SEQUENCE else folder.name
-    pictures = ((f"image '{path}'", read_image(path)) for path in paths)
+    pictures = (Picture(f"image '{path}'", read_image(path)[..., ::-1]) for path in paths)
     return Source(name=name or "images", pictures=pictures, length=len(paths))
 
 
@@ -214,20 +222,6 @@ def _images_among(paths: Iterator[str]) -> list[str]:
     """Returns the visible image files, 2 before 10."""
     images = (p for p in paths if p.lower().endswith(IMAGE_ENDINGS) and not os.path.basename(p).startswith("."))
     return sorted((p for p in images if not os.path.isdir(p)), key=natural_key)
-
-
-def _captured(capture: cv2.VideoCapture, what: str) -> Iterator[tuple[str, np.ndarray]]:
-    """Yields (name, picture) until the capture ends, and then, or when closed, releases it."""
-    try:
-        for index in itertools.count():
-            found, image = capture.read()
-            if not found and index == 0:
-                raise InputError(f"{what} gives no frame: check that it plays elsewhere")
-            if not found:
-                return
-            yield f"frame {index} of {what}", to_rgb(image)
-    finally:
-        capture.release()
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -198,7 +198,7 @@ def test_capture_is_released_when_left_early(monkeypatch):
 def test_video_that_ends_before_its_header_says_just_ends(monkeypatch, tmp_path):
     path = tmp_path / "short.mp4"
     path.touch()
-    monkeypatch.setattr(cv2, "VideoCapture", lambda name: FakeCamera([plain()] * 2, length=9))
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *name: FakeCamera([plain()] * 2, length=9))
     with video.open_source(str(path)) as source:
         assert source.length == 9 and len(list(source.frames())) == 2
 
@@ -219,7 +219,7 @@ def test_damaged_video_is_named(tmp_path, keep):
 def test_video_without_frames_is_named(monkeypatch, tmp_path):
     path = tmp_path / "empty.mp4"
     path.touch()
-    monkeypatch.setattr(cv2, "VideoCapture", lambda name: FakeCamera([], length=9))
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *name: FakeCamera([], length=9))
     assert "empty.mp4' gives no frame" in error_of(path)
 
 
@@ -277,6 +277,9 @@ class FakeCamera:
     def read(self):
         image = next(self.images, None)
         return image is not None, image
+
+    def grab(self):
+        return False  # No list of packets.
 
     def get(self, key):
         return self.length if key == cv2.CAP_PROP_FRAME_COUNT else 0.0
