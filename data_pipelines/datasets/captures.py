@@ -63,7 +63,7 @@ def list_pictures(path: pathlib.Path, name: str) -> Listing:
     try:
         if not packets.isOpened():
             return Listing()
-        codec = int(packets.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=False).decode("latin-1").strip("\0 ")
+        codec = _letters(int(packets.get(cv2.CAP_PROP_FOURCC)))
         stamps = []
         while packets.grab():
             stamps.append(packets.get(cv2.CAP_PROP_POS_MSEC) / 1000)
@@ -74,6 +74,15 @@ def list_pictures(path: pathlib.Path, name: str) -> Listing:
     if mp4.is_mp4(path) and mp4.is_trimmed(path):  # What is left out is among the packets, but is not shown.
         return Listing(fps=fps if 0 < fps <= 1000 else None, codec=codec)
     return _judge(path, times, fps if fps > 0 else None, int(count) if 0 < count < 1e9 else None)._replace(codec=codec)
+
+
+def cannot_decode(what: str, listing: Listing) -> str:
+    """Says that a video has pictures, but gives no frame, and what to do."""
+    if not listing.packets:
+        return f"{what} gives no frame: check that it plays elsewhere"
+    how = "re-encode it (ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4)"
+    codec = f"codec '{listing.codec}'" if listing.codec.isprintable() and listing.codec else "codec"
+    return f"{what}: none of its {listing.packets} pictures decodes, this OpenCV may lack its {codec}: {how}"
 
 
 def pictures_of(capture: cv2.VideoCapture, what: str, listing: Listing, live: bool = False) -> Iterator[Picture]:
@@ -100,7 +109,7 @@ def pictures_of(capture: cv2.VideoCapture, what: str, listing: Listing, live: bo
             yield Picture(f"frame {index} of {what}", image, None if live else time, left_out)
             index += 1
         if index == 0:
-            raise InputError(f"{what} gives no frame: check that it plays elsewhere")
+            raise InputError(cannot_decode(what, listing))
         if listing.cut:
             raise InputError(f"{what} is cut short, {index} of {listing.length} frames are there: copy it again")
     finally:
@@ -135,6 +144,10 @@ def _in_their_places(
 
 def _time(times: np.ndarray | None, place: int) -> float | None:
     return None if times is None or place >= len(times) else float(times[place] - times[0])
+
+
+def _letters(code: int) -> str:
+    return (code & 0xFFFFFFFF).to_bytes(4, "little").decode("latin-1").strip("\0 ")
 
 
 def _stamp(stamp: float, before: float) -> float | None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_pipelines.datasets import annotations, video
+from data_pipelines.datasets import annotations, pictures
 from mlt_tf.errors import InputError
 
 _FRAME_NAME = re.compile(r"\d+\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
@@ -58,7 +58,7 @@ def read_frame(path: str) -> np.ndarray:
     Raises:
       InputError: The file is missing, cut short, or does not decode.
     """
-    return video.read_image(str(path))
+    return pictures.to_rgb(pictures.read(str(path)))
 
 
 def numbered_frames(folder: pathlib.Path) -> dict[int, str]:

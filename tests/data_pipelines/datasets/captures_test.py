@@ -34,7 +34,7 @@ def test_video_begins_where_it_first_decodes(tmp_path):
     frames = read_all(path)[1]
     assert [frame.index for frame in frames] == list(range(6)) and all(frame.decoded for frame in frames)
     clips.damage(path, *range(6))
-    with pytest.raises(InputError, match="gives no frame"):
+    with pytest.raises(InputError, match="none of its 8 pictures decodes, .*codec .MJPG.: re-encode it"):
         read_all(path)
 
 
@@ -84,3 +84,13 @@ def test_variable_rate_has_its_times_and_plays_at_frames_by_duration(tmp_path):
 def test_pipe_is_not_read_twice(tmp_path):
     (tmp_path / "folder").mkdir()
     assert captures.list_pictures(tmp_path / "folder", "folder") == captures.Listing()
+
+
+@pytest.mark.parametrize("ending, codec, found", [("avi", clips.MJPEG, b"MJPG"), ("mp4", clips.MPEG4, b"mp4v")])
+def test_codec_that_is_not_known_is_named_with_what_to_do(tmp_path, ending, codec, found):
+    path = clips.write_video(tmp_path / f"clip.{ending}", 8, codec)
+    path.write_bytes(path.read_bytes().replace(found, b"zzq1").replace(b"esds", b"free"))
+    with pytest.raises(
+        InputError, match="none of its 8 pictures decodes, .* lack its codec 'zzq1': re-encode it .ffmpeg"
+    ):
+        read_all(path)

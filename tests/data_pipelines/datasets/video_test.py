@@ -106,14 +106,6 @@ def test_every_kind_of_png_becomes_8_bit_rgb(tmp_path, stored, expected):
     np.testing.assert_array_equal(image[3, 4], expected)
 
 
-@pytest.mark.parametrize("stored", [(6, 8), (6, 8, 1), (6, 8, 3), (6, 8, 4)])
-@pytest.mark.parametrize("dtype, level", [(np.uint8, 90), (np.uint16, 90 * 256)])
-def test_to_rgb_takes_what_cameras_give(stored, dtype, level):
-    image = video.to_rgb(np.full(stored, level, dtype))
-    assert image.dtype == np.uint8
-    np.testing.assert_array_equal(image, np.full((6, 8, 3), 90))
-
-
 def test_grey_video_becomes_rgb(tmp_path):
     path = str(tmp_path / "grey.avi")
     writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"FFV1"), 25.0, (64, 48), False)
@@ -221,11 +213,6 @@ def test_video_without_frames_is_named(monkeypatch, tmp_path):
     path.touch()
     monkeypatch.setattr(cv2, "VideoCapture", lambda *name: FakeCamera([], length=9))
     assert "empty.mp4' gives no frame" in error_of(path)
-
-
-def test_single_image_is_no_video(tmp_path):
-    cv2.imwrite(str(tmp_path / "1.png"), plain())
-    assert "is a single image" in error_of(tmp_path / "1.png")
 
 
 def test_folder_or_glob_without_images_is_named(tmp_path):
