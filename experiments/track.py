@@ -147,6 +147,7 @@ def describe_run(
         "fps": source.fps,
         "frames_in_header": source.length,
         "max_frames": options.max_frames,
+        **({"black_and_white": list(source.levels)} if source.levels else {}),
         **several,
     }
 

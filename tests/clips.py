@@ -32,6 +32,14 @@ def write_images(folder: pathlib.Path, number: int = 7) -> None:
         cv2.imwrite(str(folder / f"{index}.png"), np.full((48, 64, 3), (0, 0, 255), np.uint8))
 
 
+def write_red_video(path, number: int = 7, fps: float = 12.5, height: int = 48, width: int = 64) -> None:
+    """Writes an MP4 of red pictures."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*MPEG4), fps, (width, height))
+    for _ in range(number):
+        writer.write(np.full((height, width, 3), (0, 0, 255), np.uint8))
+    writer.release()
+
+
 def damage(path, *numbers: int) -> None:
     """Overwrites pictures of an MJPEG video with zeros."""
     data = bytearray(pathlib.Path(path).read_bytes())

@@ -18,6 +18,7 @@ from mlt_tf.errors import InputError
 
 _TRIES = 3  # Failed reads in a row that end what has no list of packets; a camera ends at the first.
 _AGREES = 1e-4  # Seconds by which two readings of a time stamp may differ.
+_GREY16 = int.from_bytes(b"Y1\0\x10", "little")  # FFmpeg's tag of the pixel format gray16le.
 _MANY = 0.02  # Part of a video that may be missing at its end without it being called cut short.
 
 
@@ -74,6 +75,12 @@ def list_pictures(path: pathlib.Path, name: str) -> Listing:
     if mp4.is_mp4(path) and mp4.is_trimmed(path):  # What is left out is among the packets, but is not shown.
         return Listing(fps=fps if 0 < fps <= 1000 else None, codec=codec)
     return _judge(path, times, fps if fps > 0 else None, int(count) if 0 < count < 1e9 else None)._replace(codec=codec)
+
+
+def keep_depth(capture: cv2.VideoCapture) -> None:
+    """Has a capture give grey pictures of 16 bits as they are; OpenCV would keep their upper 8 bits."""
+    if int(capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT)) == _GREY16:
+        capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
 
 
 def cannot_decode(what: str, listing: Listing) -> str:

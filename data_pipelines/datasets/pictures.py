@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -9,16 +10,51 @@ import numpy as np
 from mlt_tf.errors import InputError
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_MARGIN = 0.1  # Of the first picture's range, on either side, for what is darker or brighter later.
 _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 # What ends a scan of a JPEG: tables, a further scan, a comment, the end. Other codes in it are damage, or belong to it.
 _AFTER_SCAN = re.compile(rb"\xff[\xc4\xd9-\xdd\xe0-\xef\xfe]")
 
 
-def to_rgb(image: np.ndarray) -> np.ndarray:
-    """Turns what OpenCV decodes, [H, W] or [H, W, 1 | 3 | 4] in 8 or 16 bits, BGR or BGRA, into 8-bit RGB."""
-    if image.dtype == np.uint16:
-        image = (image >> 8).astype(np.uint8)
+class Levels(NamedTuple):
+    """What becomes black and what becomes white of pictures of more than 8 bits."""
+
+    low: float
+    high: float
+
+
+def levels_of(image: np.ndarray) -> Levels | None:
+    """Returns levels for a picture and those after it: its range and a margin; None for 8 bits, which stay as they are.
+
+    Cameras fill 10 to 16 bits as they like: a thermal one has all that it sees in a small part of them. A picture of
+    one value is taken by the range of its type.
+    """
+    if image.dtype == np.uint8:
+        return None
+    finite = image[np.isfinite(image)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    whole = np.iinfo(image.dtype) if np.issubdtype(image.dtype, np.integer) else None
+    if low == high:
+        return Levels(float(whole.min), float(whole.max)) if whole else Levels(min(low, 0.0), max(high, 1.0))
+    margin = _MARGIN * (high - low)
+    low, high = low - margin, high + margin
+    return Levels(max(low, float(whole.min)), min(high, float(whole.max))) if whole else Levels(low, high)
+
+
+def to_rgb(image: np.ndarray, levels: Levels | None = None) -> np.ndarray:
+    """Turns what OpenCV decodes, [H, W] or [H, W, 1 | 3 | 4], BGR or BGRA, into 8-bit RGB.
+
+    Args:
+      image: The picture, of any depth; what is not finite becomes black.
+      levels: Of the first picture, where it has more than 8 bits; the picture's own when not given.
+    """
+    if image.dtype != np.uint8:
+        low, high = levels or levels_of(image)
+        scaled = (np.nan_to_num(image.astype(np.float32), nan=low, posinf=high, neginf=low) - low) * (
+            255 / (high - low)
+        )
+        image = np.clip(np.round(scaled), 0, 255).astype(np.uint8)
     if image.ndim == 2 or image.shape[2] == 1:
         return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
     return cv2.cvtColor(image, cv2.COLOR_BGRA2RGB if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
@@ -31,7 +67,7 @@ def read(path: str) -> np.ndarray:
       path: An image file.
 
     Returns:
-      [H, W, 3], BGR.
+      [H, W, 3], BGR, of the file's depth.
 
     Raises:
       InputError: If it does not decode, or was cut short (OpenCV would fill a JPEG's missing part with grey).
@@ -49,9 +85,9 @@ def read(path: str) -> np.ndarray:
 
 
 def decode(data: bytes) -> np.ndarray | None:
-    """Decodes an image file's bytes as OpenCV gives them, BGR; None if they do not decode."""
+    """Decodes an image file's bytes as OpenCV gives them, BGR, of their depth; None if they do not decode."""
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data else None
     except cv2.error:  # too large, or a header that lies
         return None
 

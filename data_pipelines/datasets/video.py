@@ -42,6 +42,7 @@ class Source:
       length: Number of frames that a whole input has, or None where that is not known.
       live: Whether it is a camera: no length, ends when the user says so.
       left_out: How many pictures before the first frame do not decode, known with that frame.
+      levels: What is black and white in all frames, by the first of more than 8 bits, and known with it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Source:
     length: int | None = None
     live: bool = False
     left_out: int = 0
+    levels: pictures.Levels | None = None
 
     def __enter__(self) -> "Source":
         return self
@@ -70,7 +72,8 @@ class Source:
             if picture is None:
                 return
             if picture.image is not None:
-                before, image = image, pictures.to_rgb(picture.image)
+                self.levels = self.levels or pictures.levels_of(picture.image)
+                before, image = image, pictures.to_rgb(picture.image, self.levels)
                 if before is not None and image.shape != before.shape:
                     raise InputError(
                         f"{picture.name} is {_size(image.shape)}, but the first frame is {_size(before.shape)}: "
@@ -132,6 +135,7 @@ def _open_video(path: pathlib.Path) -> Source:
     if not capture.isOpened():
         raise InputError(f"'{path}' cannot be read as a video: it is damaged, or its format is unknown to OpenCV")
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # frames of a phone held upright come out upright
+    captures.keep_depth(capture)
     return Source(path.stem, captures.pictures_of(capture, f"'{path}'", listing), listing.fps, listing.length)
 
 

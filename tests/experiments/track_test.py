@@ -15,6 +15,7 @@ from experiments import track
 from mlt_tf.errors import InputError
 from tests import clips
 from tests.clips import write_images
+from tests.clips import write_red_video as write_video
 from tests.endings import exit_code, run_python
 from tests.trackers import DriftingTracker
 
@@ -27,13 +28,6 @@ def headless_in_an_empty_folder(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.chdir(tmp_path)
-
-
-def write_video(path, number=7, fps=12.5, height=48, width=64):
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, (width, height))
-    for _ in range(number):
-        writer.write(np.full((height, width, 3), (0, 0, 255), np.uint8))
-    writer.release()
 
 
 def run(*arguments, tracker=None, load=None):
@@ -120,6 +114,13 @@ def test_images_are_tracked_from_a_one_based_ground_truth():
     assert run("--input=David/img/*.png", "--groundtruth=truth.txt", "--one_based") == 0
     assert pathlib.Path("mlt_output/David/boxes.txt").read_text().startswith("10.000,20.000,30.000,15.000\n")
     assert read_json("mlt_output/David/track.json")["meta"]["fps"] == 25
+
+
+def test_range_of_thermal_pictures_is_told():
+    pathlib.Path("a").mkdir()
+    cv2.imwrite("a/1.png", np.uint16([[29000, 29500]] * 2).repeat(30, 0).repeat(30, 1))
+    assert run("a", "--box=1,2,30,40", "--out=o") == 0
+    assert read_json("o/track.json")["meta"]["black_and_white"] == [28950, 29550]
 
 
 def test_max_frames_ends_a_complete_run():

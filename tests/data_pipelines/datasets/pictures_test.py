@@ -81,3 +81,45 @@ def test_to_rgb_takes_what_cameras_give(stored, dtype, level):
     image = pictures.to_rgb(np.full(stored, level, dtype))
     assert image.dtype == np.uint8
     np.testing.assert_array_equal(image, np.full((6, 8, 3), 90))
+
+
+RAMP = np.linspace(0, 1, 48).reshape(6, 8)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        (29000 + 2000 * RAMP).astype(np.uint16),
+        (1023 * RAMP).astype(np.uint16),
+        (4095 * RAMP).astype(np.uint16),
+        (16383 * RAMP).astype(np.uint16),
+        np.repeat((4095 * RAMP).astype(np.uint16)[..., None], 3, 2),
+        (-20 + 60 * RAMP).astype(np.float32),
+        (0.2 * RAMP).astype(np.float64),
+        (-500 + 800 * RAMP).astype(np.int16),
+    ],
+    ids=["thermal", "10", "12", "14", "colour", "float", "double", "signed"],
+)
+def test_deep_picture_uses_most_of_8_bits_in_order(image):
+    grey = pictures.to_rgb(image)[..., 0].astype(int)
+    assert np.all(np.diff(grey.ravel()) > 0) and np.ptp(grey) > 200
+
+
+def test_levels_of_the_first_picture_hold_for_all_and_clip():
+    levels = pictures.levels_of(np.uint16([[100, 200]]))
+    assert levels == pictures.Levels(90, 210)
+    np.testing.assert_array_equal(
+        pictures.to_rgb(np.uint16([[0, 90, 150, 210, 9999]]), levels)[0, :, 0], [0, 0, 128, 255, 255]
+    )
+
+
+def test_what_is_not_finite_is_black_or_white():
+    image = np.float32([[0, 1, np.nan, np.inf, -np.inf]])
+    assert pictures.levels_of(image) == pytest.approx((-0.1, 1.1))
+    np.testing.assert_array_equal(pictures.to_rgb(image)[0, 2:, 0], [0, 255, 0])
+    assert pictures.to_rgb(np.full((2, 2), np.nan, np.float32)).max() == 0
+
+
+def test_8_bits_have_no_levels_and_stay():
+    assert pictures.levels_of(NOISE) is None
+    np.testing.assert_array_equal(pictures.to_rgb(NOISE, pictures.Levels(3, 7)), NOISE[..., ::-1])
