@@ -127,7 +127,8 @@ def track_sequence(
       InputError: If a frame cannot be read or the tracker refuses one.
     """
     for frame in frames:
-        states = tracker.add(frame.image, boxes_xywh) if frame.index == 0 else tracker.update(frame.image)
+        if frame.decoded:  # Else nothing is known of it, and the last boxes stay.
+            states = tracker.add(frame.image, boxes_xywh) if frame.index == 0 else tracker.update(frame.image)
         picture = drawing.annotate(frame.image, states, frame.index)
         writer.add(frame, states, picture)
         if show and not show(picture):
@@ -155,6 +156,7 @@ def describe_run(
         "fps": source.fps,
         "frames_in_header": source.length,
         "max_frames": request.max_frames,
+        **({"black_and_white": list(source.levels)} if source.levels else {}),
         **several,
     }
 
@@ -167,6 +169,9 @@ def report(writer: track_output.TrackWriter, expected: int | None) -> None:
     print(f"tracked {writer.frames_written} frames{at_speed}{mark}")
     if writer.complete and expected and writer.frames_written < expected:
         print(f"  the input ended there, though its header says {expected} frames")
+    if writer.undecoded():
+        told = f"{writer.undecoded()} of {writer.frames_written} frames cannot be decoded and keep the last box"
+        print(f"mlt-track: note: {told}", file=sys.stderr)
     for path in writer.files():
         print(f"  {path}")
 
@@ -186,6 +191,9 @@ def track(spec: str, request: Request, load: Callable) -> None:
     with video.open_source(spec) as source, contextlib.ExitStack() as stack:
         frames = itertools.islice(source.frames(), request.max_frames)
         first = next(frames)
+        if source.left_out:
+            told = f"{source.left_out} pictures before the first frame cannot be decoded and are left out"
+            print(f"mlt-track: note: {told}", file=sys.stderr)
         boxes_xywh = display.select_box(first.image)[None] if boxes_xywh is None else boxes_xywh
         target_box.check_inside(boxes_xywh, first.image)
         folder = pathlib.Path(request.out or os.path.join("mlt_output", source.name)).expanduser()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Test modules, which may import TensorFlow, come after this.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # As video.quiet_opencv, before a test writes a video.
 
 
 def seed_everything() -> None:

@@ -1,6 +1,7 @@
 """A tracker that stands in for ours where what it finds does not matter."""
 
 import dataclasses
+import types
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -54,3 +55,32 @@ class FakeTracker:
     def remove(self, indices: Sequence[int]) -> None:
         """Drops targets."""
         self.boxes = [box for index, box in enumerate(self.boxes) if index not in indices]
+
+
+class DriftingTracker:
+    """Moves the boxes right by a pixel a frame, and calls the last of every three frames lost.
+
+    Fails with `failure` at frame `fails_at`; keeps the `images` that it saw.
+    """
+
+    def __init__(self, fails_at: int | None = None, failure: BaseException | None = None):
+        """Has no target yet."""
+        self.count, self.images, self.fails_at, self.failure, self.variant = 0, [], fails_at, failure, "mlt"
+
+    def add(self, image: np.ndarray, boxes_xywh: Sequence) -> list[types.SimpleNamespace]:
+        """Starts on targets."""
+        self.boxes_xywh = np.asarray(boxes_xywh, np.float32)
+        return self._states(image)
+
+    def update(self, image: np.ndarray) -> list[types.SimpleNamespace]:
+        """Moves them."""
+        if self.count == self.fails_at:
+            raise self.failure
+        self.boxes_xywh = self.boxes_xywh + np.float32([1, 0, 0, 0])
+        return self._states(image)
+
+    def _states(self, image):
+        self.images.append(image)
+        self.count += 1
+        told = {"score": 0.5, "lost": self.count % 3 == 0, "updated": False, "network_ms": 1.0, "update_ms": 0.0}
+        return [types.SimpleNamespace(box_xywh=box, **told) for box in self.boxes_xywh]

@@ -15,7 +15,7 @@ import numpy as np
 
 from data_pipelines.checks import faults
 from data_pipelines.checks.faults import Tally
-from data_pipelines.datasets import processes, trajectories, video
+from data_pipelines.datasets import pictures, processes, trajectories
 from mlt_tf.errors import InputError
 
 FRAMES = ("all", "ends", "none")  # Which frames of a video are decoded.
@@ -102,13 +102,13 @@ def _check_image(path: str, decode: bool, tally: Tally) -> tuple[int, int] | Non
         return None
     tally.look(faults.MISSING, path, False)
     kind = faults.CUT_SHORT if size else faults.EMPTY
-    if tally.look(kind, path, size == 0 or video.is_cut_short(data)):
+    if tally.look(kind, path, size == 0 or pictures.is_cut_short(data)):
         return None
     if not decode:
         if not cv2.haveImageReader(path):
             tally.look(faults.UNDECODABLE, path, True, "no image")
         return None
-    image = video.decode(data)
+    image = pictures.decode(data)
     tally.look(faults.UNDECODABLE, path, image is None)
     return None if image is None else (image.shape[1], image.shape[0])
 
@@ -124,7 +124,7 @@ def _read_ends(path: str) -> bytes:
         data = file.read(_TAIL)
         file.seek(max(_TAIL, os.fstat(file.fileno()).st_size - _TAIL))
         data += file.read()
-    return _read(path) if video.is_cut_short(data) else data
+    return data if pictures.ends_whole(data) else _read(path)
 
 
 def _check_boxes(chunk: Chunk, sizes: list, tally: Tally) -> None:

@@ -1,6 +1,7 @@
 """Reads evaluation sequences: frames in order, ground truth as 0-based boxes whatever convention its files follow."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_pipelines.datasets import annotations, video
+from data_pipelines.datasets import annotations, pictures
 from mlt_tf.errors import InputError
 
 _FRAME_NAME = re.compile(r"\d+\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
@@ -55,10 +56,22 @@ class Sequence:
 def read_frame(path: str) -> np.ndarray:
     """Reads an image as [H, W, 3] uint8 RGB; grey ones get three equal channels.
 
+    Where it has more than 8 bits, the first image of its folder says what is black and white in all of them.
+
     Raises:
       InputError: The file is missing, cut short, or does not decode.
     """
-    return video.read_image(str(path))
+    image = pictures.read(str(path))
+    return pictures.to_rgb(image, None if image.dtype == np.uint8 else _levels_beside(pathlib.Path(path)))
+
+
+def _levels_beside(path: pathlib.Path) -> pictures.Levels | None:
+    return _levels_of(next(iter(numbered_frames(path.parent).values()), str(path)))
+
+
+@functools.lru_cache(maxsize=64)
+def _levels_of(path: str) -> pictures.Levels | None:
+    return pictures.levels_of(pictures.read(path))
 
 
 def numbered_frames(folder: pathlib.Path) -> dict[int, str]:

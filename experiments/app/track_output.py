@@ -112,7 +112,12 @@ class TrackWriter:
 
     def seconds(self) -> list[float]:
         """Returns the seconds inside the tracker, frame by frame."""
-        return [(record["network_ms"] + record["update_ms"]) / 1000 for record in self._records]
+        tracked = [record for record in self._records if record.get("decoded", True)]
+        return [(record["network_ms"] + record["update_ms"]) / 1000 for record in tracked]
+
+    def undecoded(self) -> int:
+        """Returns the number of frames that could not be decoded."""
+        return sum(not record.get("decoded", True) for record in self._records)
 
     def _remove_partial(self) -> None:
         for path in track_folder.results(self._folder, INCOMPLETE):
@@ -187,22 +192,29 @@ def _count_frames(path: pathlib.Path) -> int:
 
 
 def _record(frame: Frame, states: Sequence) -> dict:
-    """Returns a frame's entry in the JSON; null stands where a number is not finite."""
+    """Returns a frame's entry in the JSON; null stands where a number is not finite.
+
+    A frame that was not decoded has the boxes of the one before, and took the tracker no time.
+    """
     targets = [
         {
             "box": [_number(number) for number in state.box_xywh],
             "score": _number(state.score, 5),
             "lost": bool(state.lost),
-            "updated": bool(state.updated),
+            "updated": bool(state.updated) and frame.decoded,
         }
         for state in states
     ]
     return {
         "frame": frame.index,
+        **({} if frame.time is None else {"time": _number(frame.time, 6)}),
+        **({} if frame.decoded else {"decoded": False}),
         **(targets[0] if len(targets) == 1 else {"targets": targets}),
         "decode_ms": _number(frame.decode_ms),
-        "network_ms": _number(max(state.network_ms for state in states)),  # the same of all
-        "update_ms": _number(max(state.update_ms for state in states)),  # the same of all that were updated
+        "network_ms": _number(frame.decoded * max(state.network_ms for state in states)),  # the same of all
+        "update_ms": _number(
+            frame.decoded * max(state.update_ms for state in states)
+        ),  # the same of all that were updated
     }
 
 

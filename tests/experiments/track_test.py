@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import sys
-import types
 
 import cv2
 import numpy as np
@@ -14,32 +13,13 @@ from absl import flags
 
 from experiments import track
 from mlt_tf.errors import InputError
+from tests import clips
+from tests.clips import write_images
+from tests.clips import write_red_video as write_video
 from tests.endings import exit_code, run_python
+from tests.trackers import DriftingTracker
 
 ROOT = pathlib.Path(track.__file__).resolve().parent.parent
-
-
-class FakeTracker:
-    """Moves the boxes right by a pixel a frame, and calls the last of every three frames lost."""
-
-    def __init__(self, fails_at=None, failure=None):
-        self.count, self.images, self.fails_at, self.failure, self.variant = 0, [], fails_at, failure, "mlt"
-
-    def add(self, image, boxes_xywh):
-        self.boxes_xywh = np.asarray(boxes_xywh, np.float32)
-        return self._states(image)
-
-    def update(self, image):
-        if self.count == self.fails_at:
-            raise self.failure
-        self.boxes_xywh = self.boxes_xywh + np.float32([1, 0, 0, 0])
-        return self._states(image)
-
-    def _states(self, image):
-        self.images.append(image)
-        self.count += 1
-        told = {"score": 0.5, "lost": self.count % 3 == 0, "updated": False, "network_ms": 1.0, "update_ms": 0.0}
-        return [types.SimpleNamespace(box_xywh=box, **told) for box in self.boxes_xywh]
 
 
 @pytest.fixture(autouse=True)
@@ -50,23 +30,12 @@ def headless_in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def write_images(folder, number=7, height=48, width=64):
-    folder.mkdir(parents=True, exist_ok=True)
-    for index in range(number):
-        cv2.imwrite(str(folder / f"{index}.png"), np.full((height, width, 3), (0, 0, 255), np.uint8))
-
-
-def write_video(path, number=7, fps=12.5, height=48, width=64):
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, (width, height))
-    for _ in range(number):
-        writer.write(np.full((height, width, 3), (0, 0, 255), np.uint8))
-    writer.release()
-
-
 def run(*arguments, tracker=None, load=None):
     """Runs the command and returns its exit code; the tracker made by --variant and --weights is replaced."""
     given = track.define_flags(flags.FlagValues())
-    return exit_code(track.main, given(["mlt-track", *arguments]), given, load or (lambda *_: tracker or FakeTracker()))
+    return exit_code(
+        track.main, given(["mlt-track", *arguments]), given, load or (lambda *_: tracker or DriftingTracker())
+    )
 
 
 def error_of(capfd, *arguments, tracker=None):
@@ -81,7 +50,7 @@ def read_json(path):
 
 def test_video_is_tracked_from_start_to_end(capfd):
     write_video("clip.mp4")
-    tracker = FakeTracker()
+    tracker = DriftingTracker()
     assert run("clip.mp4", "--box=10,20,30,15", tracker=tracker) == 0
     out = pathlib.Path("mlt_output/clip")
     assert sorted(os.listdir(out)) == ["boxes.txt", "track.json", "track.mp4"]
@@ -147,6 +116,13 @@ def test_images_are_tracked_from_a_one_based_ground_truth():
     assert read_json("mlt_output/David/track.json")["meta"]["fps"] == 25
 
 
+def test_range_of_thermal_pictures_is_told():
+    pathlib.Path("a").mkdir()
+    cv2.imwrite("a/1.png", np.uint16([[29000, 29500]] * 2).repeat(30, 0).repeat(30, 1))
+    assert run("a", "--box=1,2,30,40", "--out=o") == 0
+    assert read_json("o/track.json")["meta"]["black_and_white"] == [28950, 29550]
+
+
 def test_max_frames_ends_a_complete_run():
     write_video("clip.mp4")
     assert run("clip.mp4", "--box=10,20,30,15", "--max_frames=2", "--out=o", "--nosave_video") == 0
@@ -157,7 +133,7 @@ def test_max_frames_ends_a_complete_run():
 
 def test_variant_and_weights_reach_the_loader():
     write_images(pathlib.Path("a"), number=1)
-    load, asked = lambda *arguments: asked.append(arguments) or FakeTracker(), []
+    load, asked = lambda *arguments: asked.append(arguments) or DriftingTracker(), []
     assert run("a", "--box=1,2,3,4", "--variant=mlt_mt", "--weights=w.npz", "--fast", load=load) == 0
     assert asked == [("mlt_mt", "w.npz", True)]
     assert read_json("mlt_output/a/track.json")["meta"]["weights"] == "w.npz"
@@ -193,7 +169,7 @@ def test_video_stopped_in_the_window_is_incomplete(monkeypatch):
 
 
 def test_camera_stopped_in_the_window_is_complete(monkeypatch):
-    pictures = (("frame", np.zeros((48, 64, 3), np.uint8)) for _ in iter(int, 1))
+    pictures = (track.video.Picture("frame", np.zeros((48, 64, 3), np.uint8)) for _ in iter(int, 1))
     camera = track.video.Source("camera0", pictures, live=True)
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(track.video, "open_source", lambda spec: camera)
@@ -216,7 +192,7 @@ def test_frame_of_another_size_keeps_what_was_tracked(capfd):
 def test_failure_midway_keeps_what_was_tracked(failure, code, capfd):
     write_video("clip.mp4")
     with contextlib.nullcontext() if code else pytest.raises(RuntimeError):  # A bug keeps its traceback.
-        assert run("clip.mp4", "--box=10,20,30,15", "--out=o", tracker=FakeTracker(3, failure)) == code
+        assert run("clip.mp4", "--box=10,20,30,15", "--out=o", tracker=DriftingTracker(3, failure)) == code
     record = read_json("o/track.incomplete.json")
     assert len(record["frames"]) == 3 and record["meta"]["complete"] is False
     assert "tracked 3 frames" in capfd.readouterr().out
@@ -229,6 +205,35 @@ def test_frames_missing_at_the_end_are_told(capfd, monkeypatch):
         monkeypatch.setattr(track.video, "open_source", lambda spec: source)
         assert run("a", "--box=1,2,3,4") == 0
     assert "its header says 5 frames" in capfd.readouterr().out
+
+
+def test_frame_that_does_not_decode_keeps_its_number_and_the_last_box(capfd):
+    clips.write_video("clip.avi", 8)
+    clips.damage("clip.avi", 3)
+    assert run("clip.avi", "--box=10,20,30,15", "--out=o") == 0
+    record = read_json("o/track.json")
+    assert record["meta"]["complete"] is True and record["meta"]["frames"] == 8
+    assert [entry["frame"] for entry in record["frames"] if not entry.get("decoded", True)] == [3]
+    assert [entry["box"][0] for entry in record["frames"]] == [10, 11, 12, 12, 13, 14, 15, 16]
+    assert [entry["time"] for entry in record["frames"]] == [round(index / 25, 6) for index in range(8)]
+    assert cv2.VideoCapture("o/track.mp4").get(cv2.CAP_PROP_FRAME_COUNT) == 8
+    assert capfd.readouterr().err == "mlt-track: note: 1 of 8 frames cannot be decoded and keep the last box\n"
+
+
+def test_pictures_left_out_before_the_first_frame_are_told(capfd):
+    clips.write_video("clip.avi", 8)
+    clips.damage("clip.avi", 0, 1)
+    assert run("clip.avi", "--box=10,20,30,15", "--max_frames=2") == 0
+    assert capfd.readouterr().err.startswith("mlt-track: note: 2 pictures before the first frame cannot be decoded")
+
+
+def test_half_a_video_is_incomplete_unless_no_more_was_asked_for(capfd):
+    clips.write_video("clip.avi", 20)
+    clips.keep("clip.avi", 0.5)
+    error = error_of(capfd, "clip.avi", "--box=10,20,30,15", "--out=o")
+    assert "clip.avi' is cut short" in error and "of 20 frames are there: copy it again" in error
+    assert read_json("o/track.incomplete.json")["meta"]["error"] in error
+    assert run("clip.avi", "--box=10,20,30,15", "--out=p", "--max_frames=5") == 0
 
 
 @pytest.mark.parametrize(
@@ -257,7 +262,7 @@ def test_frames_missing_at_the_end_are_told(capfd, monkeypatch):
 def test_bad_input_is_one_line_and_tracks_nothing(arguments, message, capfd):
     write_images(pathlib.Path("a"), number=2)
     pathlib.Path("empty").mkdir()
-    tracker = FakeTracker()
+    tracker = DriftingTracker()
     assert message in error_of(capfd, *arguments, tracker=tracker)
     assert tracker.count == 0 and not pathlib.Path("mlt_output").exists()
 

@@ -120,3 +120,10 @@ def test_a_frame_that_does_not_decode_or_is_cut_short_is_refused(tmp_path):
     for name, message in (("1.jpg", "does not decode"), ("2.jpg", "cannot be read"), ("3.jpg", "is cut short")):
         with pytest.raises(InputError, match=f"{name}' {message}"):
             sequences.read_frame(str(tmp_path / name))
+
+
+def test_frames_of_16_bits_share_the_range_of_the_first(tmp_path):
+    for number, low in ((1, 29000), (2, 29100)):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.uint16([[low, low + 100, low + 200]] * 4))
+    first, second = (sequences.read_frame(str(tmp_path / f"{number}.png"))[0, :, 0].tolist() for number in (1, 2))
+    assert first == [21, 128, 234] and second[:2] == first[1:] and second[2] == 255

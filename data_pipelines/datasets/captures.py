@@ -1,0 +1,180 @@
+"""Reads a video's pictures with OpenCV, one for each that the file holds, in the order and at the times of its stamps.
+
+A header may be wrong of the rate and of the number of frames, and OpenCV's read fails alike at a damaged picture and at
+the end. So a file's packets are listed first, which decodes nothing: they say how many pictures there are, and when.
+"""
+
+import itertools
+import math
+import pathlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from data_pipelines.datasets import mp4
+from mlt_tf.errors import InputError
+
+_TRIES = 3  # Failed reads in a row that end what has no list of packets; a camera ends at the first.
+_AGREES = 1e-4  # Seconds by which two readings of a time stamp may differ.
+_GREY16 = int.from_bytes(b"Y1\0\x10", "little")  # FFmpeg's tag of the pixel format gray16le.
+_MANY = 0.02  # Part of a video that may be missing at its end without it being called cut short.
+
+
+class Picture(NamedTuple):
+    """One picture of a source."""
+
+    name: str  # how an error message calls it
+    image: np.ndarray | None  # as it was decoded; None where it cannot be
+    time: float | None = None  # seconds from the start, where known
+    left_out: int = 0  # how many before the first do not decode, and are left out
+
+
+class Listing(NamedTuple):
+    """What a video file says of its pictures.
+
+    Attributes:
+      packets: How many there are; 0 where they cannot be listed.
+      times: [packets] float64, when each is shown, in seconds, ascending; None where that is not known.
+      fps: Frames a second: the header's if the times agree, else pictures by duration; None where nothing says.
+      length: Number of pictures that a whole file has; None where that is not known.
+      cut: Whether the file's end, with many of these pictures, is missing.
+      codec: Its four letters, "avc1"; "" where not known.
+    """
+
+    packets: int = 0
+    times: np.ndarray | None = None
+    fps: float | None = None
+    length: int | None = None
+    cut: bool = False
+    codec: str = ""
+
+
+def list_pictures(path: pathlib.Path, name: str) -> Listing:
+    """Lists a file's pictures; reads it once, without decoding.
+
+    Args:
+      path: The file.
+      name: The name under which OpenCV finds it.
+    """
+    if not path.is_file():
+        return Listing()  # A pipe: it can be read once only.
+    packets = cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    try:
+        if not packets.isOpened():
+            return Listing()
+        codec = _letters(int(packets.get(cv2.CAP_PROP_FOURCC)))
+        stamps = []
+        while packets.grab():
+            stamps.append(packets.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+        fps, count = packets.get(cv2.CAP_PROP_FPS), packets.get(cv2.CAP_PROP_FRAME_COUNT)
+    finally:
+        packets.release()
+    times = np.sort(np.array(stamps, np.float64))
+    if mp4.is_mp4(path) and mp4.is_trimmed(path):  # What is left out is among the packets, but is not shown.
+        return Listing(fps=fps if 0 < fps <= 1000 else None, codec=codec)
+    return _judge(path, times, fps if fps > 0 else None, int(count) if 0 < count < 1e9 else None)._replace(codec=codec)
+
+
+def keep_depth(capture: cv2.VideoCapture) -> None:
+    """Has a capture give grey pictures of 16 bits as they are; OpenCV would keep their upper 8 bits."""
+    if int(capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT)) == _GREY16:
+        capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+
+
+def cannot_decode(what: str, listing: Listing) -> str:
+    """Says that a video has pictures, but gives no frame, and what to do."""
+    if not listing.packets:
+        return f"{what} gives no frame: check that it plays elsewhere"
+    how = "re-encode it (ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4)"
+    codec = f"codec '{listing.codec}'" if listing.codec.isprintable() and listing.codec else "codec"
+    return f"{what}: none of its {listing.packets} pictures decodes, this OpenCV may lack its {codec}: {how}"
+
+
+def pictures_of(capture: cv2.VideoCapture, what: str, listing: Listing, live: bool = False) -> Iterator[Picture]:
+    """Yields the pictures until the source ends, and then, or when closed, releases it.
+
+    Pictures before the first that decodes are left out, as players do. A later one that does not decode comes with no
+    image, and keeps its place.
+
+    Args:
+      capture: The open capture.
+      what: How an error message calls it.
+      listing: What the file says; an empty one for a stream.
+      live: Whether it is a camera, which a failed read ends.
+
+    Raises:
+      InputError: Nothing decodes, or the file's end is missing.
+    """
+    try:
+        index = left_out = 0
+        for image, time in _in_their_places(capture, listing, 1 if live else _TRIES):
+            if image is None and index == 0:
+                left_out += 1
+                continue
+            yield Picture(f"frame {index} of {what}", image, None if live else time, left_out)
+            index += 1
+        if index == 0:
+            raise InputError(cannot_decode(what, listing))
+        if listing.cut:
+            raise InputError(f"{what} is cut short, {index} of {listing.length} frames are there: copy it again")
+    finally:
+        capture.release()
+
+
+def _in_their_places(
+    capture: cv2.VideoCapture, listing: Listing, tries: int
+) -> Iterator[tuple[np.ndarray | None, float | None]]:
+    """Yields (picture or None, its time), for each of the listed ones."""
+    times, place, failed, last = listing.times, 0, 0, -1.0
+    by_stamp = times is not None
+    for _ in itertools.count() if not listing.packets else range(2 * listing.packets + tries):
+        found, image = capture.read()
+        if not found:
+            failed += 1
+            if place + failed >= listing.packets and failed >= tries:
+                break
+            continue
+        stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if by_stamp and place == 0:  # AVI tells when a picture was read, not when it is shown: there order decides.
+            by_stamp = stamp <= times[min(failed, len(times) - 1)] + _AGREES
+        skipped = int(np.searchsorted(times, stamp - _AGREES)) - place if by_stamp else failed
+        for _ in range(max(skipped, 0)):
+            yield None, _time(times, place)
+            place += 1
+        yield image, _time(times, place) if listing.packets else _stamp(stamp, last)
+        place, failed, last = place + 1, 0, stamp
+    for left in range(place, 0 if listing.cut else listing.packets):  # What the cut went through is not there.
+        yield None, _time(times, left)
+
+
+def _time(times: np.ndarray | None, place: int) -> float | None:
+    return None if times is None or place >= len(times) else float(times[place] - times[0])
+
+
+def _letters(code: int) -> str:
+    return (code & 0xFFFFFFFF).to_bytes(4, "little").decode("latin-1").strip("\0 ")
+
+
+def _stamp(stamp: float, before: float) -> float | None:
+    """Returns a time stamp where it can be one."""
+    return stamp if math.isfinite(stamp) and stamp > before else None
+
+
+def _judge(path: pathlib.Path, times: np.ndarray, fps: float | None, count: int | None) -> Listing:
+    """Says what of a header to believe, by the stamps [N] of the packets."""
+    if len(times) < 2 or not np.all(np.diff(times) > 0):  # A stream without stamps.
+        return Listing(len(times), fps=fps if fps and fps <= 1000 else None, length=count)
+    since = times - times[0]
+    constant = fps is not None and bool(np.all(np.abs(since * fps - np.arange(len(times))) < 0.5))
+    rate = fps if constant else (len(times) - 1) / since[-1]
+    counts = mp4.lacks_its_end(path) if mp4.is_mp4(path) else constant and _is_avi(path)
+    cut = bool(counts and count and count - len(times) > max(1, _MANY * count))
+    return Listing(len(times), times, rate, count if count and (constant or cut) else len(times), cut)
+
+
+def _is_avi(path: pathlib.Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[:4] == b"RIFF" and head[8:] == b"AVI "
