@@ -6,6 +6,7 @@ import pytest
 
 from experiments.shared import command_line
 from mlt_tf.errors import InputError
+from tests.endings import run_python
 
 
 @pytest.mark.parametrize("kind", [InputError, FloatingPointError])
@@ -75,3 +76,16 @@ def test_other_errors_pass():
 def test_tensorflow_starts_only_where_it_is_needed(binary):
     code = f"import sys; from experiments import {binary}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_help_of_the_console_script_lists_the_flags(tmp_path):
+    (tmp_path / "mlt-track").write_text("from experiments.track import run\nrun()\n")
+    done = run_python(str(tmp_path / "mlt-track"), "--help")
+    assert "mlt-track clip.mp4 --box" in done.stdout and "--groundtruth" in done.stdout and "--variant" in done.stdout
+    assert "tensorflow" not in done.stderr
+
+
+def test_import_of_the_command_defines_no_flag_and_imports_no_tensorflow():
+    look = "print('tensorflow' in sys.modules, 'box' in FLAGS)"
+    done = run_python("-c", f"import sys; from absl.flags import FLAGS; from experiments import track; {look}")
+    assert done.stdout.split() == ["False", "False"]
