@@ -9,7 +9,7 @@ and what was interrupted goes on. Flags after `--` go to every training. `--list
 """
 
 import functools
-import json
+import math
 import pathlib
 import subprocess
 import sys
@@ -188,12 +188,27 @@ def row(kind: Kind, name: str, run_dir: pathlib.Path, steps: int, reference: pat
     path = _record_path(run_dir, steps)
     if not path.exists():
         return [name, changed, "-", "-", "-", "-", "not run", *["-"] * 4]
-    record, scalars = json.loads(path.read_text()), training_log.scalars(str(run_dir))
+    record, scalars = _read_record(path), training_log.scalars(str(run_dir))
     losses = list(record.get("held_out_loss", {}).values()) or [_last(scalars, "validation/loss")]
     aucs = [_last(scalars, tag) for tag in ("tracking/auc", "tracking/auc_unadapted")]
     margins = record.get("held_out_margin", {}).values()
     figures = [_figures(values) for values in (losses, margins, aucs)]
-    return [name, changed, str(steps), f"{record['minutes']:.0f}", *figures, *_on_clips(run_dir, reference)]
+    return [
+        name,
+        changed,
+        str(steps),
+        f"{record.get('minutes', math.nan):.0f}",
+        *figures,
+        *_on_clips(run_dir, reference),
+    ]
+
+
+def _read_record(path):
+    remedy, number = "delete it, to have it trained anew", (int, float)
+    record = files.read_record(path, remedy, minutes=number, held_out_loss=dict, held_out_margin=dict)
+    for part in ("held_out_loss", "held_out_margin"):
+        files.check_record(record.get(part, {}), path, remedy, **dict.fromkeys(record.get(part, {}), number))
+    return record
 
 
 def _on_clips(run_dir, reference):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from absl import flags
 
 from experiments.shared import provenance
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 PACKAGES = ("mlt-tf", "tensorflow", "keras", "numpy", "opencv-python")
@@ -66,29 +67,19 @@ def read(folder: str) -> dict:
       InputError: It cannot be read.
     """
     path = path_in(folder)
-    try:
-        with open(path) as file:
-            start = json.load(file)
-        return start if "flags" in start else {"flags": dict(start)}  # As the first runs wrote it.
-    except FileNotFoundError:
+    if not os.path.exists(path):
         return {}
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} cannot be read ({error}): choose another --run_dir, or delete the file") from error
+    parts = {"flags": dict, "inputs": dict, "versions": dict, "earlier": list}
+    start = files.read_record(path, "choose another --run_dir, or delete the file", **parts)
+    return start if "flags" in start else {"flags": start}  # As the first runs wrote it.
 
 
 def write(folder: str, start: dict, earlier: dict) -> None:
     """Writes a start into flags.json, with those before it under "earlier"."""
     before = [{name: part for name, part in earlier.items() if name != "earlier"}] if earlier else []
-    path = path_in(folder)
-    try:
-        with open(path + ".part", "w") as file:
-            json.dump({**start, "earlier": earlier.get("earlier", []) + before}, file, indent=1, default=str)
-            file.write("\n")
-        os.replace(path + ".part", path)
-    except OSError:
-        if os.path.exists(path + ".part"):
-            os.remove(path + ".part")
-        raise
+    with files.whole(path_in(folder)) as (part,), open(part, "w") as file:
+        json.dump({**start, "earlier": earlier.get("earlier", []) + before}, file, indent=1, default=str)
+        file.write("\n")
 
 
 def check(folder: str, start: dict, earlier: dict) -> list[str]:
