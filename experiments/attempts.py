@@ -9,7 +9,7 @@ and what was interrupted goes on. Flags after `--` go to every training. `--list
 """
 
 import dataclasses
-import json
+import math
 import pathlib
 import subprocess
 import sys
@@ -53,48 +53,13 @@ MATCHING = Kind(
     "train_matching",
     recipes.PAPER_MATCHING,
     recipes.ATTEMPTED_MATCHING,
-    {
-        "recipe": {},
-        "plain pairs": {"batches": "pairs", "patches": 0, "pasted_stills": 0.0},
-        "no patches": {"patches": 0},
-        "own backgrounds": {"pasted_stills": 0.0},
-        "backgrounds 1": {"pasted_stills": 1.0},
-        "more zoom": {"augmentation": "strong"},
-        "contexts of 255 px": {"context_size": 255},
-        "no stills": {"stills_share": 0.0, "pasted_stills": 0.0, "patches": 0},
-        "stills .3": {"stills_share": 0.3},
-        "rate 3e-4": {"learning_rate": 3e-4},
-        "rate 3e-3": {"learning_rate": 3e-3},
-        "constant rate": {"schedule": "constant", "warmup": 0},
-        "translation alone": {"augmentation": "shift"},
-        "no colour": {"leave_out": ("colour", "grey")},
-        "no blur": {"leave_out": ("blur",)},
-        "radius 1": {"label_radius": 1.0},
-        "radius 3": {"label_radius": 3.0},
-    },
+    recipes.MATCHING_ATTEMPTS,
 )
 META = Kind(
     "train_meta",
     recipes.PAPER_META,
     recipes.ATTEMPTED_META,
-    {
-        "recipe": {},
-        "own backgrounds": {"pasted_stills": 0.0},
-        "flat": {"layout": "flat", "learning_rate": 1e-4},
-        "no stills": {"stills_share": 0.0},
-        "stills .8": {"stills_share": 0.8},
-        "no attention": {"attention": False},
-        "M' = M": {"contexts": 8},
-        "M = 4": {"samples": 4},
-        "M = 16": {"samples": 16},
-        "first context not kept": {},
-        "no distractors": {"distractors": 0.0},
-        "no ranking": {"ranking": 0.0},
-        "ranking 2": {"ranking": 2.0},
-        "larger errors": {"jitter": 2.0},
-        "strong views": {"view_augmentation": "strong"},
-        "both splits": {"splits": ("train", "validation"), "views": ("16", "3")},
-    },
+    recipes.META_ATTEMPTS,
     {"first context not kept": "keep_first=False"},
 )
 KINDS = {"matching": MATCHING, "meta": META}
@@ -232,12 +197,27 @@ def row(kind: Kind, name: str, run_dir: pathlib.Path, steps: int, reference: pat
     path = _record_path(run_dir, steps)
     if not path.exists():
         return [name, changed, "-", "-", "-", "-", "not run", *["-"] * 4]
-    record, scalars = json.loads(path.read_text()), training_log.scalars(str(run_dir))
+    record, scalars = _read_record(path), training_log.scalars(str(run_dir))
     losses = list(record.get("held_out_loss", {}).values()) or [_last(scalars, "validation/loss")]
     aucs = [_last(scalars, tag) for tag in ("tracking/auc", "tracking/auc_unadapted")]
     margins = record.get("held_out_margin", {}).values()
     figures = [_figures(values) for values in (losses, margins, aucs)]
-    return [name, changed, str(steps), f"{record['minutes']:.0f}", *figures, *_on_clips(run_dir, reference)]
+    return [
+        name,
+        changed,
+        str(steps),
+        f"{record.get('minutes', math.nan):.0f}",
+        *figures,
+        *_on_clips(run_dir, reference),
+    ]
+
+
+def _read_record(path):
+    remedy, number = "delete it, to have it trained anew", (int, float)
+    record = files.read_record(path, remedy, minutes=number, held_out_loss=dict, held_out_margin=dict)
+    for part in ("held_out_loss", "held_out_margin"):
+        files.check_record(record.get(part, {}), path, remedy, **dict.fromkeys(record.get(part, {}), number))
+    return record
 
 
 def _on_clips(run_dir, reference):

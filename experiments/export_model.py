@@ -10,6 +10,7 @@ programs. docs/export.md has examples.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -118,7 +119,8 @@ def export_model(values: flags.FlagValues) -> None:
         else:
             write_programs(networks, settings, values.batch, updates, part)
         described = {"variant": update_rules.variant_of(updates), "weights_checksum": networks.checksum}
-        record = {**described, "settings": dataclasses.asdict(settings), **provenance.made_by()}
+        sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in part.glob("*.tflite")}
+        record = {**described, "settings": dataclasses.asdict(settings), "sha256": sums, **provenance.made_by()}
         (part / "record.json").write_text(json.dumps(record, indent=1) + "\n")
         os.rename(part, out)
     except OSError as error:

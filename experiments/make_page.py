@@ -67,9 +67,9 @@ def _read_json(path: pathlib.Path) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path}: not readable as JSON; evaluate again, or move it away") from error
-    return found if isinstance(found, dict) else {}
+    return files.check_record(found, path, "evaluate again, or move it away", ope=dict, settings=dict)
 
 
 def choose_focus(compared: Comparison, named: str | None) -> str:

@@ -54,3 +54,42 @@ META = {"paper": PAPER_META, "shipped": SHIPPED_META}
 # What attempts vary: short runs, which start from nothing.
 ATTEMPTED_MATCHING = dataclasses.replace(SHIPPED_MATCHING, steps=1500, warmup=50)
 ATTEMPTED_META = SHIPPED_META
+
+# For each attempt, which fields of what is attempted differ.
+MATCHING_ATTEMPTS = {
+    "recipe": {},
+    "plain pairs": {"batches": "pairs", "patches": 0, "pasted_stills": 0.0},
+    "no patches": {"patches": 0},
+    "own backgrounds": {"pasted_stills": 0.0},
+    "backgrounds 1": {"pasted_stills": 1.0},
+    "more zoom": {"augmentation": "strong"},
+    "contexts of 255 px": {"context_size": 255},
+    "no stills": {"stills_share": 0.0, "pasted_stills": 0.0, "patches": 0},
+    "stills .3": {"stills_share": 0.3},
+    "rate 3e-4": {"learning_rate": 3e-4},
+    "rate 3e-3": {"learning_rate": 3e-3},
+    "constant rate": {"schedule": "constant", "warmup": 0},
+    "translation alone": {"augmentation": "shift"},
+    "no colour": {"leave_out": ("colour", "grey")},
+    "no blur": {"leave_out": ("blur",)},
+    "radius 1": {"label_radius": 1.0},
+    "radius 3": {"label_radius": 3.0},
+}
+META_ATTEMPTS = {
+    "recipe": {},
+    "own backgrounds": {"pasted_stills": 0.0},
+    "flat": {"layout": "flat", "learning_rate": 1e-4},
+    "no stills": {"stills_share": 0.0},
+    "stills .8": {"stills_share": 0.8},
+    "no attention": {"attention": False},
+    "M' = M": {"contexts": 8},
+    "M = 4": {"samples": 4},
+    "M = 16": {"samples": 16},
+    "first context not kept": {},
+    "no distractors": {"distractors": 0.0},
+    "no ranking": {"ranking": 0.0},
+    "ranking 2": {"ranking": 2.0},
+    "larger errors": {"jitter": 2.0},
+    "strong views": {"view_augmentation": "strong"},
+    "both splits": {"splits": ("train", "validation"), "views": ("16", "3")},
+}

@@ -18,7 +18,6 @@ what is lacking: where the target is lost, either helps little without the other
 """
 
 import dataclasses
-import json
 import pathlib
 import sys
 from collections.abc import Mapping
@@ -36,6 +35,7 @@ from experiments.scoring.protocols import OTB, Protocol
 from experiments.shared import command_line, options, plain_table
 from experiments.shared.options import option
 from experiments.shared.plain_table import Table
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -165,7 +165,8 @@ def _read_boxes(folder: pathlib.Path, clip: Sequence) -> np.ndarray | None:
 def _weights_of(tracker: str, folder: pathlib.Path) -> list[str]:
     """Says of which weights a folder of score_clips is."""
     path = folder / clip_scores.FILE
-    found = json.loads(path.read_text()).get("weights") if path.is_file() else None
+    record = files.read_record(path, "run score_clips again", weights=(str, type(None))) if path.is_file() else {}
+    found = record.get("weights")
     return [f"{tracker}: {found}"] if found else []
 
 

@@ -2,17 +2,21 @@
 
 import hashlib
 import os
+import pathlib
 from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import config, last_layer, ops
+from mlt_tf import config, files, last_layer, ops
 from mlt_tf.errors import InputError
 from mlt_tf.inference import InferenceTrunk
 from mlt_tf.pretrained import Networks
 
 _X = [1, config.EXEMPLAR_SIZE, config.EXEMPLAR_SIZE, 3]
+RECORD = "record.json"  # Beside exported models: with the SHA-256 of each, by its name, under CHECKSUMS.
+CHECKSUMS = "sha256"
+_IDENTIFIER = b"TFL3"  # Of the FlatBuffer, after the 4 bytes that say where its root is.
 _Z = [1, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3]
 
 
@@ -88,6 +92,7 @@ class LiteTrunk:
         Raises:
           InputError: This is not what `convert_trunk` returned.
         """
+        _check_model(model)
         self.checksum = hashlib.sha256(model).hexdigest()
         threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
         try:
@@ -113,15 +118,37 @@ class LiteTrunk:
         return interpreter.get_tensor(after["index"])
 
 
+def _check_model(model: bytes) -> None:
+    """Raises InputError for what is clearly no FlatBuffer of a TensorFlow Lite model."""
+    if model[4:8] != _IDENTIFIER or not 8 <= int.from_bytes(model[:4], "little") <= len(model) - 4:
+        raise InputError("not a TensorFlow Lite trunk: it does not begin as a model; export it again")
+
+
+def _check_sealed(path, model):
+    record = path.with_name(RECORD)
+    if not record.is_file():
+        raise InputError(f"no {RECORD} is beside it: copy export_model's folder as a whole, or export it again")
+    expected = files.read_record(record, "export it again", **{CHECKSUMS: dict}).get(CHECKSUMS, {}).get(path.name)
+    if expected is None:
+        raise InputError(f"the {RECORD} beside it does not have its checksum: export it again")
+    if expected != hashlib.sha256(model).hexdigest():
+        raise InputError(f"it is damaged, or not the one that {RECORD} beside it is of: copy or export it again")
+
+
 def load_trunk(path: str | os.PathLike) -> LiteTrunk:
-    """Loads a `LiteTrunk` from a file.
+    """Loads a `LiteTrunk` from a file of export_model, if the record beside it has its SHA-256.
+
+    TensorFlow Lite trusts a model: a damaged one may crash the process, or take all memory.
 
     Raises:
-      InputError: The file cannot be read, or holds something else.
+      InputError: The file cannot be read, is damaged, or holds something else.
     """
     try:
         with open(path, "rb") as file:
-            return LiteTrunk(file.read())
+            model = file.read()
+        _check_model(model)
+        _check_sealed(pathlib.Path(path), model)
+        return LiteTrunk(model)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except InputError as error:

@@ -149,8 +149,15 @@ def _opened(folder, index):
     try:
         features = np.load(os.path.join(folder, FEATURES), mmap_mode="r")
         kinds = index.get("kinds") or [int(still) for still in index["stills"]]  # As the first caches wrote it.
-        return FeatureCache(features, np.array(index["first"]), index["names"], np.array(kinds))
-    except (OSError, ValueError, KeyError) as error:
+        first, kinds = np.array(index["first"]), np.array(kinds)
+        counts = (first.dtype.kind, kinds.dtype.kind, first.shape, kinds.shape)
+        if counts != ("i", "i", (len(index["names"]) + 1,), (len(index["names"]),)):
+            raise ValueError("its counts do not go with its names")
+        rows = features.shape[0] if features.ndim == 4 and features.dtype == np.float16 else -1
+        if first[0] != 0 or first[-1] != rows or (np.diff(first) < 0).any():
+            raise ValueError("its features are not those of its index")
+        return FeatureCache(features, first, index["names"], kinds)
+    except (OSError, ValueError, KeyError, TypeError, SyntaxError, EOFError) as error:
         raise _damaged(folder, error) from error
 
 
@@ -158,7 +165,7 @@ def _read_index(folder):
     try:
         with open(os.path.join(folder, INDEX)) as file:
             return dict(json.load(file))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise _damaged(folder, error) from error
 
 

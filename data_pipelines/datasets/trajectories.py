@@ -191,7 +191,7 @@ def read_scenes(path: str) -> dict:
         with open(path) as file:
             records = [json.loads(line) for line in file if line.strip()]
         return {record["clip"]: record["scene"] for record in records}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"cannot read scenes from {path}: {error!r}; expected JSON lines with clip and scene"
         ) from error

@@ -10,6 +10,7 @@ import numpy as np
 from data_pipelines.benchmarks import BENCHMARKS
 from experiments.paper.table_layout import Figure, Origin
 from experiments.scoring import raw_results, scorer
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 VOT2016 = "vot2016"
@@ -79,6 +80,7 @@ def find_source(root: pathlib.Path, dataset: str, variant: str) -> Source | None
         if not folder.is_dir():
             continue
         config, made_by = read_json(folder / "config.json"), read_json(folder / "summary.json").get("ope", {})
+        _check_texts(made_by, folder / "summary.json", "date", "commit", "command")
         if config.get("tracker", variant) != variant:
             raise InputError(f"{folder}/config.json: is of {config['tracker']}, not of {variant}; rename the folder")
         data = config.get("data")
@@ -155,14 +157,15 @@ def vot_figure(path: pathlib.Path, variant: str, experiment: str, quantity: str)
     if not isinstance(summary.get("trackers"), dict) or not isinstance(summary.get("names"), list):
         raise InputError(f"--vot={path}: no summary of experiments.vot_workspace")
     targets = BENCHMARKS[VOT2016].targets("")
-    if strangers := [name for name in summary["names"] if name not in targets]:
+    if strangers := [str(name) for name in summary["names"] if name not in targets]:
         raise InputError(f"--vot={path}: its figures are not of VOT-2016, which has no {', '.join(strangers)}")
     done, frames = len(set(summary["names"])), BENCHMARKS[VOT2016].published.frames
     if done == len(targets) and summary.get("frames") != frames:
         raise InputError(f"--vot={path}: {summary.get('frames')} frames where VOT-2016 has {frames}; use its own copy")
-    part = summary["trackers"].get(variant, {}).get(experiment)
-    if part is None:
+    parts = files.check_record(summary["trackers"].get(variant, {}), path, "make it anew")
+    if (part := parts.get(experiment)) is None:
         return None
+    files.check_record(part, path, "make it anew", repetitions=list, **{quantity: (int, float, type(None))})
     folder = path.parent / "results" / variant
     config = read_json(folder / "config.json")
     if config.get("tracker", variant) != variant:
@@ -207,11 +210,17 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: no JSON ({error}); make it anew") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a JSON dictionary; make it anew")
-    return content
+    files.check_record(content, path, "make it anew", ope=dict, settings=dict)
+    return _check_texts(content, path, "tracker", "data", "weights_checksum", "date", "commit", "command")
+
+
+def _check_texts(record, path, *names):
+    """Returns a record where what stands under the names, if anything, is text."""
+    return files.check_record(record, path, "make it anew", **dict.fromkeys(names, (str, type(None))))
 
 
 def _benchmark(dataset: str) -> str:

@@ -107,12 +107,15 @@ def read(path: pathlib.Path) -> dict[str, dict[str, Score]]:
         found = json.loads(path.read_text())
         plays = {play: found[play] for play in (ONCE, THERE_AND_BACK) if play in found}
         read_in = {play: {name: Score(**of_clip) for name, of_clip in scores.items()} for play, scores in plays.items()}
-        if not read_in:
+        every = [of_clip for scores in read_in.values() for of_clip in scores.values()]
+        if not all(read_in.values()) or not every:
             raise ValueError("no scores")
+        if not all(type(score) in (int, float) and 0 <= score <= 1 and type(frames) is int for score, frames in every):
+            raise ValueError("no AUC in 0..1 and number of frames")
         return read_in
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; score_clips and trainings write it") from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: not a file of scores of clips ({error}); score_clips and trainings write it"
         ) from None

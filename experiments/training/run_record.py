@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from experiments.shared import provenance
 from experiments.training.recipe import MatchingRecipe, MetaRecipe
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 PACKAGES = ("mlt-tf", "tensorflow", "keras", "numpy", "opencv-python")
@@ -23,7 +24,13 @@ MAY_CHANGE = frozenset(
     + ["validation_dir", "validation_layout", "validation_frames", "validation_config", "reference_scores"]
 )
 # Flags of which something lost and is gone, with the values that are as they were. Commit 171a062 last had the others.
-KEPT = {"background": [0.0], "delta_label": ["centred"], "layout": ["paired", "flat"]}
+KEPT = {
+    "background": [0.0],
+    "delta_label": ["centred"],
+    "layout": ["paired", "flat"],
+    "hidden_units": [512],
+    "keep_probability": [0.7],
+}
 
 
 def own(*parts) -> dict:
@@ -70,14 +77,11 @@ def read(folder: str) -> dict:
       InputError: It cannot be read.
     """
     path = path_in(folder)
-    try:
-        with open(path) as file:
-            start = json.load(file)
-        return start if "flags" in start else {"flags": dict(start)}  # As the first runs wrote it.
-    except FileNotFoundError:
+    if not os.path.exists(path):
         return {}
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} cannot be read ({error}): choose another --run_dir, or delete the file") from error
+    parts = {"flags": dict, "inputs": dict, "versions": dict, "earlier": list}
+    start = files.read_record(path, "choose another --run_dir, or delete the file", **parts)
+    return start if "flags" in start else {"flags": start}  # As the first runs wrote it.
 
 
 def read_recipe(folder: str) -> MatchingRecipe | MetaRecipe:
@@ -97,16 +101,9 @@ def read_recipe(folder: str) -> MatchingRecipe | MetaRecipe:
 def write(folder: str, start: dict, earlier: dict) -> None:
     """Writes a start into flags.json, with those before it under "earlier"."""
     before = [{name: part for name, part in earlier.items() if name != "earlier"}] if earlier else []
-    path = path_in(folder)
-    try:
-        with open(path + ".part", "w") as file:
-            json.dump({**start, "earlier": earlier.get("earlier", []) + before}, file, indent=1, default=str)
-            file.write("\n")
-        os.replace(path + ".part", path)
-    except OSError:
-        if os.path.exists(path + ".part"):
-            os.remove(path + ".part")
-        raise
+    with files.whole(path_in(folder)) as (part,), open(part, "w") as file:
+        json.dump({**start, "earlier": earlier.get("earlier", []) + before}, file, indent=1, default=str)
+        file.write("\n")
 
 
 def check(folder: str, start: dict, earlier: dict) -> list[str]:

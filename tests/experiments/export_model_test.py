@@ -84,7 +84,11 @@ def test_lite_with_ranges_from_prepared_crops(tmp_path, crops):
     arguments = ["--variant=mlt_mt", "--format=tflite", "--int8", f"--data_dir={crops}", "--samples=2", f"--out={out}"]
     export_model.export_model(parse(*arguments))
     assert {path.name for path in out.iterdir()} == {"match.tflite", "trunk.tflite", "record.json"}
-    lite.LiteTrunk((out / "trunk.tflite").read_bytes())
+    assert lite.load_trunk(out / "trunk.tflite").checksum
+    with open(out / "match.tflite", "ab") as file:
+        file.write(b"x")
+    with pytest.raises(InputError, match="match.tflite: it is damaged"):
+        lite.load_trunk(out / "match.tflite")
     contexts = list(export_model.sample_contexts(crops, 3))
     assert len(contexts) == 3 and contexts[0].shape == (255, 255, 3)
     assert np.ptp(contexts[0]) > 0

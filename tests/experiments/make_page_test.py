@@ -104,3 +104,10 @@ def test_missing_frames_are_said(make, copy):
 def test_damaged_record_is_said(make, copy):
     (copy / "ours" / "mlt" / "summary.json").write_text("{")
     assert "summary.json: not readable as JSON" in make()[0]
+
+
+@pytest.mark.parametrize("text", ["[]", '{"ope": 7}', '{"settings": [1]}', "[" * 9999])
+def test_record_of_wrong_types_is_said(make, copy, text):
+    (copy / "ours" / "mlt" / "summary.json").write_text(text)
+    error = make()[0]
+    assert "summary.json" in error and "evaluate again, or move it away" in error and error.count("\n") <= 1

@@ -1,5 +1,8 @@
 """Tests of the network for TensorFlow Lite."""
 
+import hashlib
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -72,6 +75,31 @@ def test_what_is_no_model_is_refused(tmp_path):
     file = tmp_path / "trunk.tflite"
     with pytest.raises(InputError, match="cannot be read: No such file"):
         lite.load_trunk(file)
-    file.write_bytes(b"something else")
-    with pytest.raises(InputError, match=r"trunk.tflite: not a TensorFlow Lite trunk"):
+    for content in (b"something else", b"", b"TFL3", b"\x1c\0\0\0TFL3", b"\0\0\0\0TFL3" + bytes(99)):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=r"trunk.tflite: not a TensorFlow Lite trunk"):
+            lite.load_trunk(file)
+        with pytest.raises(InputError, match="not a TensorFlow Lite trunk"):
+            lite.LiteTrunk(content)
+
+
+def test_damaged_model_does_not_reach_tensorflow_lite(tmp_path, monkeypatch):
+    file, record, reached = tmp_path / "trunk.tflite", tmp_path / "record.json", []
+    model = b"\x1c\0\0\0TFL3" + bytes(range(256))
+    monkeypatch.setattr(lite, "LiteTrunk", reached.append)
+    file.write_bytes(model)
+    with pytest.raises(InputError, match=r"trunk.tflite: no record.json is beside it: copy"):
         lite.load_trunk(file)
+    sums = {"trunk.tflite": hashlib.sha256(model).hexdigest()}
+    for wrong in ([], {"sha256": 5}, {"sha256": {}}, {"sha256": {"trunk.tflite": 7}}, {}):
+        record.write_text(json.dumps(wrong))
+        with pytest.raises(InputError, match=r"^[^\n]*trunk.tflite: [^\n]*(export|copy)[^\n]*$"):
+            lite.load_trunk(file)
+    record.write_text(json.dumps({"sha256": sums}))
+    lite.load_trunk(file)
+    assert reached == [model]
+    for place in range(8, len(model), 16):
+        file.write_bytes(model[:place] + b"\xff" + model[place + 1 :] if place % 32 else model[:place])
+        with pytest.raises(InputError, match=r"trunk.tflite: (it is damaged|not a TensorFlow)"):
+            lite.load_trunk(file)
+    assert len(reached) == 1

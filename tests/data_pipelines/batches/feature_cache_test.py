@@ -237,3 +237,14 @@ def test_slice_equals_the_features_of_a_context_made_with_that_shift(extractor, 
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
         wrong = feature_cache.slice_cells(features, -np.array(shift), 24)
         assert np.abs(wrong - expected).max() > 0.1 * expected.max()
+
+
+@pytest.mark.parametrize("name", ["first", "names", "kinds", "key"])
+def test_index_of_wrong_types_is_told(build, tmp_path, name):
+    build(CornerTrunk())
+    path = tmp_path / "cache" / "index.json"
+    index = json.loads(path.read_text())
+    for wrong in (None, 7, "x", [], [1], ["a"], {}, [[0]], [0, 10**6]):
+        path.write_text(json.dumps({**index, name: wrong}))
+        with pytest.raises(InputError, match=r"^feature cache [^\n]+$"):
+            build(CornerTrunk())

@@ -1,5 +1,6 @@
 """Where figures come from: folders of results, what made them, and the VOT toolkit's summary."""
 
+import contextlib
 import json
 
 import pytest
@@ -195,3 +196,20 @@ def test_configurations_that_differ(tmp_path):
         "settings that differ between data sets: tau",
     ]
     assert table_sources.differences([found[0], found[2]]) == []
+
+
+@pytest.mark.parametrize("wrong", [7, True, "x", [], [1], {"ope": 3}, {"a": {}}], ids=str)
+def test_records_of_wrong_types_are_told_or_of_no_matter(tmp_path, wrong):
+    folder = write_run(tmp_path)
+    for name in ("config.json", "summary.json"):
+        whole = (folder / name).read_text()
+        record = json.loads(whole)
+        changed = [{**record, key: wrong} for key in record]
+        changed += [{**record, "ope": {**record["ope"], key: wrong}} for key in record.get("ope", {})]
+        for text in map(json.dumps, [wrong, *changed]):
+            (folder / name).write_text(text)
+            with contextlib.suppress(InputError):
+                found = table_sources.find_source(tmp_path, "otb2015", "mlt")
+                assert all(isinstance(part, str | None) for part in found.origin), text
+                table_sources.differences([("otb2015", found)])
+        (folder / name).write_text(whole)

@@ -1,6 +1,7 @@
 """Tests of scores of single clips: by hand, and as files."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -59,8 +60,22 @@ def test_what_is_written_is_read(tmp_path):
     assert written["tracker"] == "mlt" and written["there and back, mean"]["auc"] == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("text", ["{", "{}", "[1]", '{"once": 3}', '{"once": {"a": {"auc": 1}}}'])
-def test_other_files_are_refused(tmp_path, text):
+@pytest.mark.parametrize("text", ["{", "{}", "[1]", "[" * 9999, '{"once": 3}', '{"once": {}}', '{"once": {"a": 3}}'])
+@pytest.mark.parametrize(
+    "of_clip",
+    [
+        {"auc": 1},
+        {"auc": "x", "frames": 3},
+        {"auc": math.nan, "frames": 3},
+        {"auc": 0.5, "frames": None},
+        {"auc": 2, "frames": 3},
+        [0.5, 3],
+    ],
+)
+def test_other_files_are_refused(tmp_path, text, of_clip):
+    (tmp_path / "x.json").write_text(json.dumps({"once": {"a": of_clip}}))
+    with pytest.raises(InputError, match="x.json: not a file of scores of clips"):
+        clip_scores.read(tmp_path / "x.json")
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(InputError, match="x.json: not a file of scores of clips"):
         clip_scores.read(tmp_path / "x.json")

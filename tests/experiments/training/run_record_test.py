@@ -109,11 +109,23 @@ def test_file_of_the_first_runs_is_read(tmp_path):
         run_record.check("folder", start(rate=0.7), earlier)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "7"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[1, 2]",
+        "7",
+        '["flags"]',
+        '{"flags": 5}',
+        '{"flags": {}, "inputs": []}',
+        '{"flags": {}, "earlier": {}}',
+    ],
+)
 def test_file_that_cannot_be_read_is_refused(tmp_path, text):
     (tmp_path / "flags.json").write_text(text)
     with pytest.raises(
-        InputError, match=r"flags\.json cannot be read .*: choose another --run_dir, or delete"
+        InputError, match=r"flags\.json cannot be read: .*; choose another --run_dir, or delete"
     ) as caught:
         run_record.read(str(tmp_path))
     assert "\n" not in str(caught.value)
