@@ -19,6 +19,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from data_pipelines.datasets import names
 from data_pipelines.datasets.video import Frame
 from mlt_tf.errors import InputError
 
@@ -36,6 +37,8 @@ def prepare_folder(folder: pathlib.Path, overwrite: bool) -> None:
     Raises:
       InputError: If it cannot be written to, or holds results already and `overwrite` is False.
     """
+    if names.readable(str(folder)) != str(folder):
+        raise InputError(f"output folder '{names.readable(str(folder))}' is no UTF-8 name: give another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

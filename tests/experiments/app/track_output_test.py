@@ -1,6 +1,7 @@
 """Tests of track_output: what a whole run leaves, what a broken one leaves, and how they meet in one folder."""
 
 import json
+import os
 from typing import NamedTuple
 
 import cv2
@@ -234,6 +235,11 @@ def test_full_disk_is_said_and_what_is_there_stays_incomplete(tmp_path):
 def test_folder_is_made_with_its_parents_and_left_empty(tmp_path):
     track_output.prepare_folder(tmp_path / "a" / "b", overwrite=False)
     assert names(tmp_path / "a" / "b") == []
+
+
+def test_folder_of_a_name_that_is_no_text_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is no UTF-8 name: give another --out"):
+        track_output.prepare_folder(tmp_path / os.fsdecode(b"a\xff"), overwrite=False)
 
 
 @pytest.mark.parametrize("below", ["", "inside"])
