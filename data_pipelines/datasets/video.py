@@ -121,12 +121,6 @@ def quiet_opencv() -> None:
     cv2.setLogLevel(0)
 
 
-def natural_key(path: str) -> list[tuple[int, str]]:
-    """Returns a sort key under which `frame2` comes before `frame10`."""
-    parts = re.split(r"([0-9]+)", path)  # text and digits in turn
-    return [(int(part), part) if part.isdecimal() else (-1, part.casefold()) for part in parts]
-
-
 def _open_video(path: pathlib.Path) -> Source:
     if path.suffix.lower() in pictures.ENDINGS:
         raise InputError(pictures.what_it_is(path))
@@ -161,7 +155,7 @@ def _open_camera(index: int) -> Source:
 
 def _open_folder(folder: pathlib.Path) -> Source:
     try:
-        paths = _images_among(str(path) for path in folder.iterdir())
+        paths = pictures.among(str(path) for path in folder.iterdir())
     except OSError as error:
         raise InputError(f"folder '{folder}' cannot be listed: {error.strerror}") from error
     if not paths:
@@ -170,7 +164,7 @@ def _open_folder(folder: pathlib.Path) -> Source:
 
 
 def _open_glob(pattern: str) -> Source:
-    paths = _images_among(glob.iglob(pattern, recursive=True))
+    paths = pictures.among(glob.iglob(pattern, recursive=True))
     if not paths:
         raise InputError(f"no images match '{pattern}': check the pattern ({' '.join(pictures.ENDINGS)} are read)")
     return _open_images(paths)
@@ -181,12 +175,6 @@ def _open_images(paths: list[str]) -> Source:
     name = folder.parent.name if folder.name.lower() in _NAMES_OF_ANY_SEQUENCE else folder.name
     frames = (Picture(f"image '{path}'", pictures.read(path)) for path in paths)
     return Source(name=names.readable(name) or "images", pictures=frames, length=len(paths))
-
-
-def _images_among(paths: Iterator[str]) -> list[str]:
-    """Returns the visible image files, 2 before 10."""
-    images = (p for p in paths if p.lower().endswith(pictures.ENDINGS) and not os.path.basename(p).startswith("."))
-    return sorted((p for p in images if not os.path.isdir(p)), key=natural_key)
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -106,6 +106,29 @@ def test_a_sequence_that_fails_is_reported_and_the_others_go_on(data_dir, tmp_pa
     assert json.loads((tmp_path / "out/mlt/summary.json").read_text())["ope"]["partial"] is True
 
 
+@pytest.mark.parametrize("truth", ["21,21,20,20\n", "x\n" * FRAMES])
+def test_a_sequence_that_is_not_complete_is_reported_and_the_others_go_on(data_dir, tmp_path, use, capsys, truth):
+    use(FakeTracker())
+    (data_dir / "A" / "groundtruth_rect.txt").write_text(truth)
+    report = run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")["mlt"]
+    assert list(report.failed) == ["A"] and list(report.scores.sequences) == ["B"] and report.total == 2
+    printed = capsys.readouterr().out
+    assert "A                                FAILED: " in printed and "PARTIAL: 1 of 2" in printed
+    (data_dir / "B" / "groundtruth_rect.txt").write_text(truth)
+    with pytest.raises(InputError, match="A/groundtruth_rect.txt"):
+        run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
+
+
+def test_absent_frames_of_ones_own_do_not_count_and_corners_taken_for_a_size_are_noted(data_dir, tmp_path, use, capsys):
+    use(FakeTracker())
+    rows = "21,21,20,20\nnan,nan,nan,nan\n23,21,20,20\n24,21,20,20\n"
+    (data_dir / "A" / "groundtruth_rect.txt").write_text(rows)
+    (data_dir / "B" / "groundtruth_rect.txt").write_text("41,31,80,70\n" * FRAMES)
+    score = run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")["mlt"].scores.sequences["A"]
+    assert (score.auc, score.mean_overlap) == (pytest.approx(20 / 21), pytest.approx(1))
+    assert "evaluate: note: B: the first box 40,30,80,70, read as x, y, w, h, reaches far" in capsys.readouterr().err
+
+
 def test_raw_results_of_another_tracker_are_scored_on_the_sequences_at_hand(data_dir, tmp_path):
     folder = tmp_path / "SiamFC"
     folder.mkdir()
@@ -264,8 +287,10 @@ def test_results_of_others_are_scored_by_the_benchmarks_rules(otb2015, tmp_path,
     for name in ("Couple", "Deer"):
         (folder / f"{name}.txt").write_text("21,21,20,20\n" * FRAMES)
     used = []
-    report_on = evaluate.results.report_on
-    monkeypatch.setattr(evaluate.results, "report_on", lambda *a, **k: used.append(k["protocol"]) or report_on(*a, **k))
+    report_on = evaluate.results_folder.report_on
+    monkeypatch.setattr(
+        evaluate.results_folder, "report_on", lambda *a, **k: used.append(k["protocol"]) or report_on(*a, **k)
+    )
     of_otb = evaluate.choice.scorer.DATASETS["otb2015"]._replace(protocol=evaluate.choice.protocols.GOT10K)
     monkeypatch.setitem(evaluate.choice.scorer.DATASETS, "otb2015", of_otb)
     run("--dataset=otb2015", f"--data_dir={otb2015}", f"--score_results={folder}")
