@@ -13,6 +13,7 @@ a sequence that is done already is not run again, and several processes or machi
 import dataclasses
 import functools
 import pathlib
+import sys
 from collections.abc import Mapping
 
 from absl import flags
@@ -115,9 +116,9 @@ def read_request(args: flags.FlagValues) -> Request:
 
 
 def evaluate(
-    spec: TrackerSpec, chosen: list[sequences.Sequence], total: int, request: Request
+    spec: TrackerSpec, chosen: list[sequences.Sequence], total: int, request: Request, refused: Mapping[str, str]
 ) -> dict[str, results_folder.Report]:
-    """Runs one tracker where it has not run yet, and scores it by each of the protocols.
+    """Runs one tracker where it has not run yet, and scores it by each of the protocols; `refused` have failed already.
 
     Raises:
       InputError: The tracker cannot be made, or its folder holds results of another configuration.
@@ -140,22 +141,28 @@ def evaluate(
         work = runner.Work(trackers.make_tracker, spec, place, spec.batch)
         outcome = runner.track_all(work, starts, request.jobs, title)
         rules = choice.rules(request.choice)
-        reports[title] = results_folder.report_on(place, starts, outcome.failed, outcome.busy, total, rules)
+        reports[title] = results_folder.report_on(
+            place, starts, {**refused, **outcome.failed}, outcome.busy, total, rules
+        )
         results_folder.write_summary(folder, name, {**config, "data_dir": request.choice.data_dir}, reports[title])
     return reports
 
 
 def run(request: Request) -> Mapping[str, results_folder.Report]:
     """Does what was asked for, prints the trackers' reports and returns them."""
-    chosen, total = choice.read(request.choice)
+    refused = {}
+    chosen, total = choice.read(request.choice, lambda name, error: refused.update({name: str(error)}))
+    if not request.choice.dataset:
+        for note in choice.notes(chosen):
+            print(f"evaluate: note: {note}", file=sys.stderr)
     if request.score_results:
         folder, rules = pathlib.Path(request.score_results), choice.rules(request.choice)
         starts = [start for sequence in chosen for start in starting.ope(sequence)]
-        reports = {folder.name: results_folder.report_on(folder, starts, failed={}, total=total, protocol=rules)}
+        reports = {folder.name: results_folder.report_on(folder, starts, failed=refused, total=total, protocol=rules)}
     else:
         reports = {}
         for spec in request.specs:
-            reports |= evaluate(spec, chosen, total, request)
+            reports |= evaluate(spec, chosen, total, request, refused)
     for name, report in reports.items():
         print(results_folder.format_table(name, report), end="\n\n")
     return reports

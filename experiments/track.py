@@ -196,6 +196,8 @@ def track(spec: str, request: Request, load: Callable) -> None:
             print(f"mlt-track: note: {told}", file=sys.stderr)
         boxes_xywh = display.select_box(first.image)[None] if boxes_xywh is None else boxes_xywh
         target_box.check_inside(boxes_xywh, first.image)
+        for note in target_box.notes(boxes_xywh, first.image):
+            print(f"mlt-track: note: {note}", file=sys.stderr)
         folder = pathlib.Path(request.out or os.path.join("mlt_output", source.name)).expanduser()
         claim = stack.enter_context(track_folder.own(folder, request.overwrite))
         tracker = load(request.variant, request.weights, request.fast)

@@ -1,5 +1,6 @@
 """Reads annotation files: rows of boxes or polygons, and 0/1 marks; every bad line is named."""
 
+import codecs
 import math
 import pathlib
 import re
@@ -9,11 +10,13 @@ import numpy as np
 
 from mlt_tf.errors import InputError
 
-_SEPARATORS = re.compile(r"[,\s]+")
+_SEPARATORS = re.compile(r"[,;\s\[\](){}]+")
+_DECIMAL_COMMA = re.compile(r"\d,\d.*;|;.*\d,\d")
+_FAR_OUT = 0.5  # A box with less than this part of it in the frame may be corners, read as x, y, w, h.
 
 
 def read_rows(path: pathlib.Path) -> np.ndarray:
-    """Reads boxes, a line each, of numbers separated by commas, tabs or spaces; blank lines are skipped.
+    """Reads boxes, a line each, of numbers between , ; white space or brackets; blank lines are skipped.
 
     Numbers are taken as they are, NaN too: trackers write such. For ground truth there is read_truth.
 
@@ -47,8 +50,12 @@ def read_truth(path: pathlib.Path, allow_nan: bool = False) -> np.ndarray:
     return np.array(_read_numbers(path, (4,), lambda row: _is_finite(row) or (allow_nan and _is_nan(row))), np.float64)
 
 
-def read_polygons(path: pathlib.Path) -> np.ndarray:
+def read_polygons(path: pathlib.Path, allow_nan: bool = False) -> np.ndarray:
     """Reads polygons of four corners, a line each; a line of x, y, w, h gives the corners of that box.
+
+    Args:
+      path: A text file.
+      allow_nan: Whether a line may be all NaN, for a frame in which the target is not visible.
 
     Returns:
       [N, 8] float64 x1, y1, ..., x4, y4, as written.
@@ -56,7 +63,7 @@ def read_polygons(path: pathlib.Path) -> np.ndarray:
     Raises:
       InputError: The file is missing or empty, or a line does not fit.
     """
-    rows = _read_numbers(path, (4, 8), _is_finite)
+    rows = _read_numbers(path, (4, 8), lambda row: _is_finite(row) or (allow_nan and _is_nan(row)))
     return np.array([row if len(row) == 8 else _corners(*row) for row in rows], np.float64)
 
 
@@ -76,6 +83,24 @@ def read_marks(path: pathlib.Path) -> np.ndarray:
             raise InputError(f"{path}:{number}: {wrong[0]!r} is no mark; expected 0 or 1")
         marks += [field == "1" for field in fields]
     return np.array(marks, bool)
+
+
+def as_text(data: bytes) -> str:
+    """Decodes a text file: UTF-8, or UTF-16 as Windows writes it; what is neither comes as odd characters."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    if data[:1] == b"\0" or data[1:2] == b"\0":  # A digit's other half.
+        return data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le", "replace")
+    return data.decode("utf-8-sig", "replace")
+
+
+def far_out(box_xywh: np.ndarray, width: int, height: int) -> str | None:
+    """Returns a note on a box [4] most of which lies out of the frame, as corners taken for a size do; else None."""
+    x, y, w, h = map(float, box_xywh)
+    inside = max(min(x + w, width) - max(x, 0), 0) * max(min(y + h, height) - max(y, 0), 0)
+    if not (w > 0 and h > 0 and inside < _FAR_OUT * w * h):  # NaN is no box, either.
+        return None
+    return f"{x:g},{y:g},{w:g},{h:g}, read as x, y, w, h, reaches far out of the {width}x{height} frame"
 
 
 def polygon_to_xywh(corners: np.ndarray) -> np.ndarray:
@@ -113,7 +138,10 @@ def _numbered_fields(path: pathlib.Path) -> list[tuple[int, list[str]]]:
     """Splits the lines that are not blank; numbers count from 1. What is no text comes as fields of odd characters."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
+    lines = as_text(path.read_bytes()).split("\n")
+    for number, line in enumerate(lines, 1):
+        if _DECIMAL_COMMA.search(line):
+            raise InputError(f"{path}:{number}: both , and ; between digits; write 1.5 for 1,5, or use one separator")
     numbered = [(number, [field for field in _SEPARATORS.split(line) if field]) for number, line in enumerate(lines, 1)]
     return [(number, fields) for number, fields in numbered if fields]
 

@@ -1,7 +1,9 @@
 """Decodes image files, and says why one does not decode; RGB of 8 bits is made of whatever depth they have."""
 
+import os
 import pathlib
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import cv2
@@ -15,6 +17,18 @@ _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 # What ends a scan of a JPEG: tables, a further scan, a comment, the end. Other codes in it are damage, or belong to it.
 _AFTER_SCAN = re.compile(rb"\xff[\xc4\xd9-\xdd\xe0-\xef\xfe]")
+
+
+def among(paths: Iterable[str]) -> list[str]:
+    """Returns the visible image files among paths, 2 before 10."""
+    images = (p for p in paths if p.lower().endswith(ENDINGS) and not os.path.basename(p).startswith("."))
+    return sorted((p for p in images if not os.path.isdir(p)), key=natural_key)
+
+
+def natural_key(path: str) -> list[tuple[int, str]]:
+    """Returns a sort key under which `frame2` comes before `frame10`."""
+    parts = re.split(r"([0-9]+)", path)  # text and digits in turn
+    return [(int(part), part) if part.isdecimal() else (-1, part.casefold()) for part in parts]
 
 
 class Levels(NamedTuple):

@@ -14,6 +14,7 @@ from data_pipelines.datasets import annotations, pictures
 from mlt_tf.errors import InputError
 
 _FRAME_NAME = re.compile(r"\d+\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
+_LAST_NUMBER = re.compile(r"(\d{1,18})\D*$")
 _OTB_TRUTH_NAME = re.compile(r"groundtruth_rect(?:\.(\d+))?\.txt")
 
 
@@ -66,7 +67,7 @@ def read_frame(path: str) -> np.ndarray:
 
 
 def _levels_beside(path: pathlib.Path) -> pictures.Levels | None:
-    return _levels_of(next(iter(numbered_frames(path.parent).values()), str(path)))
+    return _levels_of(pictures.among(map(str, path.parent.iterdir()))[0])
 
 
 @functools.lru_cache(maxsize=64)
@@ -103,39 +104,48 @@ def vot_targets(folder: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def read_otb(name: str, truth_path: pathlib.Path) -> Sequence:
-    """Reads one target in OTB's layout: frames in `img/`, 1-based x, y, w, h beside it."""
+    """Reads one target in OTB's layout: frames in `img/`, 1-based x, y, w, h beside it, NaN where it is absent."""
     numbers, paths = _list_frames(truth_path.parent / "img")
-    rows = annotations.read_truth(truth_path)
+    rows = annotations.read_truth(truth_path, allow_nan=True)
     _check_count(truth_path, len(rows), len(paths))
-    return Sequence(name, paths, annotations.to_zero_based(rows, 1), origin=1, frame_numbers=numbers)
+    boxes, absent = annotations.to_zero_based(rows, 1), _absent(truth_path, rows)
+    return Sequence(name, paths, boxes, origin=1, frame_numbers=numbers, absent=absent)
 
 
 def read_vot(name: str, truth_path: pathlib.Path) -> Sequence:
     """Reads one target in VOT's layout: frames in `color/`, polygons or boxes beside it.
 
     Their coordinates are taken as they are: the VOT toolkit draws regions on a grid whose first pixel is (0, 0). A
-    polygon becomes the axis-aligned box around it.
+    polygon becomes the axis-aligned box around it. A row of NaN marks a frame without the target.
     """
     numbers, paths = _list_frames(truth_path.parent / "color")
-    polygons = annotations.read_polygons(truth_path)
+    polygons = annotations.read_polygons(truth_path, allow_nan=True)
     _check_count(truth_path, len(polygons), len(paths))
     boxes = annotations.to_zero_based(annotations.polygon_to_xywh(polygons), 0)
-    return Sequence(name, paths, boxes, origin=0, frame_numbers=numbers, polygons=polygons.astype(np.float32))
+    absent, corners = _absent(truth_path, polygons), polygons.astype(np.float32)
+    return Sequence(name, paths, boxes, origin=0, frame_numbers=numbers, absent=absent, polygons=corners)
 
 
-def load_sequences(data_dir: str, layout: str = "otb", names: Iterable[str] | None = None) -> list[Sequence]:
+def load_sequences(
+    data_dir: str,
+    layout: str = "otb",
+    names: Iterable[str] | None = None,
+    refuse: Callable[[str, InputError], None] | None = None,
+) -> list[Sequence]:
     """Reads the sequences of a folder, one sub-folder a video.
 
     Args:
       data_dir: The benchmark's folder.
       layout: "otb" or "vot".
       names: The targets to read, in this order; all of them, by name, when None.
+      refuse: Called with the name of a sequence that is not complete and why, which is then left out; None: raise.
 
     Returns:
       One Sequence a target.
 
     Raises:
-      InputError: Unknown layout or name, nothing there, or a sequence that is not complete.
+      InputError: Unknown layout or name, nothing there, or a sequence that is not complete; with `refuse`, only where
+        none is.
     """
     if layout not in LAYOUTS:
         raise InputError(f"layout {layout!r} is unknown; choose from {', '.join(LAYOUTS)}")
@@ -148,7 +158,19 @@ def load_sequences(data_dir: str, layout: str = "otb", names: Iterable[str] | No
         raise InputError(f"{data_dir}: no sequence in the {layout} layout in it; check the folder and the layout")
     chosen = list(targets) if names is None else list(names)
     _check_names(chosen, targets, data_dir)
-    return [LAYOUTS[layout].read(name, targets[name]) for name in chosen]
+    read, refused = [], []
+    for name in chosen:
+        try:
+            read.append(LAYOUTS[layout].read(name, targets[name]))
+        except InputError as error:
+            if refuse is None:
+                raise
+            refused.append((name, error))
+    if not read:
+        raise refused[0][1]
+    for name, error in refused:
+        refuse(name, error)
+    return read
 
 
 def take(sequence: Sequence, indices: np.ndarray) -> Sequence:
@@ -177,9 +199,26 @@ LAYOUTS: Mapping[str, _Layout] = {"otb": _Layout(otb_targets, read_otb), "vot": 
 
 
 def _list_frames(folder: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Lists a folder's images as (numbers, paths); the first number may be any (David's is 300)."""
-    frames = numbered_frames(folder)
-    return np.array(list(frames), np.int64), tuple(frames.values())
+    """Lists a folder's images as mlt-track does, 2 before 10: (numbers, paths).
+
+    The numbers are those at the names' ends, from any first one (David's is 300); 1, 2, 3 ... where these do not rise.
+    """
+    paths = pictures.among(map(str, folder.iterdir())) if folder.is_dir() else []
+    if not paths:
+        raise InputError(f"{folder}: no images ({' '.join(pictures.ENDINGS)}) in it; put the frames there")
+    found = [_LAST_NUMBER.search(pathlib.PurePath(path).stem) for path in paths]
+    numbers = np.array([int(match[1]) if match else 0 for match in found], np.int64)
+    if len(set(numbers)) < len(paths) and all(pathlib.PurePath(path).stem.isdecimal() for path in paths):
+        raise InputError(f"{folder}: {len(paths) - len(set(numbers))} images repeat another's number; keep one of each")
+    return (numbers if np.all(np.diff(numbers) > 0) else np.arange(1, len(paths) + 1)), tuple(paths)
+
+
+def _absent(truth_path: pathlib.Path, rows: np.ndarray) -> np.ndarray | None:
+    """Returns which rows are NaN, or None if none is."""
+    absent = np.isnan(rows).all(1)
+    if absent[0]:
+        raise InputError(f"{truth_path}: NaN in the first row; begin with a frame in which the target is visible")
+    return absent if absent.any() else None
 
 
 def _check_count(truth_path: pathlib.Path, lines: int, frames: int) -> None:

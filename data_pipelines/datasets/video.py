@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from data_pipelines.datasets import captures, pictures
+from data_pipelines.datasets import captures, names, pictures
 from data_pipelines.datasets.captures import Picture
 from mlt_tf.errors import InputError
 
@@ -87,12 +87,12 @@ class Source:
 
 
 def open_source(spec: str) -> Source:
-    """Opens a video file, a folder of images, a glob of images, or a camera by its index.
+    """Opens a video file, a folder of images, a glob of images, an address, or a camera by its index.
 
     What exists under that very name is taken as such, so a file named `0` or `a[1].mp4` stays reachable.
 
     Args:
-      spec: "clip.mp4", "frames/", "frames/*.jpg" or "0".
+      spec: "clip.mp4", "frames/", "frames/*.jpg", "rtsp://camera/1" or "0".
 
     Returns:
       The open source.
@@ -108,6 +108,8 @@ def open_source(spec: str) -> Source:
         return _open_video(path)
     if re.fullmatch(r"[0-9]+", spec):
         return _open_camera(int(spec))
+    if names.is_address(spec):
+        return _open_address(spec)
     if glob.has_magic(spec):
         return _open_glob(str(path))
     raise InputError(f"no input '{spec}': give a video file, a folder or glob of images, or a camera's number")
@@ -119,24 +121,28 @@ def quiet_opencv() -> None:
     cv2.setLogLevel(0)
 
 
-def natural_key(path: str) -> list[tuple[int, str]]:
-    """Returns a sort key under which `frame2` comes before `frame10`."""
-    parts = re.split(r"([0-9]+)", path)  # text and digits in turn
-    return [(int(part), part) if part.isdecimal() else (-1, part.casefold()) for part in parts]
-
-
 def _open_video(path: pathlib.Path) -> Source:
     if path.suffix.lower() in pictures.ENDINGS:
         raise InputError(pictures.what_it_is(path))
-    listing = captures.list_pictures(path, str(path))
-    capture = cv2.VideoCapture(str(path))
+    with names.for_opencv(path) as name:
+        listing = captures.list_pictures(path, name)
+        capture = cv2.VideoCapture(name)
     if not capture.isOpened() and listing.packets:
         raise InputError(captures.cannot_decode(f"'{path}'", listing))
     if not capture.isOpened():
         raise InputError(f"'{path}' cannot be read as a video: it is damaged, or its format is unknown to OpenCV")
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # frames of a phone held upright come out upright
     captures.keep_depth(capture)
-    return Source(path.stem, captures.pictures_of(capture, f"'{path}'", listing), listing.fps, listing.length)
+    return Source(
+        names.readable(path.stem), captures.pictures_of(capture, f"'{path}'", listing), listing.fps, listing.length
+    )
+
+
+def _open_address(address: str) -> Source:
+    capture = names.open_address(address)
+    fps, live = capture.get(cv2.CAP_PROP_FPS), names.is_live(address)
+    frames = captures.pictures_of(capture, f"'{address}'", captures.Listing())
+    return Source(names.name_of(address), frames, fps if 0 < fps <= 120 else None, live=live)
 
 
 def _open_camera(index: int) -> Source:
@@ -149,7 +155,7 @@ def _open_camera(index: int) -> Source:
 
 def _open_folder(folder: pathlib.Path) -> Source:
     try:
-        paths = _images_among(str(path) for path in folder.iterdir())
+        paths = pictures.among(str(path) for path in folder.iterdir())
     except OSError as error:
         raise InputError(f"folder '{folder}' cannot be listed: {error.strerror}") from error
     if not paths:
@@ -158,7 +164,7 @@ def _open_folder(folder: pathlib.Path) -> Source:
 
 
 def _open_glob(pattern: str) -> Source:
-    paths = _images_among(glob.iglob(pattern, recursive=True))
+    paths = pictures.among(glob.iglob(pattern, recursive=True))
     if not paths:
         raise InputError(f"no images match '{pattern}': check the pattern ({' '.join(pictures.ENDINGS)} are read)")
     return _open_images(paths)
@@ -168,13 +174,7 @@ def _open_images(paths: list[str]) -> Source:
     folder = pathlib.Path(paths[0]).resolve().parent
     name = folder.parent.name if folder.name.lower() in _NAMES_OF_ANY_SEQUENCE else folder.name
     frames = (Picture(f"image '{path}'", pictures.read(path)) for path in paths)
-    return Source(name=name or "images", pictures=frames, length=len(paths))
-
-
-def _images_among(paths: Iterator[str]) -> list[str]:
-    """Returns the visible image files, 2 before 10."""
-    images = (p for p in paths if p.lower().endswith(pictures.ENDINGS) and not os.path.basename(p).startswith("."))
-    return sorted((p for p in images if not os.path.isdir(p)), key=natural_key)
+    return Source(name=names.readable(name) or "images", pictures=frames, length=len(paths))
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from data_pipelines.datasets import annotations
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
@@ -16,7 +17,7 @@ def parse_boxes(texts: Sequence[str], where: str) -> np.ndarray:
 
 
 def parse_box(text: str, where: str) -> np.ndarray:
-    """Reads `x,y,w,h`, with commas, tabs, spaces or semicolons between the numbers.
+    """Reads `x,y,w,h`, with commas, tabs, spaces or semicolons between the numbers, and brackets around them or not.
 
     Args:
       text: The four numbers.
@@ -29,7 +30,7 @@ def parse_box(text: str, where: str) -> np.ndarray:
       InputError: If these are not four finite numbers, or a side of the box is below a pixel.
     """
     try:
-        numbers = [float(part) for part in re.split(r"\s*[,;]\s*|\s+", text.strip())]
+        numbers = [float(part) for part in re.split(r"\s*[,;]\s*|\s+", text.strip(" \t\r\n[](){}"))]
     except ValueError:
         numbers = []
     if len(numbers) != 4 or not np.all(np.abs(numbers) < 1e9):
@@ -55,8 +56,8 @@ def read_first_box(path: str, one_based: bool = False) -> np.ndarray:
       InputError: If there is no such file, or its first line holds no box.
     """
     try:
-        with pathlib.Path(path).expanduser().open(encoding="utf-8-sig", errors="replace") as file:
-            line = file.readline(1000)
+        with pathlib.Path(path).expanduser().open("rb") as file:
+            line = annotations.as_text(file.read(2000)).partition("\n")[0]
     except OSError as error:
         raise InputError(f"ground truth '{path}' cannot be read ({error.strerror}): check --groundtruth") from error
     if not line.strip():
@@ -71,7 +72,13 @@ def check_inside(boxes_xywh: np.ndarray, frame: np.ndarray) -> None:
     for index, (x, y, w, h) in enumerate(boxes_xywh.tolist()):
         if not (0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height):
             box = f"box{_which(index, len(boxes_xywh))} {x:g},{y:g},{w:g},{h:g}"
-            raise InputError(f"{box} has its centre outside the {width}x{height} frame: give one inside")
+            raise InputError(f"{box} has its centre outside the {width}x{height} frame: give one inside, as x,y,w,h")
+
+
+def notes(boxes_xywh: np.ndarray, frame: np.ndarray) -> list[str]:
+    """Returns a note for each box of [N, 4] that lies mostly out of the frame [H, W, 3]."""
+    found = [annotations.far_out(box, frame.shape[1], frame.shape[0]) for box in boxes_xywh]
+    return [f"box{_which(index, len(found))} {note}" for index, note in enumerate(found) if note]
 
 
 def _which(index: int, count: int) -> str:

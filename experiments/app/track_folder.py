@@ -12,6 +12,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator
 
+from data_pipelines.datasets import names
 from experiments.running import claims
 from mlt_tf import files
 from mlt_tf.errors import InputError
@@ -35,6 +36,8 @@ def own(folder: pathlib.Path, overwrite: bool) -> Iterator[claims.Claim]:
     Raises:
       InputError: If it cannot be written to, another run is at it, or it holds results that `overwrite` leaves.
     """
+    if names.readable(str(folder)) != str(folder):
+        raise InputError(f"output folder '{names.readable(str(folder))}' is no UTF-8 name: give another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -106,6 +106,29 @@ def test_a_sequence_that_fails_is_reported_and_the_others_go_on(data_dir, tmp_pa
     assert json.loads((tmp_path / "out/mlt/summary.json").read_text())["ope"]["partial"] is True
 
 
+@pytest.mark.parametrize("truth", ["21,21,20,20\n", "x\n" * FRAMES])
+def test_a_sequence_that_is_not_complete_is_reported_and_the_others_go_on(data_dir, tmp_path, use, capsys, truth):
+    use(FakeTracker())
+    (data_dir / "A" / "groundtruth_rect.txt").write_text(truth)
+    report = run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")["mlt"]
+    assert list(report.failed) == ["A"] and list(report.scores.sequences) == ["B"] and report.total == 2
+    printed = capsys.readouterr().out
+    assert "A                                FAILED: " in printed and "PARTIAL: 1 of 2" in printed
+    (data_dir / "B" / "groundtruth_rect.txt").write_text(truth)
+    with pytest.raises(InputError, match="A/groundtruth_rect.txt"):
+        run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
+
+
+def test_absent_frames_of_ones_own_do_not_count_and_corners_taken_for_a_size_are_noted(data_dir, tmp_path, use, capsys):
+    use(FakeTracker())
+    rows = "21,21,20,20\nnan,nan,nan,nan\n23,21,20,20\n24,21,20,20\n"
+    (data_dir / "A" / "groundtruth_rect.txt").write_text(rows)
+    (data_dir / "B" / "groundtruth_rect.txt").write_text("41,31,80,70\n" * FRAMES)
+    score = run(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")["mlt"].scores.sequences["A"]
+    assert (score.auc, score.mean_overlap) == (pytest.approx(20 / 21), pytest.approx(1))
+    assert "evaluate: note: B: the first box 40,30,80,70, read as x, y, w, h, reaches far" in capsys.readouterr().err
+
+
 def test_raw_results_of_another_tracker_are_scored_on_the_sequences_at_hand(data_dir, tmp_path):
     folder = tmp_path / "SiamFC"
     folder.mkdir()
@@ -218,21 +241,6 @@ def test_folders_of_two_benchmarks_are_not_mixed(otb2015, tmp_path, use):
     run("--dataset=otb2015", f"--data_dir={otb2015}", "--variant=mlt", f"--out={tmp_path}/out")
     with pytest.raises(InputError, match=r"another configuration \(data differ\); choose another --out"):
         run("--dataset=otb2013", f"--data_dir={otb2015}", "--variant=mlt", f"--out={tmp_path}/out")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--sequences=Nobody"], "--sequences: otb2015 has no target Nobody"),
-        (["--sequences=Deer,David"], "David"),
-        (["--data_dir=nowhere"], "nowhere: no such folder; give the one that holds otb2015"),
-        (["--data_dir=tests"], "tests: no target of otb2015 in it"),
-    ],
-)
-def test_what_a_benchmark_lacks_is_told(otb2015, tmp_path, use, arguments, message):
-    use(FakeTracker())
-    with pytest.raises(InputError, match=message):
-        run("--dataset=otb2015", f"--data_dir={otb2015}", "--variant=mlt", f"--out={tmp_path}/out", *arguments)
 
 
 def test_robustness_runs_have_folders_and_scores_of_their_own(data_dir, tmp_path, use, capsys):

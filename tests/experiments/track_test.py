@@ -116,11 +116,12 @@ def test_images_are_tracked_from_a_one_based_ground_truth():
     assert read_json("mlt_output/David/track.json")["meta"]["fps"] == 25
 
 
-def test_range_of_thermal_pictures_is_told():
+def test_range_of_thermal_pictures_and_a_box_far_out_of_them_are_told(capfd):
     pathlib.Path("a").mkdir()
     cv2.imwrite("a/1.png", np.uint16([[29000, 29500]] * 2).repeat(30, 0).repeat(30, 1))
-    assert run("a", "--box=1,2,30,40", "--out=o") == 0
+    assert run("a", "--box=10,10,90,70", "--out=o") == 0
     assert read_json("o/track.json")["meta"]["black_and_white"] == [28950, 29550]
+    assert capfd.readouterr().err.startswith("mlt-track: note: box 10,10,90,70, read as x, y, w, h, reaches far out")
 
 
 def test_max_frames_ends_a_complete_run():

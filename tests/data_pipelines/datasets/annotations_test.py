@@ -9,7 +9,7 @@ from mlt_tf.errors import InputError
 def written(tmp_path):
     def write(text):
         path = tmp_path / "truth.txt"
-        path.write_text(text)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
 
     return write
@@ -17,7 +17,20 @@ def written(tmp_path):
 
 @pytest.mark.parametrize("read", [annotations.read_rows, annotations.read_truth])
 @pytest.mark.parametrize(
-    "text", ["1,2,3,4\n5,6,7,8.5", "1 2\t3 4\r\n\r\n5, 6,7\t,8.5\r\n", "\ufeff1,2,3,4\n\n5,6,7,8.5\n"]
+    "text",
+    [
+        "1,2,3,4\n5,6,7,8.5",
+        "1 2\t3 4\r\n\r\n5, 6,7\t,8.5\r\n",
+        "\ufeff1,2,3,4\n\n5,6,7,8.5\n",
+        "1;2;3;4\n5; 6 ;7;8.5;\n",
+        "[1, 2, 3, 4]\n[5,6,7,8.5],\n",
+        "(1 2 3 4)\n{5;6;7;8.5}\n",
+        "[[1,2,3,4],\n[5,6,7,8.5]]\n",
+        "1,2,3,4\r\n5,6,7,8.5\r\n".encode("utf-16"),
+        "1,2,3,4\n5,6,7,8.5".encode("utf-16-le"),
+        "1,2,3,4\n5,6,7,8.5".encode("utf-16-be"),
+        b"\xfe\xff" + "1,2,3,4\n5,6,7,8.5".encode("utf-16-be"),
+    ],
 )
 def test_rows_are_read_whatever_is_between_numbers_and_lines(written, read, text):
     rows = read(written(text))
@@ -33,6 +46,7 @@ def test_rows_are_read_whatever_is_between_numbers_and_lines(written, read, text
         ("1,2,3,4\n1,2,3\n", "truth.txt:2: 3 numbers; expected 4"),
         ("1,2,3,4,5\n", "truth.txt:1: 5 numbers; expected 4"),
         ("\n", "truth.txt: no boxes in it"),
+        ("1,2,3,4\n1,5;2;3,25;4\n", "truth.txt:2: both , and ; between digits"),
     ],
 )
 def test_a_malformed_line_is_named(written, read, text, message):
@@ -94,3 +108,30 @@ def test_to_zero_based_moves_corners_and_leaves_sizes():
     boxes = annotations.to_zero_based(np.array([[1, 2.5, 3, 4]]), 1)
     assert boxes.dtype == np.float32
     np.testing.assert_array_equal(boxes, [[0, 1.5, 3, 4]])
+
+
+@pytest.mark.parametrize(
+    "box, noted",
+    [
+        ((10, 10, 60, 40), False),
+        ((-30, -10, 60, 40), True),
+        ((60, 20, 40, 20), False),
+        ((200, 150, 260, 210), True),
+        ((0, 0, 100, 80), False),
+        ((0, 0, 0, 5), False),
+        ((np.nan,) * 4, False),
+    ],
+)
+def test_box_most_of_which_is_out_of_the_frame_is_noted(box, noted):
+    note = annotations.far_out(np.float32(box), 100, 80)
+    assert (note is not None) is noted
+    assert (
+        not noted or f"{box[0]},{box[1]},{box[2]},{box[3]}, read as x, y, w, h, reaches far out of the 100x80" in note
+    )
+
+
+def test_polygons_may_be_absent_where_allowed(written):
+    path = written("1,2,3,4\nnan,nan,nan,nan\n")
+    assert np.isnan(annotations.read_polygons(path, allow_nan=True)[1]).all()
+    with pytest.raises(InputError, match=":2: .* not finite"):
+        annotations.read_polygons(path)

@@ -1,8 +1,10 @@
+import pathlib
+
 import cv2
 import numpy as np
 import pytest
 
-from data_pipelines.datasets import sequences
+from data_pipelines.datasets import sequences, video
 from mlt_tf.errors import InputError
 
 
@@ -90,9 +92,61 @@ def test_differing_counts_are_named(tmp_path):
 
 
 def test_a_malformed_ground_truth_is_named_with_its_line(tmp_path):
-    write_otb(tmp_path, "David", truth="1,2,3,4\nnan,nan,nan,nan\n")
-    with pytest.raises(InputError, match="groundtruth_rect.txt:2: 'nan,nan,nan,nan' is no box"):
+    write_otb(tmp_path, "David", truth="1,2,3,4\nnan,nan,3,nan\n")
+    with pytest.raises(InputError, match="groundtruth_rect.txt:2: 'nan,nan,3,nan' is no box"):
         sequences.load_sequences(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "layout, images, file", [("otb", "img", "groundtruth_rect.txt"), ("vot", "color", "groundtruth.txt")]
+)
+def test_rows_of_nan_are_frames_without_the_target_but_for_the_first(tmp_path, layout, images, file):
+    write_frames(tmp_path / "a" / images, ["1.png", "2.png", "3.png"])
+    (tmp_path / "a" / file).write_text("1,2,3,4\nNaN,NaN,NaN,NaN\n5,6,7,8\n")
+    (sequence,) = sequences.load_sequences(tmp_path, layout)
+    assert sequence.absent.tolist() == [False, True, False] and np.isnan(sequence.boxes_xywh[1]).all()
+    (tmp_path / "a" / file).write_text("NaN,NaN,NaN,NaN\n1,2,3,4\n5,6,7,8\n")
+    with pytest.raises(InputError, match=f"{file}: NaN in the first row; begin with a frame"):
+        sequences.load_sequences(tmp_path, layout)
+
+
+@pytest.mark.parametrize(
+    "names, numbers",
+    [
+        (["frame0009.jpg", "frame0010.jpg", "frame0100.jpg"], [9, 10, 100]),
+        (["9.webp", "10.webp", "11.WEBP"], [9, 10, 11]),
+        (["a_9.tif", "a_10.tif", "b_1.tif"], [1, 2, 3]),
+        (["1_cam2.png", "2_cam2.png", "10_cam2.png"], [1, 2, 3]),
+        (["a.png", "b.bmp", "c.ppm"], [1, 2, 3]),
+    ],
+)
+def test_frames_are_those_that_mlt_track_reads_in_its_order(tmp_path, names, numbers):
+    write_otb(tmp_path, "David", truth="3,4,10,20\n" * 3, frames=names)
+    (tmp_path / "David" / "img" / "._1.png").write_text("")
+    (sequence,) = sequences.load_sequences(tmp_path)
+    assert [pathlib.Path(path).name for path in sequence.frame_paths] == names
+    assert sequence.frame_numbers.tolist() == numbers
+    with video.open_source(str(tmp_path / "David" / "img")) as source:
+        for path, frame in zip(sequence.frame_paths, source.frames(), strict=True):
+            assert path in frame.name
+            np.testing.assert_array_equal(sequences.read_frame(path), frame.image)
+
+
+def test_folder_without_frames_is_named(tmp_path):
+    write_otb(tmp_path, "David", frames=())
+    with pytest.raises(InputError, match="img: no images .* in it; put the frames there"):
+        sequences.load_sequences(tmp_path)
+
+
+def test_sequences_that_are_not_complete_can_be_left_out(tmp_path):
+    for name, truth in (("A", "x"), ("B", "3,4,10,20\n5,6,11,21\n"), ("C", "1,2,3,4\n")):
+        write_otb(tmp_path, name, truth=truth)
+    refused = {}
+    read = sequences.load_sequences(tmp_path, refuse=lambda name, error: refused.update({name: str(error)}))
+    assert [sequence.name for sequence in read] == ["B"]
+    assert "A/groundtruth_rect.txt:1: 'x' is not" in refused["A"] and "1 lines, but 2 frames" in refused["C"]
+    with pytest.raises(InputError, match="A/groundtruth_rect.txt:1"):
+        sequences.load_sequences(tmp_path, names=["A", "C"], refuse=lambda *_: None)
 
 
 def test_a_wrong_folder_or_layout_is_refused(tmp_path):

@@ -97,3 +97,15 @@ def test_box_whose_centre_lies_outside_the_frame_is_refused(box_xywh):
         target_box.check_inside(np.float32([box_xywh]), FRAME)
     with pytest.raises(InputError, match=r"^box \(2 of 2\) [-0-9,]* has its centre outside the 64x48 frame"):
         target_box.check_inside(np.float32([(0, 0, 6, 6), box_xywh]), FRAME)
+
+
+@pytest.mark.parametrize("data", [b"[1, 2, 3, 4]\n", "1;2;3;4\n".encode("utf-16"), b"(1 2 3 4)\n", b"1,2,3,4\n" * 9999])
+def test_ground_truth_in_brackets_or_utf_16_is_read(tmp_path, data):
+    (tmp_path / "truth.txt").write_bytes(data)
+    np.testing.assert_array_equal(target_box.read_first_box(str(tmp_path / "truth.txt")), [1, 2, 3, 4])
+
+
+def test_box_mostly_out_of_the_frame_is_noted():
+    assert target_box.notes(np.float32([(1, 2, 3, 4)]), FRAME) == []
+    (note,) = target_box.notes(np.float32([(1, 2, 3, 4), (10, 10, 90, 70)]), FRAME)
+    assert note == "box (2 of 2) 10,10,90,70, read as x, y, w, h, reaches far out of the 64x48 frame"

@@ -112,3 +112,8 @@ def test_earlier_results_come_back_after_a_kill_unless_the_new_ones_stand(tmp_pa
     look_in(tmp_path, overwrite=True)
     assert {(tmp_path / name).read_text() for name in FINAL} == {"new" if moves == 6 else "old"}
     assert not list(tmp_path.glob("*.previous.*"))
+
+
+def test_folder_of_a_name_that_is_no_text_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is no UTF-8 name: give another --out"):
+        look_in(tmp_path / os.fsdecode(b"a\xff"))

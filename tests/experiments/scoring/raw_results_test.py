@@ -116,7 +116,7 @@ def test_rows_that_are_no_boxes_are_counted(tmp_path):
         ("\n \n", r"a.txt: no boxes in it"),
         ("1,2,3,4\n", r"a.txt: 1 rows for 3 frames; it must have one a frame: replace the file or remove it"),
         (ROWS + "1,2,3,4\n", r"a.txt: 4 rows for 3 frames; it must have one a frame"),
-        (ROWS.replace("5,6,7,8", "5;6;7;8"), r"a.txt:2: '5;6;7;8' is not a row of numbers; correct it"),
+        (ROWS.replace("5,6,7,8", "5:6:7:8"), r"a.txt:2: '5:6:7:8' is not a row of numbers; correct it"),
         (ROWS.replace("5,6,7,8", "5,6,7"), r"a.txt:2: 3 numbers; expected 4"),
         (ROWS.replace("5,6,7,8", "1,5,6,7,8"), r"a.txt:2: 5 numbers; expected 4"),
         ("x,y,w,h\n" + ROWS, r"a.txt:1: 'x,y,w,h' is not a row of numbers"),

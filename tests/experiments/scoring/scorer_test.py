@@ -65,11 +65,11 @@ def test_ground_truth_that_lacks_makes_scores_partial_too(folders):
 
 
 def test_faulty_files_are_missing_and_named(folders):
-    found = read(folders, Basketball=BOX * 4, Biker=BOX * 3, Deer=BOX * 3 + "1;1;1;1\n")
+    found = read(folders, Basketball=BOX * 4, Biker=BOX * 3, Deer=BOX * 3 + "1:1:1:1\n")
     assert list(found.entries) == ["Basketball"]
     assert list(found.faults) == list(found.missing.values())
     assert "Biker.txt: 3 rows for 4 frames" in found.missing["Biker"]
-    assert "Deer.txt:4: '1;1;1;1' is not a row of numbers" in found.missing["Deer"]
+    assert "Deer.txt:4: '1:1:1:1' is not a row of numbers" in found.missing["Deer"]
 
 
 def test_bad_rows_are_scored_by_the_benchmarks_rule_and_counted(folders):
