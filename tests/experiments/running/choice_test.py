@@ -43,4 +43,4 @@ def test_what_a_benchmark_lacks_is_told(otb2015, asked, message):
 
 def test_each_benchmark_has_its_rules_and_ones_own_sequences_otbs():
     assert choice.rules(Choice("anywhere", "otb2015")) is choice.scorer.DATASETS["otb2015"].protocol
-    assert choice.rules(Choice("anywhere")).name == "OTB"
+    assert choice.rules(Choice("anywhere")).name == "OTB without absent frames"
