@@ -14,7 +14,6 @@ import dataclasses
 import json
 import pathlib
 import statistics
-import sys
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -156,9 +155,13 @@ def run_memory() -> None:
 def main(argv: list[str]) -> None:
     """Runs the benchmark that is named."""
     runs = {"train": run_train, "input": run_input, "track": run_track, "memory": run_memory}
-    if len(argv) != 2 or argv[1] not in runs:
-        sys.exit(f"benchmark: error: name what to measure: python -m experiments.benchmark {' or '.join(runs)}")
-    command_line.end_in_one_line("benchmark", runs[argv[1]])
+
+    def run():
+        if len(argv) != 2 or argv[1] not in runs:
+            raise InputError(f"name what to measure: python -m experiments.benchmark {' or '.join(runs)}")
+        runs[argv[1]]()
+
+    command_line.end_in_one_line("benchmark", run)
 
 
 if __name__ == "__main__":
