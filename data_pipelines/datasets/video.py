@@ -13,6 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from data_pipelines.datasets import picture_formats
 from mlt_tf.errors import InputError
 
 IMAGE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -158,7 +159,8 @@ def is_cut_short(data: bytes) -> bool:
 def decode(data: bytes) -> np.ndarray | None:
     """Decodes an image file's bytes as OpenCV gives them, BGR; None if they do not decode."""
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        known = picture_formats.name(data)  # Before OpenCV sees it.
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if known else None
     except cv2.error:  # too large, or a header that lies
         return None
 
