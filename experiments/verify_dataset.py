@@ -19,7 +19,7 @@ from absl import flags
 
 from data_pipelines.checks import frame_checks, verification
 from data_pipelines.checks.faults import KINDS, MISSING_TARGET, Fault, Report
-from experiments.shared import command_line
+from experiments.shared import command_line, plain_table
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -98,7 +98,7 @@ def write_faults(path: str, dataset: str, report: Report) -> None:
             else:
                 writer = csv.DictWriter(file, [*Fault._fields, "what_to_do"])
                 writer.writeheader()
-                writer.writerows(records)
+                writer.writerows({key: plain_table.csv_cell(str(cell)) for key, cell in row.items()} for row in records)
     except OSError as error:
         raise InputError(f"--out={path}: cannot be written: {error.strerror}") from error
 

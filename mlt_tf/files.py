@@ -1,13 +1,17 @@
 """Files that are there whole or not at all: written under a name of their own, then renamed."""
 
 import contextlib
-import glob
 import json
 import os
+import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from mlt_tf.errors import InputError
+
+# Names of `whole`, and of what wrote files before it.
+_LITTER = re.compile(r"\.[0-9]+\.part\..+|.+\.(json|npz)\.part|.+\.[0-9]+\.tmp")
 
 
 @contextlib.contextmanager
@@ -77,8 +81,15 @@ def check_record(record: Any, path: str | os.PathLike, remedy: str, **kinds: typ
     return record
 
 
-def sweep(folder: str | os.PathLike) -> None:
-    """Removes what killed processes left half-written in a folder that nobody else writes to now."""
-    for name in glob.glob(".*.part.*", root_dir=folder, include_hidden=True):
+def sweep(folder: str | os.PathLike, age: float = 0.0) -> None:
+    """Removes what killed processes left half-written in a folder.
+
+    Args:
+      folder: The folder; there may be none.
+      age: Seconds for which a file must not have been written to: more than 0 where others may be at work.
+    """
+    for name in os.listdir(folder) if os.path.isdir(folder) else ():
+        path = os.path.join(folder, name)
         with contextlib.suppress(FileNotFoundError):
-            os.remove(os.path.join(folder, name))
+            if _LITTER.fullmatch(name) and os.path.isfile(path) and time.time() - os.path.getmtime(path) >= age:
+                os.remove(path)

@@ -109,6 +109,7 @@ def _features(store, targets, counts, sampler, trunk, share, size):
 def _fill(folder, shape, made, index):
     """Writes features of a shape, in batches as they are made, and then the index."""
     os.makedirs(folder, exist_ok=True)
+    files.sweep(folder)
     path = os.path.join(folder, FEATURES)
     try:
         features = np.lib.format.open_memmap(path, "w+", np.float16, shape)

@@ -7,6 +7,7 @@ import os
 import cv2
 import numpy as np
 
+from data_pipelines.datasets import picture_formats
 from data_pipelines.datasets.trajectories import SPLITS, Skipped
 from mlt_tf.errors import InputError
 
@@ -112,6 +113,7 @@ def _decode(path):
     except OSError:
         return None
     try:
-        return cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+        known = picture_formats.name(data[:16].tobytes())  # Before OpenCV sees it.
+        return cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if known else None
     except cv2.error:
         return None

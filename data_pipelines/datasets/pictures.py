@@ -9,6 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from data_pipelines.datasets import picture_formats
 from mlt_tf.errors import InputError
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -101,7 +102,8 @@ def read(path: str) -> np.ndarray:
 def decode(data: bytes) -> np.ndarray | None:
     """Decodes an image file's bytes as OpenCV gives them, BGR, of their depth; None if they do not decode."""
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data else None
+        known = picture_formats.name(data)  # Before OpenCV sees it.
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if known else None
     except cv2.error:  # too large, or a header that lies
         return None
 
@@ -126,7 +128,9 @@ def is_cut_short(data: bytes) -> bool:
 def what_it_is(path: pathlib.Path) -> str:
     """Says what an image file is that was given in place of a video, and what to give."""
     try:
-        count = len(cv2.imdecodemulti(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)[1])
+        data = path.read_bytes()
+        known = picture_formats.name(data)
+        count = len(cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)[1]) if known else 1
     except (cv2.error, OSError):
         count = 1
     if count > 1:

@@ -165,7 +165,7 @@ def read_annotation(path: str, tracked: bool = True) -> Annotation:
     """
     try:
         with open(path, "rb") as file:
-            root = ElementTree.XML(file.read())
+            root = _parse(file.read())
         width, height = (int(_text(root, "size/" + side)) for side in ("width", "height"))
         objects, seen = [], set()
         for place, item in enumerate(root.iter("object")):
@@ -178,6 +178,13 @@ def read_annotation(path: str, tracked: bool = True) -> Annotation:
         raise InputError(f"{path}: cannot be read: {error.strerror}; restore this file from the data set") from error
     except (ElementTree.ParseError, ValueError) as error:
         raise InputError(f"malformed annotation {path}: {error}; restore this file from the data set") from error
+
+
+def _parse(text):
+    """Parses XML without declarations: entities of entities crash the parser, or take all memory."""
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text or b"\0" in text:  # Zeros: UTF-16, where these look otherwise.
+        raise ValueError("it has a DOCTYPE or entities, or is in UTF-16, which no annotation of ours is")
+    return ElementTree.XML(text)
 
 
 def read_objects(path: str, tracked: bool = True) -> list[Annotated]:

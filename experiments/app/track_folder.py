@@ -51,7 +51,7 @@ def own(folder: pathlib.Path, overwrite: bool) -> Iterator[claims.Claim]:
         )
     try:
         try:
-            files.sweep(folder)
+            files.sweep(folder, claims.PATIENCE)  # It may be a folder of many things.
             _recover(folder)
             found = [path.name for path in results(folder)]
         except OSError as error:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from experiments.shared import plain_table
+
 WIDTH = 120  # Of the terminal; wider tables are shown some columns at a time.
 _SHORT = 12  # Characters of a commit or checksum in a footnote.
 EQUAL, DIFFERENT = "=", "≠"
@@ -163,7 +165,7 @@ def markdown(table: Table) -> str:
     def escape(text):
         return re.sub(r"([\\`*_|<\[\]])", r"\\\1", text)
 
-    style = Style(escape, lambda number: f"<sup>{number}</sup>", lambda command: f"`` {command} ``")
+    style = Style(escape, lambda number: f"<sup>{number}</sup>", lambda command: plain_table.code(command, 2))
     head, *body = _grid(table, style)
     lines = [f"**{table.name}.** {escape(table.caption)}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     lines += ["| " + " | ".join(line) + " |" for line in body]
@@ -184,7 +186,8 @@ def comma_separated(table: Table) -> str:
         origin = cell.here.origin if cell.here else ""
         columns = origin if isinstance(origin, Origin) else Origin(origin)
         texts = [here_text(cell), paper_text(cell), agreement(cell)]
-        writer.writerow([table.name, row, column, *texts, *(part or "" for part in columns)])
+        names, made_by = ([plain_table.csv_cell(part or "") for part in cells] for cells in ((row, column), columns))
+        writer.writerow([table.name, *names, *texts, *made_by])
     return file.getvalue()
 
 

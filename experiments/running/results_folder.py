@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_pipelines.datasets import annotations, sequences
+from experiments.running import claims, starting
 from experiments.running.starting import Run
 from experiments.scoring import metrics, protocols, raw_results
 from experiments.shared import provenance
@@ -101,7 +102,7 @@ def is_done(folder: pathlib.Path, name: str, sequence: sequences.Sequence) -> bo
 
 
 def claim_folder(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
-    """Marks a tracker's folder with the configuration that its results come from.
+    """Marks a tracker's folder with the configuration that its results come from, and sweeps it.
 
     Args:
       folder: The tracker's folder, new or with `config.json` in it.
@@ -121,6 +122,8 @@ def claim_folder(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
         except OSError as error:
             raise InputError(f"cannot write {path}: {error.strerror}; make room or choose another --out") from error
         return
+    for place in (folder, *(folder / name for name in starting.PROTOCOLS)):
+        files.sweep(place, claims.PATIENCE)  # Other processes may be writing there.
     found = files.read_record(path, _REMEDY, settings=dict)
     if found != wanted:
         old, new = ({**config, **config.get("settings", {}), "settings": None} for config in (found, wanted))

@@ -17,6 +17,7 @@ from experiments.shared.options import option
 from experiments.training import distribution, run_record
 from experiments.training.checkpoints import Checkpoints, reason
 from experiments.training.training_log import Meter, loss_curve
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 KEPT_WEIGHTS = 5  # The newest weight files.
@@ -88,6 +89,8 @@ class Run:
         if self._workers.chief:
             os.makedirs(self.folder, exist_ok=True)
             self._checkpoints.clear()
+            for place in (self.folder, os.path.join(self.folder, "weights")):
+                files.sweep(place)
         earlier, start = run_record.read(self.folder), run_record.describe(flags, inputs)
         changes = run_record.check(self.folder, start, earlier) if self._checkpoints.paths else []
         path = self._checkpoints.restore()

@@ -1,6 +1,7 @@
 """Tests that files are written whole or not at all."""
 
 import os
+import time
 
 import pytest
 
@@ -58,10 +59,22 @@ def test_a_file_that_was_not_written_is_an_error_and_leaves_nothing(tmp_path):
 
 
 def test_sweep_takes_what_killed_processes_left_and_nothing_else(tmp_path):
-    for name in (".123.part.crops.tfrecord", ".9.part.index.json", "crops.tfrecord", ".hidden", "a.part.b"):
+    litter = [".123.part.crops.tfrecord", ".9.part.index.json", "flags.json.part", "a.npz.part", "David.txt.12.tmp"]
+    others = [".hidden", "a.part.b", "crops.tfrecord", "film.mp4.part", "x.tmp"]
+    for name in litter + others:
         (tmp_path / name).write_text("x")
+    (tmp_path / ".7.part.folder").mkdir()
     files.sweep(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [".hidden", "a.part.b", "crops.tfrecord"]
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, ".7.part.folder"])
+    files.sweep(tmp_path / "nowhere")
+
+
+def test_sweep_spares_what_others_may_be_writing(tmp_path):
+    for name, seconds in ((".1.part.a", 0), (".2.part.a", 50), (".3.part.a", 70)):
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (time.time() - seconds,) * 2)
+    files.sweep(tmp_path, age=60)
+    assert sorted(os.listdir(tmp_path)) == [".1.part.a", ".2.part.a"]
 
 
 @pytest.mark.parametrize(

@@ -128,10 +128,10 @@ def deadly_frames(tmp_path, monkeypatch):
     (tmp_path / "startup" / "sitecustomize.py").write_text(
         "import os, cv2\n"
         "decode = cv2.imdecode\n"
-        "cv2.imdecode = lambda data, flags: os._exit(1) if bytes(data[:6]) == b'deadly' else decode(data, flags)\n"
+        "cv2.imdecode = lambda data, flags: os._exit(1) if bytes(data[2:8]) == b'deadly' else decode(data, flags)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "startup"), prepend=os.pathsep)
-    return b"deadly"
+    return b"BMdeadly"
 
 
 def test_nothing_reaches_the_screen(tmp_path, capfd):

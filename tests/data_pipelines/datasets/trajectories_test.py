@@ -8,6 +8,8 @@ import pytest
 from data_pipelines.datasets import trajectories
 from mlt_tf.errors import InputError
 
+CHAIN = "".join(f'<!ENTITY e{i} "&e{i - 1};">' for i in range(1, 200_001))
+
 
 def annotate(path, objects, trackids=True):
     """Writes one XML annotation of {track: (xmin, ymin, xmax, ymax)}."""
@@ -205,6 +207,8 @@ def test_no_object_left_is_an_error(vid):
         ("<width>90</width>", ""),
         ("<height>60</height>", "<height>tall</height>"),
         ("bndbox", "box"),
+        pytest.param("<annotation>", f"<!DOCTYPE a [{CHAIN}]><annotation>&e200000;", id="crashes the parser"),
+        ("<annotation>", "\0<annotation>"),  # As UTF-16 has them.
     ],
 )
 def test_malformed_annotation_is_named(vid, old, new):

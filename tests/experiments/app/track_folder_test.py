@@ -6,7 +6,6 @@ import pathlib
 import pytest
 
 from experiments.app import track_folder
-from experiments.running import claims
 from mlt_tf.errors import InputError
 
 FINAL = ["boxes.txt", "track.json", "track.mp4"]
@@ -74,9 +73,9 @@ def test_claim_of_a_killed_run_and_its_litter_go(tmp_path):
     (tmp_path / ".77.part.track.incomplete.json").touch()
     with pytest.raises(InputError, match="another mlt-track"):
         look_in(tmp_path)
-    os.utime(tmp_path / "track.claim", (0, 0))
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
     assert look_in(tmp_path) == ["track.claim"]
-    assert claims.PATIENCE < 3600
 
 
 def write_all(folder, text, mark=""):

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -51,6 +52,17 @@ def test_a_folder_keeps_to_one_configuration(tmp_path):
     with pytest.raises(InputError, match=r"another configuration \(tau, weights_checksum differ\)"):
         results_folder.claim_folder(tmp_path / "mlt", other)
     assert json.loads((tmp_path / "mlt" / "config.json").read_text())["weights_checksum"] == "a"
+
+
+def test_litter_of_killed_runs_is_swept_and_that_of_others_at_work_is_not(tmp_path):
+    results_folder.claim_folder(tmp_path, {"tracker": "mlt"})
+    (tmp_path / "tre").mkdir()
+    for folder in (tmp_path, tmp_path / "tre"):
+        for name, times in ((".12.part.old.txt", (0, 0)), (".12.part.new.txt", None)):
+            (folder / name).write_text("1,2")
+            os.utime(folder / name, times)
+    results_folder.claim_folder(tmp_path, {"tracker": "mlt"})
+    assert sorted(path.name for path in tmp_path.rglob(".*")) == [".12.part.new.txt"] * 2
 
 
 def test_a_report_scores_what_is_there_and_names_what_is_not(tmp_path):
