@@ -9,6 +9,27 @@ import numpy as np
 MJPEG, MPEG4, VP8 = "MJPG", "mp4v", "VP80"
 
 
+class Reads:
+    """Stands in for a cv2.VideoCapture whose reads give these time stamps, ms, None where one fails, and then fail."""
+
+    def __init__(self, stamps: list[float | None]):
+        """Is before the first."""
+        self._stamps, self._now = iter(stamps), None
+
+    def grab(self) -> bool:
+        """Goes on."""
+        self._now = next(self._stamps, None)
+        return self._now is not None
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        """Goes on, to a picture."""
+        return (True, np.zeros((2, 2, 3), np.uint8)) if self.grab() else (False, None)
+
+    def get(self, _) -> float:
+        """Returns the stamp, whatever is asked for."""
+        return self._now
+
+
 def frames(number: int, height: int = 48, width: int = 64) -> list[np.ndarray]:
     """Makes RGB pictures with something in them that moves by two pixels a frame."""
     noise = np.random.default_rng(0).integers(0, 255, (height // 8, width // 8, 3), np.uint8)

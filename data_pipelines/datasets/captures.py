@@ -19,6 +19,7 @@ from mlt_tf.errors import InputError
 _TRIES = 3  # Failed reads in a row that end what has no list of packets; a camera ends at the first.
 _AGREES = 1e-4  # Seconds by which two readings of a time stamp may differ.
 _GREY16 = int.from_bytes(b"Y1\0\x10", "little")  # FFmpeg's tag of the pixel format gray16le.
+_DAMAGED = 1000  # Failed reads in a row after which a file is at its end.
 _MANY = 0.02  # Part of a video that may be missing at its end without it being called cut short.
 
 
@@ -36,7 +37,7 @@ class Listing(NamedTuple):
 
     Attributes:
       packets: How many there are; 0 where they cannot be listed.
-      times: [packets] float64, when each is shown, in seconds, ascending; None where that is not known.
+      times: [packets] float64, when each is shown, in seconds, ascending; None where that is not known of all.
       fps: Frames a second: the header's if the times agree, else pictures by duration; None where nothing says.
       length: Number of pictures that a whole file has; None where that is not known.
       cut: Whether the file's end, with many of these pictures, is missing.
@@ -65,16 +66,13 @@ def list_pictures(path: pathlib.Path, name: str) -> Listing:
         if not packets.isOpened():
             return Listing()
         codec = _letters(int(packets.get(cv2.CAP_PROP_FOURCC)))
-        stamps = []
-        while packets.grab():
-            stamps.append(packets.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+        stamps = _stamps(packets)
         fps, count = packets.get(cv2.CAP_PROP_FPS), packets.get(cv2.CAP_PROP_FRAME_COUNT)
     finally:
         packets.release()
-    times = np.sort(np.array(stamps, np.float64))
     if mp4.is_mp4(path) and mp4.is_trimmed(path):  # What is left out is among the packets, but is not shown.
         return Listing(fps=fps if 0 < fps <= 1000 else None, codec=codec)
-    return _judge(path, times, fps if fps > 0 else None, int(count) if 0 < count < 1e9 else None)._replace(codec=codec)
+    return _judge(path, stamps, fps if fps > 0 else None, int(count) if 0 < count < 1e9 else None)._replace(codec=codec)
 
 
 def keep_depth(capture: cv2.VideoCapture) -> None:
@@ -143,7 +141,7 @@ def _in_their_places(
         for _ in range(max(skipped, 0)):
             yield None, _time(times, place)
             place += 1
-        yield image, _time(times, place) if listing.packets else _stamp(stamp, last)
+        yield image, _time(times, place) if times is not None else _stamp(stamp, last)
         place, failed, last = place + 1, 0, stamp
     for left in range(place, 0 if listing.cut else listing.packets):  # What the cut went through is not there.
         yield None, _time(times, left)
@@ -162,16 +160,38 @@ def _stamp(stamp: float, before: float) -> float | None:
     return stamp if math.isfinite(stamp) and stamp > before else None
 
 
-def _judge(path: pathlib.Path, times: np.ndarray, fps: float | None, count: int | None) -> Listing:
-    """Says what of a header to believe, by the stamps [N] of the packets."""
+def _stamps(packets: cv2.VideoCapture) -> list[float]:
+    """Returns the time stamps of all packets as they come, in seconds; NaN for one that is damaged."""
+    stamps, failed = [], 0
+    while failed < _DAMAGED:
+        if packets.grab():
+            stamps += [math.nan] * failed + [packets.get(cv2.CAP_PROP_POS_MSEC) / 1000]
+            failed = 0
+        else:
+            failed += 1
+    return stamps
+
+
+def _judge(path: pathlib.Path, stamps: list[float], fps: float | None, count: int | None) -> Listing:
+    """Says what of a header to believe, by the stamps of the packets."""
+    times = np.sort([stamp for stamp in stamps if math.isfinite(stamp)])
+    fps = fps if fps and fps <= 1000 else None
     if len(times) < 2 or not np.all(np.diff(times) > 0):  # A stream without stamps.
-        return Listing(len(times), fps=fps if fps and fps <= 1000 else None, length=count)
-    since = times - times[0]
-    constant = fps is not None and bool(np.all(np.abs(since * fps - np.arange(len(times))) < 0.5))
-    rate = fps if constant else (len(times) - 1) / since[-1]
+        return Listing(len(stamps), fps=fps, length=len(stamps) or None)
+    places = np.arange(len(times))
+    if fps and len(times) < len(stamps):  # Damaged packets take the places that are free, if just these are.
+        places = np.round((times - times[0]) * fps)
+        if places[-1] != len(stamps) - 1 or not np.all(np.diff(places) > 0):
+            places = np.arange(len(times))
+    constant = fps is not None and bool(np.all(np.abs((times - times[0]) * fps - places) < 0.5))
+    if constant:
+        times = times[0] + np.interp(np.arange(int(places[-1]) + 1), places, times - times[0])
+    rate = fps if constant else (len(times) - 1) / (times[-1] - times[0])
     counts = mp4.lacks_its_end(path) if mp4.is_mp4(path) else constant and _is_avi(path)
-    cut = bool(counts and count and count - len(times) > max(1, _MANY * count))
-    return Listing(len(times), times, rate, count if count and (constant or cut) else len(times), cut)
+    cut = bool(counts and count and count - len(stamps) > max(1, _MANY * count))
+    length = count if count and (constant or cut) else len(stamps)
+    known = times if len(times) == len(stamps) else None
+    return Listing(len(stamps), known, rate if rate <= 1000 else None, length, cut)
 
 
 def _is_avi(path: pathlib.Path) -> bool:

@@ -130,12 +130,21 @@ def _open_video(path: pathlib.Path) -> Source:
     if not capture.isOpened() and listing.packets:
         raise InputError(captures.cannot_decode(f"'{path}'", listing))
     if not capture.isOpened():
-        raise InputError(f"'{path}' cannot be read as a video: it is damaged, or its format is unknown to OpenCV")
+        raise InputError(f"'{path}' cannot be read as a video: {_why_not(path)}")
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # frames of a phone held upright come out upright
     captures.keep_depth(capture)
     return Source(
         names.readable(path.stem), captures.pictures_of(capture, f"'{path}'", listing), listing.fps, listing.length
     )
+
+
+def _why_not(path: pathlib.Path) -> str:
+    """Says why a file does not open as a video."""
+    try:
+        with path.open("rb") as file:
+            return "it is damaged, or its format is unknown to OpenCV" if file.read(1) else "it is empty"
+    except OSError as error:
+        return error.strerror
 
 
 def _open_address(address: str) -> Source:

@@ -1,5 +1,7 @@
 """Tests of captures: damaged pictures keep their places, and a header is believed where the time stamps agree."""
 
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,29 @@ def test_damaged_pictures_keep_their_places_and_the_rest_is_read(tmp_path, damag
         expected = whole[shown] if frame.decoded else frames[frame.index - 1]
         np.testing.assert_array_equal(frame.image, expected.image)
     np.testing.assert_allclose([frame.time for frame in frames], np.arange(8) / 25, atol=1e-6)
+
+
+@pytest.mark.parametrize("lost", [(3,), (4, 5, 9)])
+def test_packet_that_cannot_even_be_listed_keeps_its_place(tmp_path, monkeypatch, lost):
+    path = clips.write_video(tmp_path / "clip.mp4", 12, clips.MPEG4)
+    monkeypatch.setattr(captures, "_stamps", lambda _: [np.nan if n in lost else n / 25 for n in range(12)])
+    listing = captures.list_pictures(path, str(path))
+    assert (listing.packets, listing.fps, listing.length, listing.cut) == (12, 25, 12, False)
+    np.testing.assert_allclose(listing.times, np.arange(12) / 25)
+
+
+def test_damaged_packets_of_a_variable_rate_are_counted_by_failed_reads():
+    stamps = [0, None, None, None, 40, 200, None, 240]
+    listing = captures._judge(pathlib.Path(__file__), [np.nan if t is None else t / 1000 for t in stamps], 25, 99)
+    assert listing.times is None and listing.length == 8 and not listing.cut
+    found = list(captures._in_their_places(clips.Reads(stamps), listing, 3))
+    assert [image is None for image, _ in found] == [t is None for t in stamps]
+    assert [time for image, time in found if image is not None] == [0, 0.04, 0.2, 0.24]
+
+
+def test_listing_goes_on_after_a_failed_read():
+    packets = clips.Reads([0, None, 40, None, None, 80] + [None] * 9)
+    np.testing.assert_array_equal(captures._stamps(packets), [0, np.nan, 0.04, np.nan, np.nan, 0.08])
 
 
 def test_video_begins_where_it_first_decodes(tmp_path):
