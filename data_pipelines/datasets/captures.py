@@ -70,9 +70,10 @@ def list_pictures(path: pathlib.Path, name: str) -> Listing:
         fps, count = packets.get(cv2.CAP_PROP_FPS), packets.get(cv2.CAP_PROP_FRAME_COUNT)
     finally:
         packets.release()
+    listing = _judge(path, stamps, fps if fps > 0 else None, int(count) if 0 < count < 1e9 else None)
     if mp4.is_mp4(path) and mp4.is_trimmed(path):  # What is left out is among the packets, but is not shown.
-        return Listing(fps=fps if 0 < fps <= 1000 else None, codec=codec)
-    return _judge(path, stamps, fps if fps > 0 else None, int(count) if 0 < count < 1e9 else None)._replace(codec=codec)
+        listing = Listing(fps=listing.fps)
+    return listing._replace(codec=codec)
 
 
 def keep_depth(capture: cv2.VideoCapture) -> None:

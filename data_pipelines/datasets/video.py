@@ -140,6 +140,8 @@ def _open_video(path: pathlib.Path) -> Source:
 
 def _why_not(path: pathlib.Path) -> str:
     """Says why a file does not open as a video."""
+    if not path.is_file():
+        return "it is no file, and gives no video"
     try:
         with path.open("rb") as file:
             return "it is damaged, or its format is unknown to OpenCV" if file.read(1) else "it is empty"

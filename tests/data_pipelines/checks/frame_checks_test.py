@@ -50,9 +50,8 @@ DAMAGED = {
 @pytest.mark.parametrize("which", frame_checks.FRAMES)
 @pytest.mark.parametrize(("kind", "make"), DAMAGED.values(), ids=DAMAGED)
 def test_damaged_frame_is_found_whether_decoded_or_not(tmp_path, kind, make, which):
-    chunk = make_chunk(
-        tmp_path, [encoded(), encoded(".png"), make(), encoded() + b"bytes after the end" * 9, encoded()]
-    )
+    motion_photo = encoded() + b"\0\0\0\x18ftypmp42" + b"a video\xff\xda" * 99
+    chunk = make_chunk(tmp_path, [encoded(), encoded(".png"), make(), encoded() + b"bytes behind" * 9, motion_photo])
     chunks = frame_checks.split(chunk, which)
     assert found(frame_checks.check_all(chunks, 1)) == {kind: ["0002.jpg"]}
 
