@@ -2,7 +2,9 @@
 
 import os
 import random
+import signal
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -29,6 +31,13 @@ def seeds_of_module():
 def seeds_of_test():
     """Seeds each test, so that it draws the same numbers whichever tests run before it."""
     seed_everything()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c():
+    """Lets Ctrl-C raise KeyboardInterrupt in tests and their processes: background jobs of a shell ignore it."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
