@@ -9,13 +9,14 @@ ground truth is below 0.5 or the network was updated less than twice.
 import dataclasses
 import pathlib
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import tqdm
 from absl import flags
 
 from data_pipelines.datasets import annotations, video
-from experiments.app import track_output
+from experiments.app import track_folder, track_output
 from experiments.app.demo_clip import CLIP, TRUTH
 from experiments.figures import update_figure
 from experiments.running import trackers
@@ -81,10 +82,15 @@ def report(states: list, updates: list, truth_xywh: np.ndarray, files: list) -> 
 def demo(request: Request) -> bool:
     """Runs the demo; returns whether it is good."""
     folder = pathlib.Path(request.out).expanduser()
-    track_output.prepare_folder(folder, overwrite=True)
+    with track_folder.own(folder, overwrite=True) as claim:
+        return run_in(folder, request, claim.touch)
+
+
+def run_in(folder: pathlib.Path, request: Request, touch: Callable[[], None]) -> bool:
+    """Runs the demo in a folder of its own, which `touch` keeps; returns whether it is good."""
     truth_xywh = annotations.read_rows(TRUTH)
     tracker = trackers.load_single("mlt", request.weights)
-    writer = track_output.TrackWriter(folder, {"input": str(CLIP), "variant": "mlt", "fps": 25.0})
+    writer = track_output.TrackWriter(folder, {"input": str(CLIP), "variant": "mlt", "fps": 25.0}, touch=touch)
     states, updates, pictures = track_clip(tracker, truth_xywh, writer)
     files, figure = writer.files(), folder / "updates.png"
     figure.unlink(missing_ok=True)  # An earlier run's.

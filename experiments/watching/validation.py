@@ -103,7 +103,7 @@ class Best:
         except InputError:  # Damaged.
             return None
         same, value = {name: record.get(name) for name in self.what} == self.what, record.get("value")
-        return value if same and type(value) in (int, float) and math.isfinite(value) else None
+        return value if same and type(value) in (int, float) and abs(value) < math.inf else None
 
 
 class Measuring:
