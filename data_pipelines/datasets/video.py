@@ -126,7 +126,7 @@ def _open_video(path: pathlib.Path) -> Source:
         raise InputError(pictures.what_it_is(path))
     with names.for_opencv(path) as name:
         listing = captures.list_pictures(path, name)
-        capture = cv2.VideoCapture(name)
+        capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)  # Others look at the content: pictures of any format.
     if not capture.isOpened() and listing.packets:
         raise InputError(captures.cannot_decode(f"'{path}'", listing))
     if not capture.isOpened():
