@@ -67,7 +67,6 @@ def define_flags(values: flags.FlagValues) -> flags.FlagValues:
 
 def load_tracker(variant: str | None, weights: str | None, fast: bool = False):
     """Loads the tracker; TensorFlow starts only here, after the cheap checks."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return trackers.load(variant, weights, **(config.REDUCED if fast else {}))
 
 

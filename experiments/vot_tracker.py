@@ -9,7 +9,6 @@ the similarity in [-1, 1] as their confidence.
 """
 
 import dataclasses
-import os
 from typing import Any
 
 import numpy as np
@@ -120,7 +119,6 @@ def run(request: Request) -> None:
     Raises:
       InputError: vot-trax is not installed, the weights or settings are bad, or a request is.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         import trax
     except ImportError as error:

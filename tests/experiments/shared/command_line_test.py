@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import weakref
@@ -6,7 +7,7 @@ import pytest
 
 from experiments.shared import command_line
 from mlt_tf.errors import InputError
-from tests.endings import run_python
+from tests.endings import ROOT, run_python
 
 
 @pytest.mark.parametrize("kind", [InputError, FloatingPointError])
@@ -89,3 +90,11 @@ def test_import_of_the_command_defines_no_flag_and_imports_no_tensorflow():
     look = "print('tensorflow' in sys.modules, 'box' in FLAGS)"
     done = run_python("-c", f"import sys; from absl.flags import FLAGS; from experiments import track; {look}")
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_commands_start_tensorflow_without_its_messages():
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    words = [sys.executable, "-m", "experiments.train_matching", "--data_dir=nowhere", "--run_dir=run"]
+    done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith("train_matching: error: ")
+    assert not any(word in done.stderr for word in ("cuda", "oneDNN", "TensorRT"))
