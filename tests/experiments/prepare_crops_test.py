@@ -8,6 +8,8 @@ import subprocess
 import sys
 import types
 
+import cv2
+import numpy as np
 import pytest
 from absl import flags
 
@@ -237,3 +239,32 @@ def test_beam_makes_the_same_bytes(prepare, crops, tmp_path, monkeypatch, mode):
     prepare(sets=["vid_train"], out=tmp_path / "local")
     assert " in 3 shards, " in line
     assert contents(tmp_path / "crops" / "vid_train") == contents(tmp_path / "local" / "vid_train")
+
+
+@pytest.fixture
+def objects(tmp_path):
+    """Returns a folder of two cut-out discs of one class, and of an opaque picture."""
+    folder = tmp_path / "objects" / "disc"
+    folder.mkdir(parents=True)
+    for name, radius in (("a", 12), ("b", 15)):
+        picture = np.zeros([40, 40, 4], np.uint8)
+        cv2.circle(picture, (20, 20), radius, (30, 90, 200, 255), -1)
+        cv2.imwrite(str(folder / f"{name}.png"), picture)
+    cv2.imwrite(str(folder / "opaque.png"), np.zeros([40, 40, 3], np.uint8))
+    return tmp_path / "objects"
+
+
+def test_cutouts_are_made_after_the_sets_whose_backgrounds_they_need(prepare, objects, tmp_path):
+    lines = prepare(sets=["vid_train"], cutouts=objects, cutout_frames=3)
+    assert sorted(os.listdir(tmp_path / "crops")) == ["cutouts_train", "vid_train"]
+    assert any("cutouts_train: 6 crops of 2 trajectories" in line for line in lines)
+    assert any("1 x picture without alpha channel" in line and "opaque.png" in line for line in lines)
+    store = CropStore(str(tmp_path / "crops"), ["cutouts_train"])
+    assert [len(trajectory) for trajectory in store.made] == [3, 3]
+
+
+def test_cutouts_need_their_folder_and_backgrounds(prepare, objects):
+    with pytest.raises(SystemExit, match="--sets=cutouts_train needs --cutouts"):
+        prepare(sets=["cutouts_train"])
+    with pytest.raises(SystemExit, match="no prepared crops vid_train or det_train"):
+        prepare(sets=["cutouts_train"], cutouts=objects)

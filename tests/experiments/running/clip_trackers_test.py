@@ -1,12 +1,9 @@
 """Tests of which tracker a name on the command line means."""
 
 import pytest
-import tensorflow as tf
 
 from experiments.running import clip_trackers
-from mlt_tf import pretrained, weights
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
 
 
 @pytest.mark.parametrize(
@@ -34,16 +31,6 @@ def test_opencv_has_no_settings():
 def test_unknown_tracker_is_refused(text):
     with pytest.raises(InputError, match="tracker .*: give a weight file, unadapted, mlt"):
         clip_trackers.parse(text)
-
-
-@pytest.fixture
-def files(tmp_path):
-    """Returns the files of a bare matching network of 7 channels and of a whole MLT, not trained."""
-    tf.keras.utils.set_random_seed(3)
-    bare, whole = str(tmp_path / "bare.npz"), str(tmp_path / "whole.npz")
-    weights.save(bare, weights.collect(MatchingNetwork(7)), {})
-    pretrained.save(whole, pretrained.build("mlt", units=8), {})
-    return bare, whole
 
 
 def test_folder_is_of_kind_weights_and_settings(files):

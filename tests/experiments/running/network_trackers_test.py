@@ -2,22 +2,10 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from experiments.running import clip_trackers, network_trackers
-from mlt_tf import pretrained, weights
+from mlt_tf import weights
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
-
-
-@pytest.fixture
-def files(tmp_path):
-    """Returns the files of a bare matching network of 7 channels and of a whole MLT, not trained."""
-    tf.keras.utils.set_random_seed(3)
-    bare, whole = str(tmp_path / "bare.npz"), str(tmp_path / "whole.npz")
-    weights.save(bare, weights.collect(MatchingNetwork(7)), {})
-    pretrained.save(whole, pretrained.build("mlt", units=8), {})
-    return bare, whole
 
 
 def test_matching_network_of_either_file_is_never_updated(files):
