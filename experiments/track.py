@@ -25,7 +25,9 @@ import tqdm
 from absl import app, flags
 
 from data_pipelines.datasets import video
-from experiments.app import display, target_box, track_folder, track_output
+from experiments.app import display, session, target_box, track_folder, track_output
+from experiments.app.plan import Mark, Plan, Target
+from experiments.app.record import Entry
 from experiments.running import trackers
 from experiments.shared import command_line, drawing, options, timing
 from experiments.shared.options import option
@@ -104,19 +106,15 @@ def read_boxes(request: Request) -> np.ndarray | None:
 
 
 def track_sequence(
-    frames: Iterable[video.Frame],
-    tracker,
-    boxes_xywh: np.ndarray,
+    found: Iterable[tuple[video.Frame, Entry]],
     writer: track_output.TrackWriter,
     show: Callable[[np.ndarray], bool] | None = None,
 ) -> bool:
-    """Tracks from the first frame's boxes through all frames.
+    """Draws and writes what is found, frame by frame.
 
     Args:
-      frames: The frames in order.
-      tracker: Has `add(image, boxes_xywh)` and `update(image)`, which return each target's State.
-      boxes_xywh: [N, 4], 0-based pixels.
-      writer: Takes every frame with its States and annotated picture.
+      found: The frames in order, with what is found in each.
+      writer: Takes every frame with its annotated picture.
       show: Shows an annotated picture and says whether to go on.
 
     Returns:
@@ -125,22 +123,16 @@ def track_sequence(
     Raises:
       InputError: If a frame cannot be read or the tracker refuses one.
     """
-    for frame in frames:
-        if frame.decoded:  # Else nothing is known of it, and the last boxes stay.
-            states = tracker.add(frame.image, boxes_xywh) if frame.index == 0 else tracker.update(frame.image)
-        picture = drawing.annotate(frame.image, states, frame.index)
-        writer.add(frame, states, picture)
+    for frame, entry in found:
+        picture = drawing.annotate(frame.image, entry.targets, frame.index)
+        writer.add(entry, picture)
         if show and not show(picture):
             return False
     return True
 
 
-def describe_run(
-    request: Request, source: video.Source, spec: str, variant: str, image: np.ndarray, boxes_xywh: np.ndarray
-) -> dict:
+def describe_run(request: Request, source: video.Source, spec: str, variant: str, image: np.ndarray) -> dict:
     """Returns what the JSON says of the run, by a tracker of a variant."""
-    first_boxes = [[round(number, 3) for number in box] for box in boxes_xywh.tolist()]
-    several = {"targets": len(first_boxes), "first_boxes": first_boxes} if len(first_boxes) > 1 else {}
     try:
         version = metadata.version("mlt_tf")
     except metadata.PackageNotFoundError:  # run from a checkout
@@ -156,7 +148,6 @@ def describe_run(
         "frames_in_header": source.length,
         "max_frames": request.max_frames,
         **({"black_and_white": list(source.levels)} if source.levels else {}),
-        **several,
     }
 
 
@@ -188,7 +179,7 @@ def track(spec: str, request: Request, load: Callable) -> None:
     """
     boxes_xywh = read_boxes(request)
     with video.open_source(spec) as source, contextlib.ExitStack() as stack:
-        frames = itertools.islice(source.frames(), request.max_frames)
+        frames = source.frames()
         first = next(frames)
         if source.left_out:
             told = f"{source.left_out} pictures before the first frame cannot be decoded and are left out"
@@ -199,14 +190,17 @@ def track(spec: str, request: Request, load: Callable) -> None:
             print(f"mlt-track: note: {note}", file=sys.stderr)
         folder = pathlib.Path(request.out or os.path.join("mlt_output", source.name)).expanduser()
         claim = stack.enter_context(track_folder.own(folder, request.overwrite))
+        targets = (Target(str(number), (Mark(0, tuple(box)),)) for number, box in enumerate(boxes_xywh, 1))
+        plan = Plan(tuple(targets), stop=request.max_frames)
         tracker = load(request.variant, request.weights, request.fast)
         total = min(filter(None, (source.length, request.max_frames)), default=None)
-        bar = tqdm.tqdm(itertools.chain([first], frames), total=total, unit=" frames", disable=None)
-        meta = describe_run(request, source, spec, tracker.variant, first.image, boxes_xywh)
-        writer = track_output.TrackWriter(folder, meta, request.save_video, len(boxes_xywh), claim.touch)
+        found = session.follow(plan, itertools.chain([first], frames), tracker)
+        bar = tqdm.tqdm(found, total=total, unit=" frames", disable=None)
+        meta = describe_run(request, source, spec, tracker.variant, first.image)
+        writer = track_output.TrackWriter(folder, plan, meta, request.save_video, touch=claim.touch)
         try:
             with bar, writer:
-                at_end = track_sequence(bar, tracker, boxes_xywh, writer, display.show if request.display else None)
+                at_end = track_sequence(bar, writer, display.show if request.display else None)
                 if not at_end and not source.live:  # a camera has no end but the user's
                     raise KeyboardInterrupt
         finally:

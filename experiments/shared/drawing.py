@@ -1,6 +1,7 @@
 """Draws boxes and short texts on RGB pictures; every function returns a new picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,32 +21,36 @@ PALETTE = (
 )
 
 
-def annotate(image: np.ndarray, states: Sequence, index: int) -> np.ndarray:
+def annotate(image: np.ndarray, found: Mapping[str, Any], index: int) -> np.ndarray:
     """Draws the targets' boxes and the frame's number, and marks the targets that are lost.
 
     One target has its score beside the frame's number, and turns red where it is lost. Each of several has a colour and
-    a number, from 1; where it is lost, its outline is dashed.
+    its name; where it is lost, its outline is dashed.
 
     Args:
       image: [H, W, 3], uint8, RGB.
-      states: The tracker's State of each target; a box that is not finite is not drawn.
+      found: What has `box_xywh`, `score` and `lost` of each target, by name; None where it is not there (yet). A box
+        that is not finite is not drawn.
       index: The frame's number, from 0.
 
     Returns:
       A picture of the same size.
     """
     height = max(9, round(min(image.shape[:2]) / 30))
-    if len(states) == 1:
-        return _annotate_one(image, states[0], index, height)
-    picture, colours = image, [PALETTE[number % len(PALETTE)] for number in range(len(states))]
-    for state, colour in zip(states, colours):
+    if len(found) == 1:
+        return _annotate_one(image, *found.values(), index, height)
+    picture, colours = image, [PALETTE[number % len(PALETTE)] for number in range(len(found))]
+    there = [(name, state, colour) for (name, state), colour in zip(found.items(), colours) if state is not None]
+    for _, state, colour in there:
         picture = draw_box(picture, state.box_xywh, colour, dashed=state.lost)
-    for number, (state, colour) in enumerate(zip(states, colours), 1):  # Over all boxes.
-        picture = _label(picture, f"{number} lost" if state.lost else f"{number}", state.box_xywh, height, colour)
+    for name, state, colour in there:  # Over all boxes.
+        picture = _label(picture, f"{name} lost" if state.lost else name, state.box_xywh, height, colour)
     return draw_text(picture, f"#{index}", (4, 4), height, TEXT)
 
 
 def _annotate_one(image, state, index, height):
+    if state is None:
+        return draw_text(image, f"#{index}", (4, 4), height, TEXT)
     picture = draw_box(image, state.box_xywh, LOST if state.lost else TRACKED)
     picture = draw_text(picture, f"#{index}  {state.score:.2f}", (4, 4), height, TEXT)
     if state.lost:

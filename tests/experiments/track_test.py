@@ -33,9 +33,8 @@ def headless_in_an_empty_folder(tmp_path, monkeypatch):
 def run(*arguments, tracker=None, load=None):
     """Runs the command and returns its exit code; the tracker made by --variant and --weights is replaced."""
     given = track.define_flags(flags.FlagValues())
-    return exit_code(
-        track.main, given(["mlt-track", *arguments]), given, load or (lambda *_: tracker or DriftingTracker())
-    )
+    tracker = DriftingTracker() if tracker is None else tracker
+    return exit_code(track.main, given(["mlt-track", *arguments]), given, load or (lambda *_: tracker))
 
 
 def error_of(capfd, *arguments, tracker=None):
@@ -60,7 +59,9 @@ def test_video_is_tracked_from_start_to_end(capfd):
         "input": "clip.mp4", "variant": "mlt", "weights": "default", "fast": False, "frame_size": [64, 48], "fps": 12.5,
         "frames": 7, "frames_in_header": 7, "max_frames": None, "complete": True, "error": None,
     }.items()  # fmt: skip
-    assert [entry["lost"] for entry in record["frames"]] == [False, False, True] * 2 + [False]
+    assert record["start"] == 0 and record["stop"] is None
+    assert record["targets"] == [{"id": "1", "marks": [{"frame": 0, "box": [10, 20, 30, 15], "kind": "start"}]}]
+    assert [entry["targets"][0]["lost"] for entry in record["frames"]] == [False, False, True] * 2 + [False]
     np.testing.assert_allclose(tracker.images[3][24, 32], (255, 0, 0), atol=6)
     printed = capfd.readouterr()
     assert printed.out.startswith(f"tracked 7 frames at 1000.0 fps\n  {out / 'track.mp4'}\n") and printed.err == ""
@@ -81,12 +82,12 @@ def test_several_targets_are_tracked_in_the_order_of_the_flags():
     write_video("clip.mp4", height=480, width=640)
     assert run("clip.mp4", "--box=300.1,50,40,30", "--box", "100,200,300,150", "--out=o") == 0
     assert sorted(os.listdir("o")) == ["boxes_1.txt", "boxes_2.txt", "track.json", "track.mp4"]
-    meta, frames = read_json("o/track.json").values()
-    assert meta["targets"] == 2 and meta["first_boxes"] == [[300.1, 50, 40, 30], [100, 200, 300, 150]]
-    for index, box in enumerate(meta["first_boxes"]):
+    record = read_json("o/track.json")
+    assert [target["id"] for target in record["targets"]] == ["1", "2"]
+    for index, box in enumerate([[300.1, 50, 40, 30], [100, 200, 300, 150]]):
         moved = [[round(box[0] + step, 3), *box[1:]] for step in range(7)]
         np.testing.assert_array_equal(np.loadtxt(f"o/boxes_{index + 1}.txt", delimiter=","), moved)
-        assert [frame["targets"][index]["box"] for frame in frames] == moved
+        assert [frame["targets"][index]["box"] for frame in record["frames"]] == moved
     image = cv2.VideoCapture("o/track.mp4").read()[1][..., ::-1]
     np.testing.assert_allclose(image[[65, 349], [300, 250]], track.drawing.PALETTE[:2], atol=60)
 
@@ -214,8 +215,8 @@ def test_frame_that_does_not_decode_keeps_its_number_and_the_last_box(capfd):
     assert run("clip.avi", "--box=10,20,30,15", "--out=o") == 0
     record = read_json("o/track.json")
     assert record["meta"]["complete"] is True and record["meta"]["frames"] == 8
-    assert [entry["frame"] for entry in record["frames"] if not entry.get("decoded", True)] == [3]
-    assert [entry["box"][0] for entry in record["frames"]] == [10, 11, 12, 12, 13, 14, 15, 16]
+    assert [entry["frame"] for entry in record["frames"] if not entry["decoded"]] == [3]
+    assert [entry["targets"][0]["box"][0] for entry in record["frames"]] == [10, 11, 12, 12, 13, 14, 15, 16]
     assert [entry["time"] for entry in record["frames"]] == [round(index / 25, 6) for index in range(8)]
     assert cv2.VideoCapture("o/track.mp4").get(cv2.CAP_PROP_FRAME_COUNT) == 8
     assert capfd.readouterr().err == "mlt-track: note: 1 of 8 frames cannot be decoded and keep the last box\n"
