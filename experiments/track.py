@@ -10,8 +10,8 @@
 
 Writes track.mp4, boxes.txt (x,y,w,h a line, 0-based pixels; boxes_1.txt, boxes_2.txt and so on of several targets),
 track.json and track.png, the scores over time, to the output folder. A run that fails or is stopped keeps what it
-tracked under names that say so: track.incomplete.mp4 and so on; --resume goes on from there, --fix corrects a target and
-keeps the rest.
+tracked under names that say so: track.incomplete.mp4 and so on; --resume goes on from there, --fix corrects a target
+and keeps the rest.
 """
 
 import contextlib
@@ -29,7 +29,18 @@ import numpy as np
 from absl import app, flags
 
 from data_pipelines.datasets import video
-from experiments.app import display, live, planning, run_report, session, target_box, track_folder, track_output
+from experiments.app import (
+    display,
+    exports,
+    live,
+    planning,
+    record,
+    run_report,
+    session,
+    target_box,
+    track_folder,
+    track_output,
+)
 from experiments.app import request as requests
 from experiments.app.plan import Plan
 from experiments.app.planning import Asked
@@ -177,6 +188,7 @@ def track(spec: str, request: Request, load: Callable) -> None:
             claim.touch,
         )
         track_all(found, writer, source, plan, request.display, lives)
+        export(folder, request.export)
 
 
 def track_all(found, writer, source: video.Source, plan: Plan, on_display: bool, lives: bool) -> None:
@@ -191,6 +203,15 @@ def track_all(found, writer, source: video.Source, plan: Plan, on_display: bool,
                 raise KeyboardInterrupt
     finally:
         run_report.tell(writer, total)
+
+
+def export(folder: pathlib.Path, formats: tuple[str, ...]) -> None:
+    """Writes a complete run in other formats, and tells which files of them are an earlier run's."""
+    for path in exports.stale(folder, formats):
+        run_report.note(f"'{path}' is of an earlier run: mlt-export writes it anew")
+    if formats:
+        for path in exports.write(record.read(folder / "track.json"), folder / exports.FOLDER, formats):
+            print(f"  {path}")
 
 
 def described(request: Request, spec: str, lives: bool) -> dict[str, Any]:
