@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_pipelines.datasets import annotations, pictures
+from data_pipelines.datasets import annotations, kinds, pictures
 from mlt_tf.errors import InputError
 
 _FRAME_NAME = re.compile(r"\d+\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
@@ -210,6 +210,8 @@ def _list_frames(folder: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
     numbers = np.array([int(match[1]) if match else 0 for match in found], np.int64)
     if len(set(numbers)) < len(paths) and all(pathlib.PurePath(path).stem.isdecimal() for path in paths):
         raise InputError(f"{folder}: {len(paths) - len(set(numbers))} images repeat another's number; keep one of each")
+    if two := kinds.find_two(paths):
+        raise InputError(f"{folder}: {two}; keep the frames there, and put the others elsewhere")
     return (numbers if np.all(np.diff(numbers) > 0) else np.arange(1, len(paths) + 1)), tuple(paths)
 
 

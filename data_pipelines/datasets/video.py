@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from data_pipelines.datasets import captures, names, pictures
+from data_pipelines.datasets import captures, kinds, names, pictures
 from data_pipelines.datasets.captures import Picture
 from mlt_tf.errors import InputError
 
@@ -182,6 +182,8 @@ def _open_glob(pattern: str) -> Source:
 
 
 def _open_images(paths: list[str]) -> Source:
+    if two := kinds.find_two(paths):
+        raise InputError(f"there are {two}: give one of them, '{two.globs[0]}' or '{two.globs[1]}'")
     folder = pathlib.Path(paths[0]).resolve().parent
     name = folder.parent.name if folder.name.lower() in _NAMES_OF_ANY_SEQUENCE else folder.name
     frames = (Picture(f"image '{path}'", pictures.read(path)) for path in paths)
