@@ -95,6 +95,17 @@ def test_old_mutex_does_not_block_for_ever(tmp_path):
     assert claims.take(tmp_path, "David")
 
 
+def test_sweep_takes_the_claims_of_the_dead_alone(tmp_path):
+    write_claim(tmp_path / "dead.claim", pid=2**22 + 5)  # No such process.
+    write_claim(tmp_path / "old.claim", host="elsewhere")
+    age(tmp_path / "old.claim", claims.PATIENCE + 60)
+    write_claim(tmp_path / "mine.claim")
+    write_claim(tmp_path / "elsewhere.claim", host="elsewhere")
+    claims.sweep(tmp_path)
+    claims.sweep(tmp_path / "nowhere")
+    assert sorted(os.listdir(tmp_path)) == ["elsewhere.claim", "mine.claim"]
+
+
 def _take_all(folder, names, queue, barrier):
     queue.put([name for name in names if claims.take(folder, name)])
     barrier.wait(60)  # A process that ends gives up what it holds.
