@@ -126,6 +126,24 @@ def read_vot(name: str, truth_path: pathlib.Path) -> Sequence:
     return Sequence(name, paths, boxes, origin=0, frame_numbers=numbers, absent=absent, polygons=corners)
 
 
+def targets_in(data_dir: str, layout: str = "otb") -> dict[str, pathlib.Path]:
+    """Maps the targets of a folder, one sub-folder a video, to their ground-truth files; frames are not looked at.
+
+    Raises:
+      InputError: Unknown layout, or nothing there.
+    """
+    if layout not in LAYOUTS:
+        raise InputError(f"layout {layout!r} is unknown; choose from {', '.join(LAYOUTS)}")
+    root = pathlib.Path(data_dir)
+    if not root.is_dir():
+        raise InputError(f"{data_dir}: no such folder; give the one that holds the sequences")
+    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    targets = {name: path for folder in folders for name, path in LAYOUTS[layout].targets(folder).items()}
+    if not targets:
+        raise InputError(f"{data_dir}: no sequence in the {layout} layout in it; check the folder and the layout")
+    return targets
+
+
 def load_sequences(
     data_dir: str,
     layout: str = "otb",
@@ -147,15 +165,7 @@ def load_sequences(
       InputError: Unknown layout or name, nothing there, or a sequence that is not complete; with `refuse`, only where
         none is.
     """
-    if layout not in LAYOUTS:
-        raise InputError(f"layout {layout!r} is unknown; choose from {', '.join(LAYOUTS)}")
-    root = pathlib.Path(data_dir)
-    if not root.is_dir():
-        raise InputError(f"{data_dir}: no such folder; give the one that holds the sequences")
-    folders = sorted(path for path in root.iterdir() if path.is_dir())
-    targets = {name: path for folder in folders for name, path in LAYOUTS[layout].targets(folder).items()}
-    if not targets:
-        raise InputError(f"{data_dir}: no sequence in the {layout} layout in it; check the folder and the layout")
+    targets = targets_in(data_dir, layout)
     chosen = list(targets) if names is None else list(names)
     _check_names(chosen, targets, data_dir)
     read, refused = [], []

@@ -80,7 +80,7 @@ CASES = (
     Case("make_page", f"-m experiments.make_page {_COMPARED} --out {{out}}/page.html"),
     Case("make_figures", f"-m experiments.make_figures --figure 4 {_COMPARED} --out {{out}}"),
     Case("compare_variants", f"-m experiments.compare_variants {_COMPARED} --out {{out}}/t.md --json {{out}}/t.json"),
-    Case("study_losses", f"-m experiments.study_losses {_COMPARED} --out {{out}}/t.md"),
+    Case("study_losses", f"-m experiments.study_losses {_COMPARED} --table {{out}}/t.md"),
     Case("build_stand_ins", "-m experiments.build_stand_ins --datasets ilsvrc_vid --out {out}"),
     Case("show_batches", "-m experiments.show_batches --data_dir {data}/crops --batch 2 --sheets 3 --out {out}"),
     Case(
