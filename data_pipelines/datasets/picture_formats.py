@@ -1,8 +1,14 @@
-"""Which format a picture's first bytes are of: OpenCV decodes by them, whatever the file is called.
+"""Which format a picture's first bytes are of, and of what size: OpenCV decodes by them, whatever the file is called.
 
 Files from elsewhere are looked at here before OpenCV sees them: it also has decoders that no data set of ours needs,
-one of which writes out of bounds (JPEG 2000 in OpenCV 4.11, CVE-2025-53644).
+one of which writes out of bounds (JPEG 2000 in OpenCV 4.11, CVE-2025-53644), and takes memory for whatever size a
+header tells: gigabytes for a file of a few megabytes.
 """
+
+import re
+import struct
+
+MOST_PIXELS = 2**27  # 134 megapixels, 400 MB as 8-bit RGB; a frame of 8K video has 33.
 
 _STARTS = {
     "JPEG": (b"\xff\xd8\xff",),
@@ -18,3 +24,80 @@ def name(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
     return next((kind for kind, starts in _STARTS.items() if data.startswith(starts)), None)
+
+
+def too_large(data: bytes) -> str | None:
+    """Returns the size that a picture's header tells, "width x height" in words, where it is above MOST_PIXELS."""
+    width, height = size(data) or (0, 0)
+    return f"{width}x{height}" if width * height > MOST_PIXELS else None
+
+
+def size(data: bytes) -> tuple[int, int] | None:
+    """Reads width and height from a picture's header; None where they are not found there."""
+    readers = {"JPEG": _of_jpeg, "PNG": _of_png, "WebP": _of_webp, "TIFF": _of_tiff, "BMP": _of_bmp, "PPM": _of_ppm}
+    reader = readers.get(name(data))
+    try:
+        return reader and reader(data)
+    except struct.error:  # It ends before.
+        return None
+
+
+def _of_jpeg(data: bytes) -> tuple[int, int] | None:
+    """Walks the segments to the frame header (ITU T.81, B.2.2)."""
+    at = 2
+    while at + 2 <= len(data) and data[at] == 0xFF:
+        code = data[at + 1]
+        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        if code == 0xFF:  # Fill.
+            at += 1
+        elif code == 0x01 or 0xD0 <= code <= 0xD8:  # Without content.
+            at += 2
+        else:
+            at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+    return None
+
+
+def _of_png(data: bytes) -> tuple[int, int]:
+    return struct.unpack_from(">II", data, 16)
+
+
+def _of_webp(data: bytes) -> tuple[int, int] | None:
+    """Reads the header of one of three kinds (RFC 9649, Sec. 2.5 to 2.7)."""
+    kind = data[12:16]
+    if kind == b"VP8X":
+        low, high = struct.unpack_from("<II", data[24:27] + b"\0" + data[27:30] + b"\0")
+        return low + 1, high + 1
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = struct.unpack_from("<HH", data, 26)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _of_tiff(data: bytes) -> tuple[int, int] | None:
+    """Reads ImageWidth and ImageLength of the first directory (TIFF 6.0, Sec. 2; BigTIFF)."""
+    order, big = "<" if data[:2] == b"II" else ">", 43 in data[2:4]
+    (start,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
+    count_as, entry, value_at = ("Q", 20, 12) if big else ("H", 12, 8)
+    (count,) = struct.unpack_from(order + count_as, data, start)
+    found = {}
+    for at in range(start + struct.calcsize(count_as), start + struct.calcsize(count_as) + entry * count, entry):
+        tag, kind = struct.unpack_from(order + "HH", data, at)
+        if tag in (256, 257):
+            (found[tag],) = struct.unpack_from(order + {3: "H", 16: "Q"}.get(kind, "I"), data, at + value_at)
+            if len(found) == 2:
+                return found[256], found[257]
+    return None
+
+
+def _of_bmp(data: bytes) -> tuple[int, int]:
+    old = struct.unpack_from("<I", data, 14) == (12,)
+    width, height = struct.unpack_from("<HH" if old else "<ii", data, 18)
+    return abs(width), abs(height)  # A negative height: rows from the top.
+
+
+def _of_ppm(data: bytes) -> tuple[int, int] | None:
+    found = re.match(rb"P[1-6](?:\s+|#[^\n]*\n)+(\d{1,9})(?:\s+|#[^\n]*\n)+(\d{1,9})[\s#]", data)
+    return found and (int(found[1]), int(found[2]))

@@ -85,7 +85,8 @@ def read(path: str) -> np.ndarray:
       [H, W, 3], BGR, of the file's depth.
 
     Raises:
-      InputError: If it does not decode, or was cut short (OpenCV would fill a JPEG's missing part with grey).
+      InputError: If it does not decode, is too large, or was cut short (OpenCV would fill a JPEG's missing part with
+        grey).
     """
     try:
         data = pathlib.Path(path).read_bytes()
@@ -93,6 +94,9 @@ def read(path: str) -> np.ndarray:
         raise InputError(f"image '{path}' cannot be read: {error.strerror}") from error
     if is_cut_short(data):
         raise InputError(f"image '{path}' is cut short: copy it again or remove it")
+    if large := picture_formats.too_large(data):
+        most = f"more than the {picture_formats.MOST_PIXELS / 1e6:.0f} million pixels that are read"
+        raise InputError(f"image '{path}' is {large} by its header, {most}: replace, scale or remove it")
     image = decode(data)
     if image is None:
         raise InputError(f"image '{path}' does not decode: replace or remove it (8 or 16 bits a channel are read)")
@@ -100,9 +104,9 @@ def read(path: str) -> np.ndarray:
 
 
 def decode(data: bytes) -> np.ndarray | None:
-    """Decodes an image file's bytes as OpenCV gives them, BGR, of their depth; None if they do not decode."""
+    """Decodes an image file's bytes as OpenCV gives them, BGR, of their depth; None if it cannot, or should not."""
     try:
-        known = picture_formats.name(data)  # Before OpenCV sees it.
+        known = picture_formats.name(data) and not picture_formats.too_large(data)  # Before OpenCV sees it.
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if known else None
     except cv2.error:  # too large, or a header that lies
         return None
@@ -129,7 +133,7 @@ def what_it_is(path: pathlib.Path) -> str:
     """Says what an image file is that was given in place of a video, and what to give."""
     try:
         data = path.read_bytes()
-        known = picture_formats.name(data)
+        known = picture_formats.name(data) and not picture_formats.too_large(data)
         count = len(cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)[1]) if known else 1
     except (cv2.error, OSError):
         count = 1
