@@ -35,7 +35,7 @@ def whole(*paths: str | os.PathLike) -> Iterator[tuple[str, ...]]:
         folder, name = os.path.split(path)
         os.makedirs(folder or ".", exist_ok=True)
         _remove_abandoned(folder or ".", name)
-        partial.append(os.path.join(folder, f".{os.getpid()}@{_host()}.part.{name}"))
+        partial.append(partial_name(path))
     try:
         yield tuple(partial)
         for name, path in zip(partial, paths):
@@ -43,6 +43,12 @@ def whole(*paths: str | os.PathLike) -> Iterator[tuple[str, ...]]:
     finally:
         for name in partial:
             _remove(name)
+
+
+def partial_name(path: str | os.PathLike) -> str:
+    """Returns the name, nobody else's, under which this process writes a file that is to have another."""
+    folder, name = os.path.split(os.fspath(path))
+    return os.path.join(folder, f".{os.getpid()}@{_host()}.part.{name}")
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

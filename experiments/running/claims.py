@@ -6,6 +6,7 @@ is gone from this machine, is taken over.
 """
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ from mlt_tf.errors import InputError
 
 PATIENCE = 600.0  # Seconds after which an untouched claim is taken for abandoned.
 _TOUCH_EVERY = 15.0
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # As on exFAT.
 
 
 class Claim:
@@ -95,16 +97,29 @@ def _remove_abandoned(path: pathlib.Path, mutex: pathlib.Path) -> bool:
 
 
 def _create(path: pathlib.Path) -> bool:
+    """Makes a claim's file, with its content at once: an empty one, of a process killed in between, would hold."""
+    partial = pathlib.Path(files.partial_name(path))
     try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        with open(partial, "w") as file:
+            json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
+        os.link(partial, path)
+        return True
     except FileExistsError:
         return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return _create_empty(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _create_empty(path: pathlib.Path) -> bool:
+    """Makes a claim's file where there are no hard links: nobody's, but held until it is old."""
     try:
-        with os.fdopen(descriptor, "w") as file:
-            json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
-    except BaseException:  # An empty claim would keep everybody off.
-        path.unlink(missing_ok=True)
-        raise
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return False
     return True
 
 

@@ -1,5 +1,6 @@
 """Tests of claims: a piece of work is one process's at a time, and nobody's for long."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -83,6 +84,27 @@ def test_full_disk_leaves_no_claim(tmp_path, monkeypatch):
         with pytest.raises(InputError, match="cannot write .*David.claim: No space left .*make room"):
             claims.take(tmp_path, "David")
     assert not list(tmp_path.iterdir()) and claims.take(tmp_path, "David")
+
+
+def test_claim_has_its_content_from_the_first_moment(tmp_path, monkeypatch):
+    link = os.link
+
+    def look(partial, path):
+        assert json.loads(partial.read_text())["pid"] == os.getpid() and not path.exists()
+        link(partial, path)
+
+    monkeypatch.setattr(claims.os, "link", look)
+    claims.take(tmp_path, "David")
+    assert os.listdir(tmp_path) == ["David.claim"]
+
+
+def test_disk_without_hard_links_has_claims_too(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(claims.os, "link", refuse)
+    assert claims.take(tmp_path, "David") and claims.take(tmp_path, "David") is None
+    assert os.listdir(tmp_path) == ["David.claim"]
 
 
 def test_old_mutex_does_not_block_for_ever(tmp_path):
