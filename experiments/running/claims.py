@@ -99,28 +99,26 @@ def _remove_abandoned(path: pathlib.Path, mutex: pathlib.Path) -> bool:
 def _create(path: pathlib.Path) -> bool:
     """Makes a claim's file, with its content at once: an empty one, of a process killed in between, would hold."""
     partial = pathlib.Path(files.partial_name(path))
+    text = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
     try:
-        with open(partial, "w") as file:
-            json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
-        os.link(partial, path)
+        partial.write_text(text)
+        _link(partial, path, text)
         return True
     except FileExistsError:
         return False
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        return _create_empty(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _create_empty(path: pathlib.Path) -> bool:
-    """Makes a claim's file where there are no hard links: nobody's, but held until it is old."""
+def _link(partial: pathlib.Path, path: pathlib.Path, text: str) -> None:
+    """Gives a file its name, which must be free, where there are hard links; else writes another."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-    except FileExistsError:
-        return False
-    return True
+        os.link(partial, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with path.open("x") as file:
+            file.write(text)
 
 
 def _lock(mutex: pathlib.Path) -> bool:

@@ -80,7 +80,7 @@ def test_full_disk_leaves_no_claim(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(claims.json, "dump", full)
+        patch.setattr(claims.pathlib.Path, "write_text", full)
         with pytest.raises(InputError, match="cannot write .*David.claim: No space left .*make room"):
             claims.take(tmp_path, "David")
     assert not list(tmp_path.iterdir()) and claims.take(tmp_path, "David")
