@@ -13,12 +13,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from data_pipelines.datasets import mp4
+from data_pipelines.datasets import mp4, picture_formats
 from mlt_tf.errors import InputError
 
 _TRIES = 3  # Failed reads in a row that end what has no list of packets; a camera ends at the first.
 _AGREES = 1e-4  # Seconds by which two readings of a time stamp may differ.
 _GREY16 = int.from_bytes(b"Y1\0\x10", "little")  # FFmpeg's tag of the pixel format gray16le.
+_DEEP_GREYS = {b"Y1\0" + bytes([bits]): bits for bits in (9, 10, 12)} | {b"\x10\x001Y": 16}  # Of those not kept.
+_FEW_LEVELS = 64  # Of 256: a picture of fewer had most of what it shows in the bits that OpenCV drops.
 _DAMAGED = 1000  # Failed reads in a row after which a file is at its end.
 _MANY = 0.02  # Part of a video that may be missing at its end without it being called cut short.
 
@@ -82,6 +84,31 @@ def keep_depth(capture: cv2.VideoCapture) -> None:
         capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
 
 
+def check_size(capture: cv2.VideoCapture, what: str) -> None:
+    """Raises InputError where the pictures of a capture would be too large."""
+    width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    if width * height > picture_formats.MOST_PIXELS:
+        most = f"more than the {picture_formats.MOST_PIXELS / 1e6:.0f} million pixels that are read"
+        raise InputError(
+            f"{what} is {width}x{height} by its header, {most}: scale it (ffmpeg -i INPUT -vf scale=1920:-2 OUTPUT)"
+        )
+
+
+def check_depth(capture: cv2.VideoCapture, what: str, image: np.ndarray) -> None:
+    """Raises InputError where a video's grey pictures have lost what they show, by the first [H, W, 3].
+
+    OpenCV makes 8 bits of the whole range of 9 to 12 bits, and of 16 in big-endian order, of which a thermal camera
+    uses a small part.
+    """
+    tag = int(capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT))
+    bits = _DEEP_GREYS.get((tag & 0xFFFFFFFF).to_bytes(4, "little"))
+    if bits and image.dtype == np.uint8 and (levels := int(np.ptp(image)) + 1) < _FEW_LEVELS:
+        raise InputError(
+            f"{what} has grey pictures of {bits} bits, of which OpenCV keeps {levels} levels: "
+            "convert it (ffmpeg -i INPUT -pix_fmt gray16le -c:v ffv1 OUTPUT.mkv)"
+        )
+
+
 def cannot_decode(what: str, listing: Listing) -> str:
     """Says that a video has pictures, but gives no frame, and what to do."""
     if not listing.packets:
@@ -104,7 +131,7 @@ def pictures_of(capture: cv2.VideoCapture, what: str, listing: Listing, live: bo
       live: Whether it is a camera, which a failed read ends.
 
     Raises:
-      InputError: Nothing decodes, or the file's end is missing.
+      InputError: Nothing decodes, its depth is lost, or the file's end is missing.
     """
     try:
         index = left_out = 0
@@ -112,12 +139,17 @@ def pictures_of(capture: cv2.VideoCapture, what: str, listing: Listing, live: bo
             if image is None and index == 0:
                 left_out += 1
                 continue
+            if index == 0:
+                check_depth(capture, what, image)
             yield Picture(f"frame {index} of {what}", image, None if live else time, left_out)
             index += 1
         if index == 0:
             raise InputError(cannot_decode(what, listing))
         if listing.cut:
             raise InputError(f"{what} is cut short, {index} of {listing.length} frames are there: copy it again")
+        if not live and not listing.packets and _breaks_off(listing, index, time):
+            told = f"{index} of about {listing.length} frames came"
+            raise InputError(f"{what} breaks off, {told}: give it again, or save it to a file first")
     finally:
         capture.release()
 
@@ -146,6 +178,20 @@ def _in_their_places(
         place, failed, last = place + 1, 0, stamp
     for left in range(place, 0 if listing.cut else listing.packets):  # What the cut went through is not there.
         yield None, _time(times, left)
+
+
+def promise(capture: cv2.VideoCapture) -> Listing:
+    """Returns what the header of a stream says; its pictures cannot be listed, for it can be read once only."""
+    fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    return Listing(fps=fps if 0 < fps <= 1000 else None, length=int(count) if 0 < count < 1e9 else None)
+
+
+def _breaks_off(listing: Listing, pictures: int, time: float | None) -> bool:
+    """Says whether both pictures and seconds are fewer than a stream's header promised; either may be wrong there."""
+    if not listing.length or not listing.fps:
+        return False
+    least = (1 - _MANY) * listing.length - 1
+    return pictures < least and (time is None or time < least / listing.fps)
 
 
 def _time(times: np.ndarray | None, place: int) -> float | None:

@@ -8,6 +8,8 @@ header tells: gigabytes for a file of a few megabytes.
 import re
 import struct
 
+_TAGS = _WIDTH, _LENGTH, _BITS, _PHOTOMETRIC, _CHANNELS, _PLANAR = 256, 257, 258, 262, 277, 284  # Of TIFF.
+_KINDS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 MOST_PIXELS = 2**27  # 134 megapixels, 400 MB as 8-bit RGB; a frame of 8K video has 33.
 
 _STARTS = {
@@ -76,20 +78,51 @@ def _of_webp(data: bytes) -> tuple[int, int] | None:
     return width & 0x3FFF, height & 0x3FFF
 
 
-def _of_tiff(data: bytes) -> tuple[int, int] | None:
-    """Reads ImageWidth and ImageLength of the first directory (TIFF 6.0, Sec. 2; BigTIFF)."""
-    order, big = "<" if data[:2] == b"II" else ">", 43 in data[2:4]
-    (start,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
-    count_as, entry, value_at = ("Q", 20, 12) if big else ("H", 12, 8)
-    (count,) = struct.unpack_from(order + count_as, data, start)
-    found = {}
-    for at in range(start + struct.calcsize(count_as), start + struct.calcsize(count_as) + entry * count, entry):
-        tag, kind = struct.unpack_from(order + "HH", data, at)
-        if tag in (256, 257):
-            (found[tag],) = struct.unpack_from(order + {3: "H", 16: "Q"}.get(kind, "I"), data, at + value_at)
-            if len(found) == 2:
-                return found[256], found[257]
+def misread(data: bytes) -> str | None:
+    """Says what of a picture OpenCV would read as something else, without a word; None where nothing."""
+    if name(data) != "TIFF":
+        return None
+    try:
+        tags = _tags(data)
+    except struct.error:
+        return None
+    bits, channels, apart = tags.get(_BITS, 1), tags.get(_CHANNELS, 1), tags.get(_PLANAR) == 2
+    if bits > 8 and (channels == 2 or (apart and channels > 1)):
+        return f"a TIFF of {bits} bits and {channels} channels{' apart' * apart}"
     return None
+
+
+def is_negative(data: bytes) -> bool:
+    """Says whether a grey TIFF of more than 8 bits has 0 for white, which OpenCV heeds in 8 bits alone."""
+    try:
+        tags = _tags(data) if name(data) == "TIFF" else {}
+    except struct.error:
+        return False
+    return tags.get(_PHOTOMETRIC) == 0 and tags.get(_BITS, 1) > 8
+
+
+def _of_tiff(data: bytes) -> tuple[int, int] | None:
+    tags = _tags(data)
+    return (tags[_WIDTH], tags[_LENGTH]) if _WIDTH in tags and _LENGTH in tags else None
+
+
+def _tags(data: bytes) -> dict[int, int]:
+    """Reads the first value of some fields of a TIFF's first directory (TIFF 6.0, Sec. 2; BigTIFF)."""
+    order, big = "<" if data[:2] == b"II" else ">", 43 in data[2:4]
+    address, count_as, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
+    (start,) = struct.unpack_from(order + address, data, 8 if big else 4)
+    (fields,) = struct.unpack_from(order + count_as, data, start)
+    start, found = start + struct.calcsize(count_as), {}
+    for at in range(start, start + entry * fields, entry):
+        tag, kind, count = struct.unpack_from(order + "HH" + address, data, at)
+        if tag in _TAGS and kind in _KINDS:
+            value_at, room = at + entry - struct.calcsize(address), struct.calcsize(address)
+            if count * struct.calcsize(_KINDS[kind]) > room:  # Elsewhere.
+                (value_at,) = struct.unpack_from(order + address, data, value_at)
+            (found[tag],) = struct.unpack_from(order + _KINDS[kind], data, value_at)
+        if tag > max(_TAGS):  # They come in order.
+            break
+    return found
 
 
 def _of_bmp(data: bytes) -> tuple[int, int]:

@@ -19,13 +19,12 @@ _MARK = "MLT_TF_KILLED"  # Of the environment: tells the processes of a run, wha
 
 
 class Reference(NamedTuple):
-    """An undisturbed run: what it left, what of that differs between two such runs, and its seconds.
+    """An undisturbed run: what it left, and its seconds.
 
     `first` is when it began to write, `changes` the names of which changes were seen, in order.
     """
 
     content: dict[str, Any]
-    varying: frozenset[str]
     seconds: float
     first: float
     changes: tuple[str, ...]
@@ -100,28 +99,22 @@ def kind_of(name: str) -> str:
 
 
 def measure(case: Case, data: pathlib.Path, work: pathlib.Path) -> Reference:
-    """Runs a command twice, undisturbed."""
-    contents = []
-    for number in range(2):
-        out = work / "reference"
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir()
-        begun, first, changes, before = time.monotonic(), None, [], {}
-        process, mark = start(case, data, out)
-        while process.poll() is None:
-            if number == 1 and (now := snapshot(out)) != before:
-                first = first or time.monotonic() - begun
-                changes += [kind_of(name) for name in sorted(now.keys() ^ before.keys())] or ["growth"]
-                before = now
-            time.sleep(POLL if number else 0.02)
-        seconds = time.monotonic() - begun
-        code, words = end_of(process)
-        if code:
-            raise SystemExit(f"{case.name}: an undisturbed run ends with {code}: {words}")
-        if left := wait_for_none(mark, GRACE):
-            raise SystemExit(f"{case.name}: an undisturbed run leaves processes: {left}")
-        contents.append(results.read(out))
-    if contents[0].keys() != contents[1].keys():
-        raise SystemExit(f"{case.name}: two runs leave different files: {contents[0].keys() ^ contents[1].keys()}")
-    varying = frozenset(name for name, content in contents[0].items() if contents[1][name] != content)
-    return Reference(contents[1], varying, seconds, first or seconds, tuple(changes))
+    """Runs a command undisturbed."""
+    out = work / "reference"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    begun, first, changes, before = time.monotonic(), None, [], {}
+    process, mark = start(case, data, out)
+    while process.poll() is None:
+        if (now := snapshot(out)) != before:
+            first = first or time.monotonic() - begun
+            changes += [kind_of(name) for name in sorted(now.keys() ^ before.keys())] or ["growth"]
+            before = now
+        time.sleep(POLL)
+    seconds = time.monotonic() - begun
+    code, words = end_of(process)
+    if code != case.code:
+        raise SystemExit(f"{case.name}: an undisturbed run ends with {code}: {words}")
+    if left := wait_for_none(mark, GRACE):
+        raise SystemExit(f"{case.name}: an undisturbed run leaves processes: {left}")
+    return Reference(results.read(out), seconds, first or seconds, tuple(changes))

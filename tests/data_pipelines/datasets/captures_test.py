@@ -1,11 +1,13 @@
 """Tests of captures: damaged pictures keep their places, and a header is believed where the time stamps agree."""
 
+import http.server
 import pathlib
+import threading
 
 import numpy as np
 import pytest
 
-from data_pipelines.datasets import captures, video
+from data_pipelines.datasets import captures, picture_formats, video
 from mlt_tf.errors import InputError
 from tests import clips
 
@@ -119,3 +121,91 @@ def test_codec_that_is_not_known_is_named_with_what_to_do(tmp_path, ending, code
         InputError, match="none of its 8 pictures decodes, .* lack its codec 'zzq1': re-encode it .ffmpeg"
     ):
         read_all(path)
+
+
+def write_y4m(path, tag, bits, low=0.0, high=1.0):
+    """Writes three pictures [48, 64] of a ramp of grey, uncompressed, of so many bits; returns the ramp."""
+    ramp = np.tile(np.linspace(low, high, 64), (48, 1))
+    planes, kind = [ramp * (2**bits - 1)], np.uint8 if bits == 8 else "<u2"
+    if not tag.startswith("mono"):
+        planes = [(16 + 219 * ramp) * 2 ** (bits - 8)] + [np.full((24, 32), 2.0 ** (bits - 1))] * 2
+    frame = b"FRAME\n" + b"".join(np.round(plane).astype(kind).tobytes() for plane in planes)
+    path.write_bytes(f"YUV4MPEG2 W64 H48 F25:1 Ip A1:1 C{tag}\n".encode() + 3 * frame)
+    return ramp
+
+
+@pytest.mark.parametrize(
+    ("tag", "bits"),
+    [("420", 8), ("420p10", 10), ("420p12", 12), ("420p16", 16), ("mono", 8), ("mono10", 10), ("mono12", 12)],
+)
+def test_deep_video_becomes_8_bits_that_show_the_same(tmp_path, tag, bits):
+    ramp = write_y4m(tmp_path / "a.y4m", tag, bits)
+    with video.open_source(str(tmp_path / "a.y4m")) as source:
+        frames = list(source.frames())
+    assert len(frames) == 3
+    for channel in range(3):
+        np.testing.assert_allclose(frames[0].image[..., channel], 255 * ramp, atol=3)
+
+
+@pytest.mark.parametrize(("tag", "bits"), [("mono9", 9), ("mono10", 10), ("mono12", 12)])
+def test_thermal_video_of_which_few_levels_are_left_is_refused(tmp_path, tag, bits):
+    write_y4m(tmp_path / "a.y4m", tag, bits, 0.45, 0.47)
+    with pytest.raises(InputError, match=f"grey pictures of {bits} bits, of which OpenCV keeps . levels: convert"):
+        read_all(tmp_path / "a.y4m")
+    write_y4m(tmp_path / "a.y4m", "mono16", 16, 0.45, 0.47)
+    with video.open_source(str(tmp_path / "a.y4m")) as source:
+        assert len(np.unique(next(source.frames()).image)) == 64
+
+
+def test_video_of_huge_pictures_is_refused(tmp_path, monkeypatch):
+    write_y4m(tmp_path / "a.y4m", "420", 8)
+    monkeypatch.setattr(picture_formats, "MOST_PIXELS", 64 * 48 - 1)
+    with pytest.raises(InputError, match="a.y4m' is 64x48 by its header, more than"):
+        video.open_source(str(tmp_path / "a.y4m"))
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Serves a file, or a part of it, whose whole length it announces."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        data = self.server.data
+        start = int((self.headers.get("Range") or "bytes=0-").split("=")[1].split("-")[0])
+        self.send_response(206 if self.headers.get("Range") else 200)
+        self.send_header("Content-Length", len(data) - start)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.end_headers()
+        self.wfile.write(data[start : self.server.breaks_at])
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def serve():
+    """Returns a function that serves a file up to some byte, and gives its address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+        def at(path, breaks_at=None):
+            server.data, server.breaks_at = path.read_bytes(), breaks_at
+            return f"http://127.0.0.1:{server.server_address[1]}/{path.name}"
+
+        yield at
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("ending", "codec"), [("mkv", clips.MPEG4), ("avi", clips.MJPEG), ("webm", clips.VP8)])
+def test_stream_that_breaks_off_is_told_and_a_whole_one_is_complete(tmp_path, serve, ending, codec):
+    path = clips.write_video(tmp_path / f"a.{ending}", 60, codec)
+    with video.open_source(serve(path)) as source:
+        assert len(list(source.frames())) == 60
+    frames = []
+    told = pytest.raises(InputError, match=r"a\.\w+' breaks off, \d+ of about \d+ frames came")
+    with video.open_source(serve(path, path.stat().st_size // 2)) as source, told:
+        for frame in source.frames():
+            frames.append(frame)
+    assert 10 < len(frames) < 50
