@@ -109,14 +109,23 @@ def sweep(folder: str | os.PathLike, age: float = 0.0) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Tells whether there is a process of this number on this machine."""
+    """Tells whether a process of this number runs on this machine."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError, TypeError):
         return False
-    except PermissionError:
-        return True
-    return True
+    except PermissionError:  # Another user's.
+        pass
+    return not _has_ended(pid)
+
+
+def _has_ended(pid: int) -> bool:
+    """Tells whether a process has ended, but is kept by the one that should ask how: for ever in some containers."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+    except (OSError, IndexError):  # Not Linux.
+        return False
 
 
 def _host() -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from data_pipelines.datasets import mp4, picture_formats
+from data_pipelines.datasets import matroska, mp4, picture_formats
 from mlt_tf.errors import InputError
 
 _TRIES = 3  # Failed reads in a row that end what has no list of packets; a camera ends at the first.
@@ -22,6 +22,8 @@ _GREY16 = int.from_bytes(b"Y1\0\x10", "little")  # FFmpeg's tag of the pixel for
 _DEEP_GREYS = {b"Y1\0" + bytes([bits]): bits for bits in (9, 10, 12)} | {b"\x10\x001Y": 16}  # Of those not kept.
 _FEW_LEVELS = 64  # Of 256: a picture of fewer had most of what it shows in the bits that OpenCV drops.
 _DAMAGED = 1000  # Failed reads in a row after which a file is at its end.
+_OFF = 0.1  # Frames by which the times of a constant rate may be off.
+_WIDE = 3  # Usual steps that make a gap, where a file is damaged.
 _MANY = 0.02  # Part of a video that may be missing at its end without it being called cut short.
 
 
@@ -44,6 +46,7 @@ class Listing(NamedTuple):
       length: Number of pictures that a whole file has; None where that is not known.
       cut: Whether the file's end, with many of these pictures, is missing.
       codec: Its four letters, "avc1"; "" where not known.
+      lost: Whether pictures are lost of which nothing tells how many, and where.
     """
 
     packets: int = 0
@@ -52,6 +55,7 @@ class Listing(NamedTuple):
     length: int | None = None
     cut: bool = False
     codec: str = ""
+    lost: bool = False
 
 
 def list_pictures(path: pathlib.Path, name: str) -> Listing:
@@ -147,6 +151,9 @@ def pictures_of(capture: cv2.VideoCapture, what: str, listing: Listing, live: bo
             raise InputError(cannot_decode(what, listing))
         if listing.cut:
             raise InputError(f"{what} is cut short, {index} of {listing.length} frames are there: copy it again")
+        if listing.lost:
+            how = "re-encode what is left (ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4)"
+            raise InputError(f"{what} is damaged, and nothing tells how many of its pictures are lost: {how}")
         if not live and not listing.packets and _breaks_off(listing, index, time):
             told = f"{index} of about {listing.length} frames came"
             raise InputError(f"{what} breaks off, {told}: give it again, or save it to a file first")
@@ -171,6 +178,8 @@ def _in_their_places(
         if by_stamp and place == 0:  # AVI tells when a picture was read, not when it is shown: there order decides.
             by_stamp = stamp <= times[min(failed, len(times) - 1)] + _AGREES
         skipped = int(np.searchsorted(times, stamp - _AGREES)) - place if by_stamp else failed
+        if listing.packets:
+            skipped = min(skipped, listing.packets - place - 1)  # There are no more places.
         for _ in range(max(skipped, 0)):
             yield None, _time(times, place)
             place += 1
@@ -225,6 +234,9 @@ def _judge(path: pathlib.Path, stamps: list[float], fps: float | None, count: in
     fps = fps if fps and fps <= 1000 else None
     if len(times) < 2 or not np.all(np.diff(times) > 0):  # A stream without stamps.
         return Listing(len(stamps), fps=fps, length=len(stamps) or None)
+    faults = matroska.find_faults(path) if matroska.is_matroska(path) else matroska.Faults()
+    if faults.damaged and fps and (filled := _fill(times, fps, count)) is not None:
+        return Listing(len(filled), filled, fps, len(filled))
     places = np.arange(len(times))
     if fps and len(times) < len(stamps):  # Damaged packets take the places that are free, if just these are.
         places = np.round((times - times[0]) * fps)
@@ -237,8 +249,29 @@ def _judge(path: pathlib.Path, stamps: list[float], fps: float | None, count: in
     counts = mp4.lacks_its_end(path) if mp4.is_mp4(path) else constant and _is_avi(path)
     cut = bool(counts and count and count - len(stamps) > max(1, _MANY * count))
     length = count if count and (constant or cut) else len(stamps)
+    if faults.missing > _MANY:
+        cut, length = True, max(length, round(len(stamps) / (1 - faults.missing)))
     known = times if len(times) == len(stamps) else None
-    return Listing(len(stamps), known, rate if rate <= 1000 else None, length, cut)
+    lost = faults.damaged and _has_gap(times, count / fps if count and fps else None)
+    return Listing(len(stamps), known, rate if rate <= 1000 else None, length, cut, lost=lost)
+
+
+def _fill(times: np.ndarray, fps: float, count: int | None) -> np.ndarray | None:
+    """Returns the times of all pictures of a constant rate of which some are not listed; None if it is not constant."""
+    places = np.round((times - times[0]) * fps)
+    usual = np.median(np.diff(times)) * fps  # Else it is no rate, but FFmpeg's guess at one.
+    if abs(usual - 1) > _OFF or np.abs((times - times[0]) * fps - places).max() > _OFF:
+        return None
+    every = np.arange(max(int(places[-1]) + 1, count or 0))
+    return times[0] + np.where(every <= places[-1], np.interp(every, places, times - times[0]), every / fps)
+
+
+def _has_gap(times: np.ndarray, seconds: float | None) -> bool:
+    """Says whether pictures seem to be missing among those of some times, or at the end of a file of some seconds."""
+    steps = np.diff(times)
+    usual = float(np.median(steps))
+    at_end = seconds is not None and times[-1] - times[0] + 2 * usual < (1 - _MANY) * seconds
+    return bool(steps.max() > _WIDE * usual or at_end)
 
 
 def _is_avi(path: pathlib.Path) -> bool:

@@ -86,6 +86,15 @@ def abandoned(name):
     return f".{gone.pid}@{files._host()}.part.{name}"
 
 
+def test_process_that_has_ended_is_not_alive_though_nobody_has_asked_how():
+    assert files.is_alive(os.getpid()) and files.is_alive(1) and not files.is_alive(2**22 + 5)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    while files.is_alive(ended.pid):
+        time.sleep(0.01)
+    os.kill(ended.pid, 0)  # It is there.
+    assert ended.wait() == 0
+
+
 def test_a_file_takes_what_killed_processes_left_of_it_and_nobody_elses(tmp_path):
     mine, another, elsewhere = abandoned("a.json"), abandoned("b.json"), ".5@elsewhere.part.a.json"
     (tmp_path / mine).mkdir()

@@ -1,13 +1,15 @@
 """Tests of captures: damaged pictures keep their places, and a header is believed where the time stamps agree."""
 
 import http.server
+import itertools
 import pathlib
 import threading
 
+import cv2
 import numpy as np
 import pytest
 
-from data_pipelines.datasets import captures, picture_formats, video
+from data_pipelines.datasets import captures, matroska, picture_formats, video
 from mlt_tf.errors import InputError
 from tests import clips
 
@@ -76,10 +78,68 @@ def test_half_a_file_that_counts_its_frames_is_cut_short(tmp_path, ending, codec
         read_all(path)
 
 
-def test_half_a_webm_counts_no_frames_and_just_ends(tmp_path):
-    path = clips.write_video(tmp_path / "clip.webm", 40, clips.VP8)
+@pytest.mark.parametrize("ending, codec", [("webm", clips.VP8), ("mkv", clips.MJPEG)])
+def test_half_a_matroska_file_is_cut_short_by_its_size(tmp_path, ending, codec):
+    path = clips.write_video(tmp_path / f"clip.{ending}", 40, codec)
     clips.keep(path, 0.5)
-    assert 0 < len(read_all(path)[1]) < 40
+    with pytest.raises(InputError, match=f"clip.{ending}' is cut short, [0-9]+ of 40 frames are there"):
+        read_all(path)
+
+
+def damage_cluster(path, number):
+    """Overwrites the first block's head in a cluster, of which FFmpeg then knows nothing any more."""
+    data, at = path.read_bytes(), list(blocks(path))[number][0]
+    path.write_bytes(data[:at] + bytes(40) + data[at + 40 :])
+
+
+def write_clusters(path, variable=False):
+    """Writes a WebM of 60 pictures in several clusters, each of which begins with a key frame."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*clips.VP8), 2.0, (64, 48))  # A cluster has 5 s.
+    for image in clips.frames(60):
+        writer.write(image[..., ::-1])
+    writer.release()
+    if variable:
+        data = bytearray(path.read_bytes())
+        at = data.index(b"\x23\xe3\x83\x84")  # DefaultDuration becomes a Void.
+        data[at : at + 8] = b"\xec\x86" + bytes(6)
+        for number, at in enumerate(itertools.chain(*blocks(path))):
+            time = int.from_bytes(data[at + 1 : at + 3], "big") + 37 * (number % 7)
+            data[at + 1 : at + 3] = time.to_bytes(2, "big")
+        path.write_bytes(data)
+    return path
+
+
+def blocks(path):
+    """Yields the places of each cluster's simple blocks, in which a track's number is followed by the time."""
+    with path.open("rb") as file:
+        at = path.read_bytes().index(b"\x1f\x43\xb6\x75")
+        while (cluster := matroska.read_element(file, at)) and cluster.kind == 0x1F43B675:
+            found, at = [], cluster.start
+            while at < cluster.end:
+                part = matroska.read_element(file, at)
+                found += [part.start] if part.kind == 0xA3 else []
+                at = part.end
+            yield found
+
+
+def test_pictures_of_a_damaged_cluster_keep_their_places(tmp_path):
+    path = write_clusters(tmp_path / "clip.webm")
+    whole = read_all(path)[1]
+    damage_cluster(path, 2)
+    source, frames = read_all(path)
+    lost = [frame.index for frame in frames if not frame.decoded]
+    assert len(frames) == len(whole) == source.length == 60 and 5 <= len(lost) <= 20 and lost[0] >= 10
+    assert [frame.time for frame in frames] == pytest.approx([frame.time for frame in whole], abs=2e-3)
+    after = lost[-1] + 12  # By then there was a key frame.
+    np.testing.assert_array_equal(frames[after].image, whole[after].image)
+
+
+def test_pictures_lost_at_a_variable_rate_are_told_of(tmp_path):
+    path = write_clusters(tmp_path / "clip.webm", variable=True)
+    assert len(read_all(path)[1]) == 60
+    damage_cluster(path, 2)
+    with pytest.raises(InputError, match="clip.webm' is damaged, and nothing tells how many of its pictures are lost"):
+        read_all(path)
 
 
 @pytest.mark.parametrize("ending, codec", [("avi", clips.MJPEG), ("mp4", clips.MPEG4), ("webm", clips.VP8)])
