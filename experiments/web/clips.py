@@ -56,11 +56,14 @@ def inside(root: pathlib.Path, name: str) -> pathlib.Path:
     """
     try:
         real = root.resolve()
-        path = (real / name).resolve(strict=True)
-    except (OSError, ValueError, RuntimeError) as error:  # ValueError: a name with a zero byte; a loop of links.
-        raise InputError(f"there is no '{name}' in the folder: choose from the list") from error
+        path = (real / name).resolve()
+        is_there = path.exists()
+    except (OSError, ValueError, RuntimeError):  # A name with a zero byte, or a loop of links.
+        path, is_there = real, False
     if not path.is_relative_to(real):
         raise InputError(f"'{name}' lies outside of the folder: it is not read")
+    if not is_there:
+        raise InputError(f"there is no '{name}' in the folder: choose from the list")
     return path
 
 
