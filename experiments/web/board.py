@@ -92,7 +92,8 @@ class Board:
             self._replace(target, dataclasses.replace(old, marks=tuple(marks)))
             return target
         taken = {old.id for old in self._targets}
-        target = next(str(number) for number in range(1, len(taken) + 2) if str(number) not in taken)
+        numbers = range(len(taken) + 1, 2 * len(taken) + 2)
+        target = next(str(number) for number in numbers if str(number) not in taken)
         self._set_targets((*self._targets, Target(target, (mark,))))
         return target
 
