@@ -76,7 +76,7 @@ class DriftingTracker:
     def __init__(self, fails_at: int | None = None, failure: BaseException | None = None):
         """Has no target yet."""
         self.count, self.images, self.fails_at, self.failure, self.variant = 0, [], fails_at, failure, "mlt"
-        self.boxes_xywh, self.calls = [], []
+        self.boxes_xywh, self.calls, self.config, self.weights_checksum = [], [], Config(), "abc"
 
     def __len__(self):
         return len(self.boxes_xywh)
@@ -103,6 +103,10 @@ class DriftingTracker:
     def remove(self, indices: Sequence[int]) -> None:
         """Drops targets."""
         self.boxes_xywh = [box for index, box in enumerate(self.boxes_xywh) if index not in indices]
+
+    def warm_up(self) -> None:
+        """Has nothing to compile."""
+        self.calls.append("warm up")
 
     def _see(self, image):
         self.images.append(image)

@@ -99,7 +99,9 @@ class Record:
 def entry_of(frame: video.Frame, states: Mapping[str, Any]) -> Entry:
     """Makes an entry of a frame, and of what a tracker says of each target in it (`State`)."""
     targets = {id: seen_of(state) for id, state in states.items()}
-    return Entry(frame.index, targets, frame.time, frame.decoded, 0, frame.decode_ms, *milliseconds(states.values()))
+    return Entry(
+        frame.index, targets, frame.time, frame.decoded, frame.dropped, frame.decode_ms, *milliseconds(states.values())
+    )
 
 
 def seen_of(state: Any, fixed: bool = False) -> Seen:

@@ -50,8 +50,8 @@ def segments(plan: Plan, target: Target, before: Record | None) -> list[Segment]
 def _known_to(mark: Mark, id: str, before: Record | None) -> float:
     """Returns the first frame of which an earlier run does not say what follows from a mark."""
     marks = next((target.marks for target in before.plan.targets if target.id == id), ()) if before else ()
-    if mark not in marks:
-        return mark.frame
+    if mark not in marks:  # The frame that a run is resumed from keeps its score, too.
+        return mark.frame + bool(mark.resumed and marks and before.entry(mark.frame))
     return min([*(later.frame for later in marks if later.frame > mark.frame), max(before.end, mark.frame)])
 
 
@@ -174,7 +174,7 @@ def _entry(frame, plan, now, run, before, timed) -> Entry:
             targets[target.id] = record.seen_of(state, fixed=here and target.kind(segment.mark) == "fix")
     if old and not run.states:  # Nothing was tracked.
         return old._replace(targets=targets)
-    return Entry(frame.index, targets, frame.time, frame.decoded, 0, frame.decode_ms, *timed)
+    return Entry(frame.index, targets, frame.time, frame.decoded, frame.dropped, frame.decode_ms, *timed)
 
 
 def _check_all_reached(plan, last):

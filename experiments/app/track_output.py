@@ -117,6 +117,10 @@ class TrackWriter:
         """Returns the seconds inside the tracker, frame by frame."""
         return [(entry.network_ms + entry.update_ms) / 1000 for entry in self._entries if entry.decoded]
 
+    def dropped(self) -> int:
+        """Returns the number of pictures of a live source that were left out."""
+        return sum(entry.dropped for entry in self._entries)
+
     def undecoded(self) -> int:
         """Returns the number of frames that could not be decoded."""
         return sum(not entry.decoded for entry in self._entries)
@@ -164,7 +168,8 @@ class TrackWriter:
 
     def _write_json(self, path: pathlib.Path, error: str | None, frames: int | None) -> None:
         """Writes the record whole, complete where there is no error."""
-        meta = {**self._meta, "frames": frames, "complete": error is None, "error": error}
+        counts = {"frames": frames, "dropped": self.dropped()}
+        meta = {**self._meta, **counts, "complete": error is None, "error": error}
         try:
             files.write_text(path, record.text(self._plan, meta, self._texts))
         except OSError as failure:

@@ -9,6 +9,7 @@ import numpy as np
 TRACKED = (0, 230, 0)
 LOST = (255, 40, 40)
 TEXT = (255, 255, 0)
+_RULED_SIDE = 640  # Pixels of the longer side that numbers on a grid need.
 # Of several targets, in turn: Okabe and Ito's, which the colour-blind can tell apart, the darkest last.
 PALETTE = (
     (86, 180, 233),  # sky blue
@@ -99,4 +100,28 @@ def draw_text(
     base_left = (top_left[0], top_left[1] + height)
     for ink, width in (((0, 0, 0), thickness + 2), (colour, thickness)):
         cv2.putText(picture, text, base_left, font, scale, ink, width, cv2.LINE_AA)
+    return picture
+
+
+def with_grid(image: np.ndarray) -> np.ndarray:
+    """Rules a picture, with the pixels' numbers at its upper and left sides, so that a box can be read from it.
+
+    Args:
+      image: [H, W, 3], uint8, RGB.
+
+    Returns:
+      The picture, a small one enlarged; the numbers are the original's pixels.
+    """
+    times = max(1, -(-_RULED_SIDE // max(image.shape[:2])))
+    step = next(step for step in (5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if max(image.shape[:2]) <= 16 * step)
+    large = cv2.resize(image, None, fx=times, fy=times, interpolation=cv2.INTER_NEAREST)
+    height, picture = max(10, max(large.shape[:2]) // 90), large.copy()
+    for axis, size in ((1, image.shape[1]), (0, image.shape[0])):
+        for place in range(0, size, step):
+            line = (slice(None), times * place) if axis == 1 else (times * place, slice(None))
+            picture[line] = large[line] // 2 + 128 * (np.arange(len(large[line]))[:, None] // 4 % 2).astype(np.uint8)
+    for place in range(step, image.shape[1] - step // 2, step):
+        picture = draw_text(picture, str(place), (times * place + 3, 3), height, TEXT)
+    for place in range(step, image.shape[0] - step // 4, step):
+        picture = draw_text(picture, str(place), (3, times * place + 3), height, TEXT)
     return picture

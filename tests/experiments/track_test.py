@@ -4,37 +4,25 @@ import contextlib
 import json
 import os
 import pathlib
-import sys
 
 import cv2
 import numpy as np
 import pytest
-from absl import flags
 
 from experiments import track
 from mlt_tf.errors import InputError
 from tests import clips
 from tests.clips import write_images
 from tests.clips import write_red_video as write_video
-from tests.endings import exit_code, run_python
+from tests.endings import run_python
+from tests.mlt_track import in_an_empty_folder, run
 from tests.trackers import DriftingTracker
 
+__all__ = ["in_an_empty_folder"]
 ROOT = pathlib.Path(track.__file__).resolve().parent.parent
 
 
-@pytest.fixture(autouse=True)
-def headless_in_an_empty_folder(tmp_path, monkeypatch):
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.chdir(tmp_path)
-
-
-def run(*arguments, tracker=None, load=None):
-    """Runs the command and returns its exit code; the tracker made by --variant and --weights is replaced."""
-    given = track.define_flags(flags.FlagValues())
-    tracker = DriftingTracker() if tracker is None else tracker
-    return exit_code(track.main, given(["mlt-track", *arguments]), given, load or (lambda *_: tracker))
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 def error_of(capfd, *arguments, tracker=None):
@@ -104,7 +92,7 @@ def test_loaded_tracker_follows_several_targets(monkeypatch):
     loaded = tracker.MultiTracker(pretrained.build("mlt_mt"), trunk=colours)
     monkeypatch.setattr(tracker.MultiTracker, "load", lambda variant, weights, pyramid: loaded)
     words = ["--box=231,22,62,57", "--box=35,205,56,55", "--max_frames=5", "--out=o", "--fast"]
-    assert run(str(ROOT / "experiments/assets/demo.mp4"), *words, load=track.load_tracker) == 0
+    assert run(str(ROOT / "experiments/assets/demo.mp4"), *words, load=track.trackers.load) == 0
     last = [entry["box"] for entry in read_json("o/track.json")["frames"][-1]["targets"]]
     np.testing.assert_allclose(last, [[254, 21, 62, 57], [70, 195, 56, 55]], atol=12)  # By eye.
 
@@ -135,9 +123,9 @@ def test_max_frames_ends_a_complete_run():
 
 def test_variant_and_weights_reach_the_loader():
     write_images(pathlib.Path("a"), number=1)
-    load, asked = lambda *arguments: asked.append(arguments) or DriftingTracker(), []
-    assert run("a", "--box=1,2,3,4", "--variant=mlt_mt", "--weights=w.npz", "--fast", load=load) == 0
-    assert asked == [("mlt_mt", "w.npz", True)]
+    load, asked = lambda *arguments, **settings: asked.append((arguments, settings)) or DriftingTracker(), []
+    assert run("a", "--box=1,2,3,4", "--variant=mlt_mt", "--weights=w.npz", "--fast", "--threads=2", load=load) == 0
+    assert asked == [(("mlt_mt", "w.npz", 2), {"pyramid": "exemplars"})]
     assert read_json("mlt_output/a/track.json")["meta"]["weights"] == "w.npz"
 
 
@@ -270,7 +258,7 @@ def test_bad_input_is_one_line_and_tracks_nothing(arguments, message, capfd):
 
 
 def test_weights_that_do_not_load_leave_no_results(capfd):
-    def fail(*_):
+    def fail(*_, **__):
         raise InputError("no weights at 'w.npz'")
 
     write_images(pathlib.Path("a"), number=2)
@@ -282,8 +270,17 @@ def test_weights_that_do_not_load_leave_no_results(capfd):
 def test_second_process_is_refused_and_the_first_goes_on(capfd):
     write_video("clip.mp4")
     words = ["clip.mp4", "--box=10,20,30,15", "--out=o"]
-    assert run(*words, load=lambda *_: DriftingTracker() if run(*words) == 1 else None) == 0
+    assert run(*words, load=lambda *_, **__: DriftingTracker() if run(*words) == 1 else None) == 0
     assert "another mlt-track writes to 'o'" in capfd.readouterr().err
+
+
+def test_frame_is_saved_with_a_grid_and_nothing_is_tracked(capfd):
+    write_video("clip.mp4")
+    tracker = DriftingTracker()
+    assert run("clip.mp4", "--save_frame=0.4s", "--out=o", tracker=tracker) == 0 and tracker.count == 0
+    assert os.listdir("o") == ["frame_000005.png"] and cv2.imread("o/frame_000005.png").shape == (480, 640, 3)
+    assert capfd.readouterr().out == "frame 5, 64x48\n  o/frame_000005.png\n"
+    assert "and the input has 7 frames" in error_of(capfd, "clip.mp4", "--save_frame=7")
 
 
 @pytest.mark.parametrize("arguments, said", [(["nowhere.mp4", "--box=1,2,3,4"], "nowhere.mp4"), (["a"], "no target")])

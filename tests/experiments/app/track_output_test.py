@@ -78,7 +78,7 @@ def test_complete_run_leaves_three_files(tmp_path):
         tmp_path / "boxes.txt"
     ).read_text() == "0.000,2.000,3.000,4.568\n1.000,2.000,3.000,4.568\n2.000,2.000,3.000,4.568\n"
     written = read_json(tmp_path / "track.json")
-    assert written["meta"] == {**META, "frames": 3, "complete": True, "error": None}
+    assert written["meta"] == {**META, "frames": 3, "dropped": 0, "complete": True, "error": None}
     assert [entry["frame"] for entry in written["frames"]] == [0, 1, 2]
 
 

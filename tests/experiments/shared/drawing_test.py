@@ -112,3 +112,14 @@ def test_target_that_is_not_there_has_no_box_and_the_others_keep_their_colours()
     np.testing.assert_array_equal(alone[109, 120], drawing.PALETTE[1])
     assert not has(alone, drawing.PALETTE[0])
     assert not has(drawing.annotate(grey(), {"1": None}, 7)[30:], drawing.TRACKED)
+
+
+def test_grid_is_ruled_every_so_many_pixels_and_leaves_what_is_between():
+    image = np.full((480, 640, 3), 90, np.uint8)
+    picture = drawing.with_grid(image)
+    changed = np.any(picture != image, -1)
+    columns, rows = np.flatnonzero(changed[330:340].all(0)), np.flatnonzero(changed[:, 330:340].all(1))
+    np.testing.assert_array_equal(columns, np.arange(0, 640, 50))
+    np.testing.assert_array_equal(rows, np.arange(0, 480, 50))
+    assert drawing.with_grid(image[:48, :64]).shape == (480, 640, 3)
+    assert drawing.with_grid(image[:1, :1]).shape == (640, 640, 3)
