@@ -15,10 +15,11 @@ from collections.abc import Callable
 
 from absl import app, flags
 
-from experiments.app.run_facts import Choice
+from experiments.app import request as requests
+from experiments.running import trackers
 from experiments.shared import command_line, options
 from experiments.shared.options import option
-from experiments.web import door
+from experiments.web import door, tools
 from experiments.web.places import Place
 from mlt_tf import config
 from mlt_tf.errors import InputError
@@ -37,6 +38,9 @@ class Request:
     )
     weights: str | None = option(None, "Weight file that a training wrote; the package's own if not given.")
     fast: bool = option(False, "Reduced mode: a third of the network's work, a little less exact.")
+    config: str = option("", 'Settings of the tracker that differ from the defaults: "tau=0.6,memory=64".')
+    bfloat16: bool = option(False, "Compute in bfloat16: faster where the processor has it, a little less exact.")
+    threads: int = option(0, "Threads of the tracker; 0: as many as it likes.", lower=0)
 
 
 def define_flags(values: flags.FlagValues) -> flags.FlagValues:
@@ -45,7 +49,7 @@ def define_flags(values: flags.FlagValues) -> flags.FlagValues:
     return values
 
 
-def serve(words: list[str], request: Request, load: Callable | None = None) -> int | None:
+def serve(words: list[str], request: Request, load: Callable = trackers.load) -> int | None:
     """Serves the folder that the command line names, else the current one; returns the exit code.
 
     Raises:
@@ -58,11 +62,12 @@ def serve(words: list[str], request: Request, load: Callable | None = None) -> i
         raise InputError(f"there is no folder '{root}': give one with clips; mlt-track FILE --browser takes a file")
     out = None if request.out is None else pathlib.Path(request.out).expanduser()
     place = Place(root=root, out=out, overwrite=request.overwrite)
-    choice = Choice(request.variant, request.weights, request.fast)
-    return door.serve("mlt-web", place, choice, request.host, request.port, load)
+    settings = requests.tracker_settings(request)
+    with_what = tools.make(request.variant, request.weights, request.threads, settings, load)
+    return door.serve("mlt-web", place, with_what, request.host, request.port)
 
 
-def main(argv: list[str], values: flags.FlagValues = flags.FLAGS, load: Callable | None = None) -> None:
+def main(argv: list[str], values: flags.FlagValues = flags.FLAGS, load: Callable = trackers.load) -> None:
     """Does what the flags say, and ends as `end_in_one_line` says."""
     request = options.read(Request, values)
     command_line.end_in_one_line("mlt-web", lambda: serve(argv[1:], request, load), stopped="stopped")

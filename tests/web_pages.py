@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from experiments.app.run_facts import Choice
-from experiments.web import access, server, start
+from experiments.web import access, server, tools
 from experiments.web.board import Board
 from experiments.web.places import Place
 from tests.trackers import DriftingTracker, Found
@@ -103,7 +102,7 @@ def fetch(request: urllib.request.Request) -> tuple[int, Any]:
 
 
 @contextlib.contextmanager
-def served(place: Place, tracker: Any, hosts: Sequence[str] = ("127.0.0.1",)) -> Iterator[Served]:
+def served(place: Place, tracker: SteppedTracker, hosts: Sequence[str] = ("127.0.0.1",)) -> Iterator[Served]:
     """Serves a page from a thread, until the block ends."""
     listening, token = server.bind("127.0.0.1", 0), access.new_token()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}/{token}/"
@@ -111,7 +110,7 @@ def served(place: Place, tracker: Any, hosts: Sequence[str] = ("127.0.0.1",)) ->
 
     async def main():
         end = found["end"] = asyncio.Event()
-        board = Board(place, start.make_tools(Choice(), lambda: tracker))
+        board = Board(place, tools.make(None, None, 0, {}, lambda *_: tracker))
         async with server.serving(board, listening, token, hosts):
             found["served"] = Served(url, board, asyncio.get_running_loop())
             ready.set()
@@ -124,10 +123,10 @@ def served(place: Place, tracker: Any, hosts: Sequence[str] = ("127.0.0.1",)) ->
     try:
         yield found["served"]
     finally:
-        if isinstance(tracker, SteppedTracker):
-            tracker.allow()
         found["served"].loop.call_soon_threadsafe(found["end"].set)
-        thread.join()
+        while thread.is_alive():
+            thread.join(0.05)
+            tracker.allow(1)  # The frame that it waits in.
         listening.close()
 
 

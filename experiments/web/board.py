@@ -6,12 +6,10 @@ All of it belongs to the event loop's thread; the threads that decode and track 
 import asyncio
 import dataclasses
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from data_pipelines.datasets import video
 from experiments.app import session, target_box, track_folder
 from experiments.app.plan import Mark, Plan, Target
 from experiments.app.record import Record
@@ -19,23 +17,11 @@ from experiments.web import places, views
 from experiments.web.film import Film
 from experiments.web.listeners import Listeners
 from experiments.web.progress import Progress
+from experiments.web.tools import Tools
 from experiments.web.tracking import Job
 from mlt_tf.errors import InputError
 
 _NO_TARGET = "mark a target first: draw a box around it"
-
-
-@dataclasses.dataclass(frozen=True)
-class Tools:
-    """What a session tracks with.
-
-    Attributes:
-      load: Returns the tracker, the same at every call; starts TensorFlow at the first.
-      describe: Returns what `track.json` says of a run, of the open clip, its name, a frame and the tracker.
-    """
-
-    load: Callable[[], Any]
-    describe: Callable[[video.Source, str, np.ndarray, Any], dict]
 
 
 class Board:
@@ -140,7 +126,7 @@ class Board:
             if session.first_change(self.plan, before) is None and self.plan == self._written:
                 raise InputError("all is tracked: draw a box on a frame where one is wrong, and track on from there")
             spec, folder = self._spec, self._place.folder(self._clip, self.film.name)
-            job = Job(spec, folder, self.plan, before, self._overwrite, self._tools.load, self._tools.describe)
+            job = Job(spec, folder, self.plan, before, self._overwrite, self._tools)
             self.progress = Progress(job, self._run_ended)
             kept = job.plan.start + len(self.progress.entries)
             self.updates = {key: value for key, value in self.updates.items() if key[1] < kept}

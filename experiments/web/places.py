@@ -67,7 +67,7 @@ def left_behind(folder: pathlib.Path, spec: str) -> Record | None:
     for path in (folder / name for name in _RECORDS):
         if path.exists():
             found = record.read(path)
-            if found.meta.get("input") != spec:
+            if pathlib.PurePath(str(found.meta.get("input"))).name != pathlib.PurePath(spec).name:
                 raise InputError(f"'{folder}' holds the results of another input, {found.meta.get('input')}")
             return found
     return None

@@ -18,6 +18,10 @@ class Known(NamedTuple):
     plan: Plan
     end: float
 
+    def entry(self, frame: int) -> bool:
+        """Says whether a frame is known."""
+        return self.plan.start <= frame < self.end
+
 
 class Progress:
     """A run, and after it what came of it.
@@ -39,6 +43,7 @@ class Progress:
         self._news: list[Entry] = []
         self._updates: list[tuple] = []
         self._arrivals: list[float] = []
+        self._meta: dict[str, Any] = {}
         self._loaded, self._ended, self._over = False, ended, asyncio.Event()
         self._run = Run(job, lambda *told: loop.call_soon_threadsafe(self._hear, *told))
 
@@ -58,7 +63,7 @@ class Progress:
         """Returns what it has found; what was known before where it has found nothing new."""
         if self.phase != "done" and len(self.entries) + self.job.plan.start == self._begin:
             return self.job.before
-        return Record(self.job.plan, tuple(self.entries), {"complete": self.phase == "done"})
+        return Record(self.job.plan, tuple(self.entries), {**self._meta, "complete": self.phase == "done"})
 
     def pause(self) -> None:
         """Pauses before the next frame."""
@@ -111,6 +116,8 @@ class Progress:
         if kind == "loaded":
             self._loaded = True
             self.phase = "tracking" if self.phase == "loading" else self.phase
+        elif kind == "meta":
+            self._meta = value
         elif kind == "entry" and value.frame >= self._begin:
             self.entries.append(value)
             self._news.append(value)

@@ -1,38 +1,16 @@
 """Starts the page's server, and says where it is."""
 
 import asyncio
-import functools
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from typing import Any
 
-from experiments.app import run_facts
-from experiments.running import trackers
 from experiments.shared import command_line
 from experiments.web import access, server
-from experiments.web.board import Board, Tools
+from experiments.web.board import Board
 from experiments.web.door import LOOPBACK
 from experiments.web.places import Place
-from mlt_tf import config
-
-
-def make_tools(choice: run_facts.Choice, load: Callable | None = None) -> Tools:
-    """Makes what a session tracks with: the tracker is loaded once, and TensorFlow starts only then.
-
-    Args:
-      choice: Which tracker.
-      load: Stands in for the loading, in tests.
-    """
-
-    def load_network():
-        return trackers.load(choice.variant, choice.weights, **(config.REDUCED if choice.fast else {}))
-
-    def describe(source, spec, image, tracker) -> dict[str, Any]:
-        return run_facts.describe(choice, source, spec, tracker.variant, image)
-
-    return Tools(functools.cache(load or load_network), describe)
+from experiments.web.tools import Tools
 
 
 def run(name: str, place: Place, tools: Tools, host: str, port: int | None) -> int | None:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from data_pipelines.datasets import video
-from experiments.app import session, track_folder, track_output
+from experiments.app import planning, session, track_folder, track_output
 from experiments.app.plan import Plan
 from experiments.app.record import Entry, Record
 from experiments.figures import update_figure
 from experiments.shared import drawing
 from experiments.web import film, update_sheets
+from experiments.web.tools import Tools
 from mlt_tf.errors import InputError
 
 
@@ -29,8 +30,7 @@ class Job:
       plan: What to track.
       before: What is known of it already.
       overwrite: Whether complete results in the folder may make way.
-      load: Returns the tracker; starts TensorFlow.
-      describe: Returns what `track.json` says of a run, of the open clip, its name, a frame and the tracker.
+      tools: What to track with.
     """
 
     spec: str
@@ -38,8 +38,7 @@ class Job:
     plan: Plan
     before: Record | None
     overwrite: bool
-    load: Callable[[], Any]
-    describe: Callable[[video.Source, str, np.ndarray, Any], dict]
+    tools: Tools
 
 
 class Run:
@@ -50,7 +49,8 @@ class Run:
 
         Args:
           job: What to do.
-          tell: Is called by the run's thread: with "loaded" and None once the tracker is there; "entry" and an `Entry`
+          tell: Is called by the run's thread: with "loaded" and None once the tracker is there;
+            "meta" and what the record says of the run; "entry" and an `Entry`
             for each frame; "update" and (id, frame, how far it moved the responses, JPEG); and last "end" and `End`.
         """
         self.job, self._tell = job, tell
@@ -93,17 +93,18 @@ class Run:
         job = self.job
         with contextlib.ExitStack() as stack:
             claim = stack.enter_context(track_folder.own(job.folder, job.overwrite))
-            tracker = Watched(job.load())
+            tracker = Watched(job.tools.load())
             self._tell("loaded", None)
             source = stack.enter_context(video.open_source(job.spec))
             frames = stack.enter_context(contextlib.closing(source.frames()))
             found = stack.enter_context(contextlib.closing(session.follow(job.plan, frames, tracker, job.before)))
             for frame, entry in found:
                 if self._writer is None:
-                    meta, known = (
-                        job.describe(source, job.spec, frame.image, tracker.inner),
-                        known_entries(job.plan, job.before),
-                    )
+                    meta = job.tools.describe(source, job.spec, frame.image, tracker.inner)
+                    if job.before is not None:
+                        planning.check_same(job.before, meta, job.folder)
+                    self._tell("meta", meta)
+                    known = known_entries(job.plan, job.before)
                     self._writer = track_output.TrackWriter(job.folder, job.plan, meta, known=known, touch=claim.touch)
                     stack.enter_context(self._writer)
                 self._writer.add(entry, drawing.annotate(frame.image, entry.targets, frame.index))
@@ -166,8 +167,5 @@ class Watched:
 
 def known_entries(plan: Plan, before: Record | None) -> tuple[Entry, ...]:
     """Returns the entries before the first frame that a run of the plan finds anew."""
-    if before is None:
-        return ()
-    change = session.first_change(plan, before)
-    kept = before.entries if change is None else before.entries[: max(0, change - plan.start)]
+    kept = planning.known_entries(plan, before)
     return tuple(e._replace(targets={t.id: e.targets.get(t.id) for t in plan.targets}) for e in kept)

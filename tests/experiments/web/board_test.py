@@ -41,7 +41,7 @@ def wait(page, condition):
     """Waits for the session to be so, and returns it."""
     end = time.monotonic() + 20
     while not condition(found := page.snapshot()):
-        assert time.monotonic() < end, found["run"]
+        assert time.monotonic() < end and found["run"]["phase"] != "failed", found["run"]
         time.sleep(0.005)
     return found
 
