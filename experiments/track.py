@@ -8,9 +8,10 @@
     mlt-track 'David/img/*.jpg' --groundtruth David/groundtruth_rect.txt --one_based --out david
     mlt-track 0 --display
 
-Writes track.mp4, boxes.txt (x,y,w,h a line, 0-based pixels; boxes_1.txt, boxes_2.txt and so on of several targets) and
-track.json to the output folder. A run that fails or is stopped keeps what it tracked under names that say so:
-track.incomplete.mp4 and so on; --resume goes on from there, --fix corrects a target and keeps the rest.
+Writes track.mp4, boxes.txt (x,y,w,h a line, 0-based pixels; boxes_1.txt, boxes_2.txt and so on of several targets),
+track.json and track.png, the scores over time, to the output folder. A run that fails or is stopped keeps what it
+tracked under names that say so: track.incomplete.mp4 and so on; --resume goes on from there, --fix corrects a target and
+keeps the rest.
 """
 
 import contextlib
@@ -72,13 +73,12 @@ def track_sequence(
     return True
 
 
-def load_ready(request: Request, settings: dict[str, Any], load: Callable, compile_first: bool):
-    """Loads the tracker and, where frames would be lost meanwhile, compiles it."""
+def load_ready(request: Request, settings: dict[str, Any], load: Callable):
+    """Loads the tracker and compiles it, so that no frame waits for that."""
     with progress.waiting("mlt-track", "loading the tracker"):
         tracker = load(request.variant, request.weights, request.threads, **settings)
-    if compile_first:
-        with progress.waiting("mlt-track", "compiling the tracker"):
-            tracker.warm_up()
+    with progress.waiting("mlt-track", "compiling the tracker"):
+        tracker.warm_up()
     return tracker
 
 
@@ -152,7 +152,7 @@ def track(spec: str, request: Request, load: Callable) -> None:
         lives = live.is_live(spec, source) if request.live is None else request.live
         if lives and requests.uses_earlier(request):
             raise InputError("--resume and --fix need frames that can be read again: give a file, not a live source")
-        tracker = load_ready(request, settings, load, True) if lives else None
+        tracker = load_ready(request, settings, load) if lives else None
         frames = live.newest(source.frames()) if lives else source.frames()
         stack.callback(frames.close)
         first = first_frame(frames, planning.first_frame(asked, source.fps), source)
@@ -160,7 +160,7 @@ def track(spec: str, request: Request, load: Callable) -> None:
         claim = stack.enter_context(track_folder.own(folder, request.overwrite or requests.uses_earlier(request)))
         before = planning.read_earlier(folder, request.resume) if requests.uses_earlier(request) else None
         plan = planning.make(asked, before, source.fps, request.resume)
-        tracker = tracker or load_ready(request, settings, load, False)
+        tracker = load_ready(request, settings, load) if tracker is None else tracker
         meta = run_report.describe(source, first.image, tracker, **described(request, spec, lives))
         if before:
             planning.check_same(before, meta, folder)
@@ -168,7 +168,13 @@ def track(spec: str, request: Request, load: Callable) -> None:
                 return print(f"'{folder}' is complete: there is nothing to go on with")
         found = session.follow(plan, itertools.chain([first], frames), tracker, before)
         writer = track_output.TrackWriter(
-            folder, plan, meta, request.save_video, planning.known_entries(plan, before), claim.touch
+            folder,
+            plan,
+            meta,
+            request.save_video,
+            request.save_figure,
+            planning.known_entries(plan, before),
+            claim.touch,
         )
         track_all(found, writer, source, plan, request.display, lives)
 

@@ -40,6 +40,7 @@ class Request:
     out: str | None = option(None, "Output folder; mlt_output/<name of the input> if not given.")
     overwrite: bool = option(False, "Replace the results of an earlier run, once this one has ended well.")
     save_video: bool = option(True, "Write the annotated video.")
+    save_figure: bool = option(True, "Write track.png, the scores over time.")
     display: bool = option(False, "Show the frames live; q or Esc stops.")
     live: bool | None = option(
         None, "Take the newest frame and drop those that came meanwhile. If not given: of cameras, streams and pipes."

@@ -40,7 +40,7 @@ def test_video_is_tracked_from_start_to_end(capfd):
     tracker = DriftingTracker()
     assert run("clip.mp4", "--box=10,20,30,15", tracker=tracker) == 0
     out = pathlib.Path("mlt_output/clip")
-    assert sorted(os.listdir(out)) == ["boxes.txt", "track.json", "track.mp4"]
+    assert sorted(os.listdir(out)) == ["boxes.txt", "track.json", "track.mp4", "track.png"]
     assert (out / "boxes.txt").read_text().splitlines() == [f"{10 + i}.000,20.000,30.000,15.000" for i in range(7)]
     record = read_json(out / "track.json")
     assert record["meta"].items() >= {
@@ -69,7 +69,7 @@ def test_annotated_video_shows_the_picture_and_the_box_in_their_colours():
 def test_several_targets_are_tracked_in_the_order_of_the_flags():
     write_video("clip.mp4", height=480, width=640)
     assert run("clip.mp4", "--box=300.1,50,40,30", "--box", "100,200,300,150", "--out=o") == 0
-    assert sorted(os.listdir("o")) == ["boxes_1.txt", "boxes_2.txt", "track.json", "track.mp4"]
+    assert sorted(os.listdir("o")) == ["boxes_1.txt", "boxes_2.txt", "track.json", "track.mp4", "track.png"]
     record = read_json("o/track.json")
     assert [target["id"] for target in record["targets"]] == ["1", "2"]
     for index, box in enumerate([[300.1, 50, 40, 30], [100, 200, 300, 150]]):
@@ -118,7 +118,7 @@ def test_max_frames_ends_a_complete_run():
     assert run("clip.mp4", "--box=10,20,30,15", "--max_frames=2", "--out=o", "--nosave_video") == 0
     meta = read_json("o/track.json")["meta"]
     assert (meta["frames"], meta["max_frames"], meta["complete"]) == (2, 2, True)
-    assert sorted(os.listdir("o")) == ["boxes.txt", "track.json"]
+    assert sorted(os.listdir("o")) == ["boxes.txt", "track.json", "track.png"]
 
 
 def test_variant_and_weights_reach_the_loader():

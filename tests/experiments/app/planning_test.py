@@ -143,7 +143,7 @@ def test_correction_of_a_finished_run_tracks_from_its_frame_on(clip, capfd):
     tracker = DriftingTracker()
     assert run("clip.mp4", "--fix=1@9=40,20,20,15", "--out=o", tracker=tracker) == 0
     assert lefts() == [*range(10, 19), 40, 41, 42] and tracker.count == 3
-    assert sorted(os.listdir("o")) == ["boxes.txt", "track.json", "track.mp4"]
+    assert sorted(os.listdir("o")) == ["boxes.txt", "track.json", "track.mp4", "track.png"]
     assert [entry.targets["1"].fixed for entry in record.read("o/track.json").entries] == [n == 9 for n in range(12)]
     assert run("clip.mp4", "--fix=1@12=40,20,20,15", "--out=o") == 1
     assert "box on frame 12, and the last frame is 11" in capfd.readouterr().err
@@ -162,7 +162,12 @@ def test_stopped_run_goes_on(clip, capfd):
     assert len(record.read("o/track.incomplete.json").entries) == 10
     tracker = DriftingTracker()
     assert run(*words, "--resume", tracker=tracker) == 0 and tracker.count < 6
-    assert lefts() == list(range(10, 22)) and sorted(os.listdir("o")) == ["boxes.txt", "track.json", "track.mp4"]
+    assert lefts() == list(range(10, 22)) and sorted(os.listdir("o")) == [
+        "boxes.txt",
+        "track.json",
+        "track.mp4",
+        "track.png",
+    ]
     kinds = [target.kind(mark) for target in record.read("o/track.json").plan.targets for mark in target.marks]
     assert kinds == ["start", "resumed", "resumed"]
     assert cv2.VideoCapture("o/track.mp4").get(cv2.CAP_PROP_FRAME_COUNT) == 12

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from data_pipelines.datasets.video import Frame
-from experiments.app import record, track_folder, track_output
+from experiments.app import record, track_folder, track_output, video_file
 from experiments.app.plan import Mark, Plan, Target
 from mlt_tf.errors import InputError
 
@@ -124,22 +124,6 @@ def test_video_has_the_right_colours_rate_and_length(tmp_path):
     np.testing.assert_allclose(images[2][24, 32], (250, 130, 10), atol=8)
 
 
-@pytest.mark.parametrize("size, expected", [((49, 65), (48, 64)), ((3, 3), (2, 2)), ((2, 64), (2, 64))])
-def test_video_of_any_size_is_written(tmp_path, size, expected):
-    write(tmp_path, 3, image=picture(height=size[0], width=size[1]))
-    _, images = read_video(tmp_path / "track.mp4")
-    assert [image.shape[:2] for image in images] == [expected] * 3
-
-
-@pytest.mark.parametrize(
-    "fps, expected",
-    [(None, 25), (23.976, 23.976), (29.97003, 29.97), (119.953, 119.95), (239.7605, 239.76), (999.99, 1000)],
-)
-def test_any_rate_is_written(tmp_path, fps, expected):
-    write(tmp_path, 2, meta={"fps": fps})
-    assert read_video(tmp_path / "track.mp4")[0] == pytest.approx(expected, rel=1e-4)
-
-
 def test_video_can_be_left_out(tmp_path):
     write(tmp_path, 2, save_video=False)
     assert names(tmp_path) == ["boxes.txt", "track.json"]
@@ -216,7 +200,7 @@ def test_run_of_other_targets_leaves_nothing_of_the_earlier_one(tmp_path, earlie
 
 
 def test_video_that_came_out_short_is_not_passed_off_as_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(track_output, "_count_frames", lambda path: 2)
+    monkeypatch.setattr(video_file, "_add_index", lambda path: 2)
     with pytest.raises(InputError, match="came out short"):
         write(tmp_path, 3)
     assert names(tmp_path) == INCOMPLETE
@@ -259,3 +243,11 @@ def test_earlier_results_are_there_until_the_new_ones_stand(tmp_path, monkeypatc
     assert names(tmp_path) == sorted(FINAL + INCOMPLETE)
     written = read_json(tmp_path / "track.incomplete.json")
     assert len(written["frames"]) == 2 and written["meta"]["complete"] is False
+
+
+def test_scores_are_drawn_where_asked_for(tmp_path):
+    write(tmp_path, 3, targets=2, save_figure=True)
+    assert names(tmp_path) == ["boxes_1.txt", "boxes_2.txt", "track.json", "track.mp4", "track.png"]
+    assert cv2.imread(str(tmp_path / "track.png")).shape[1] > 300
+    write(tmp_path, 2)
+    assert names(tmp_path) == FINAL
