@@ -41,6 +41,11 @@ class Request:
     overwrite: bool = option(False, "Replace the results of an earlier run, once this one has ended well.")
     save_video: bool = option(True, "Write the annotated video.")
     save_figure: bool = option(True, "Write track.png, the scores over time.")
+    browser: bool = option(
+        False, "Serve a page on which targets are marked, tracked and corrected; no display is needed. See mlt-web."
+    )
+    host: str = option("127.0.0.1", "With --browser: address to listen on; by another than loopback's, others may try.")
+    port: int | None = option(None, "With --browser: port; 8765, or a free one, if not given.", lower=0, upper=65535)
     display: bool = option(False, "Show the frames live; q or Esc stops.")
     live: bool | None = option(
         None, "Take the newest frame and drop those that came meanwhile. If not given: of cameras, streams and pipes."

@@ -105,7 +105,9 @@ class Run:
                         planning.check_same(job.before, meta, job.folder)
                     self._tell("meta", meta)
                     known = known_entries(job.plan, job.before)
-                    self._writer = track_output.TrackWriter(job.folder, job.plan, meta, known=known, touch=claim.touch)
+                    self._writer = track_output.TrackWriter(
+                        job.folder, job.plan, meta, save_figure=True, known=known, touch=claim.touch
+                    )
                     stack.enter_context(self._writer)
                 self._writer.add(entry, drawing.annotate(frame.image, entry.targets, frame.index))
                 self._report(entry, tracker.take_updates())

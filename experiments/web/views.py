@@ -14,6 +14,7 @@ from experiments.web.film import Film
 
 _ABOUT = {
     ".mp4": "the clip with boxes drawn",
+    ".png": "scores over time",
     ".txt": "x,y,w,h of every frame",
     ".json": "all of the run",
 }
