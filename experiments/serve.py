@@ -19,7 +19,7 @@ from experiments.app import request as requests
 from experiments.running import trackers
 from experiments.shared import command_line, options
 from experiments.shared.options import option
-from experiments.web import door, tools
+from experiments.web import door
 from experiments.web.places import Place
 from mlt_tf import config
 from mlt_tf.errors import InputError
@@ -63,8 +63,8 @@ def serve(words: list[str], request: Request, load: Callable = trackers.load) ->
     out = None if request.out is None else pathlib.Path(request.out).expanduser()
     place = Place(root=root, out=out, overwrite=request.overwrite)
     settings = requests.tracker_settings(request)
-    with_what = tools.make(request.variant, request.weights, request.threads, settings, load)
-    return door.serve("mlt-web", place, with_what, request.host, request.port)
+    tools = door.make_tools(request.variant, request.weights, request.threads, settings, load)
+    return door.serve("mlt-web", place, tools, request.host, request.port)
 
 
 def main(argv: list[str], values: flags.FlagValues = flags.FLAGS, load: Callable = trackers.load) -> None:

@@ -11,8 +11,8 @@
 
 Writes track.mp4, boxes.txt (x,y,w,h a line, 0-based pixels; boxes_1.txt, boxes_2.txt and so on of several targets),
 track.json and track.png, the scores over time, to the output folder. A run that fails or is stopped keeps what it
-tracked under names that say so: track.incomplete.mp4 and so on; --resume goes on from there, --fix corrects a target and
-keeps the rest.
+tracked under names that say so: track.incomplete.mp4 and so on; --resume goes on from there, --fix corrects a target
+and keeps the rest.
 """
 
 import contextlib
@@ -30,7 +30,18 @@ import numpy as np
 from absl import app, flags
 
 from data_pipelines.datasets import video
-from experiments.app import display, live, planning, run_report, session, target_box, track_folder, track_output
+from experiments.app import (
+    display,
+    exports,
+    live,
+    planning,
+    record,
+    run_report,
+    session,
+    target_box,
+    track_folder,
+    track_output,
+)
 from experiments.app import request as requests
 from experiments.app.plan import Plan
 from experiments.app.planning import Asked
@@ -38,9 +49,13 @@ from experiments.app.record import Entry
 from experiments.app.request import Request
 from experiments.running import trackers
 from experiments.shared import command_line, drawing, options, progress
-from experiments.web import door, places, tools
+from experiments.web import door, places
 from mlt_tf import files
 from mlt_tf.errors import InputError
+
+# Flags of what the page itself does, or leaves to its user.
+_NOT_IN_BROWSER = ("box", "groundtruth", "fix", "resume", "start", "stop", "max_frames")
+_NOT_IN_BROWSER += ("save_frame", "display", "export")
 
 
 def define_flags(values: flags.FlagValues) -> flags.FlagValues:
@@ -179,6 +194,7 @@ def track(spec: str, request: Request, load: Callable) -> None:
             claim.touch,
         )
         track_all(found, writer, source, plan, request.display, lives)
+        export(folder, request.export)
 
 
 def track_all(found, writer, source: video.Source, plan: Plan, on_display: bool, lives: bool) -> None:
@@ -201,14 +217,23 @@ def browse(spec: str, request: Request, load: Callable) -> int | None:
     Raises:
       InputError: The input cannot be opened, or flags say what the page is for.
     """
-    for name in ("box", "groundtruth", "fix", "resume", "start", "stop", "max_frames", "save_frame", "display"):
+    for name in _NOT_IN_BROWSER:
         if getattr(request, name):
             raise InputError(f"--{name} and --browser are both given: leave --{name} out, the page does that")
     out = None if request.out is None else pathlib.Path(request.out).expanduser()
     settings = requests.tracker_settings(request)
-    with_what = tools.make(request.variant, request.weights, request.threads, settings, load)
+    tools = door.make_tools(request.variant, request.weights, request.threads, settings, load)
     place = places.Place(clip=spec, out=out, overwrite=request.overwrite)
-    return door.serve("mlt-track", place, with_what, request.host, request.port)
+    return door.serve("mlt-track", place, tools, request.host, request.port)
+
+
+def export(folder: pathlib.Path, formats: tuple[str, ...]) -> None:
+    """Writes a complete run in other formats, and tells which files of them are an earlier run's."""
+    for path in exports.stale(folder, formats):
+        run_report.note(f"'{path}' is of an earlier run: mlt-export writes it anew")
+    if formats:
+        for path in exports.write(record.read(folder / "track.json"), folder / exports.FOLDER, formats):
+            print(f"  {path}")
 
 
 def described(request: Request, spec: str, lives: bool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from experiments.web import access, server, tools
+from experiments.web import access, door, server
 from experiments.web.board import Board
 from experiments.web.places import Place
 from tests.trackers import DriftingTracker, Found
@@ -110,7 +110,7 @@ def served(place: Place, tracker: SteppedTracker, hosts: Sequence[str] = ("127.0
 
     async def main():
         end = found["end"] = asyncio.Event()
-        board = Board(place, tools.make(None, None, 0, {}, lambda *_: tracker))
+        board = Board(place, door.make_tools(None, None, 0, {}, lambda *_: tracker))
         async with server.serving(board, listening, token, hosts):
             found["served"] = Served(url, board, asyncio.get_running_loop())
             ready.set()

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from experiments.app import display, planning, target_box
+from experiments.app import display, exports, planning, target_box
 from experiments.app.planning import Asked
 from experiments.running import trackers
 from experiments.shared.options import option
@@ -36,6 +36,9 @@ class Request:
     max_frames: int | None = option(None, "Stop after this many frames.", lower=1)
     save_frame: str | None = option(
         None, "Track nothing: write this frame, a number or seconds, with a ruled grid to read boxes from."
+    )
+    export: tuple[str, ...] = option(
+        (), "Also write these formats to <out>/export: mot, coco, cvat, yolo, as mot,coco."
     )
     out: str | None = option(None, "Output folder; mlt_output/<name of the input> if not given.")
     overwrite: bool = option(False, "Replace the results of an earlier run, once this one has ended well.")
@@ -92,6 +95,7 @@ def read(request: Request) -> Asked:
     Raises:
       InputError: If they give none and there is no display, or in two ways, or a bad one.
     """
+    exports.check(request.export, "--export")
     if request.display and not display.has_display():
         raise InputError(
             "--display needs a display and there is none: leave it out, the annotated video shows the same"

@@ -2,11 +2,11 @@
 
 While a run goes on, and for good if it fails, its files are called `track.incomplete.mp4`, `boxes.incomplete.txt` and
 `track.incomplete.json`; the picture comes at the end. Only a run that ends well gives them the names `track.mp4`,
-`boxes.txt`, `track.json` and `track.png`, and until that moment the complete files of an earlier run stay as they were.
+`boxes.txt`, `track.json` and `track.png`, and till then an earlier run's complete files stay as they were.
 The boxes of several targets are in `boxes_1.txt`, `boxes_2.txt` and so on. Line n, counted from 0, is of the input's
-frame n, and nan,nan,nan,nan where the target is not there (yet) or the frame is not tracked. The boxes and the JSON have
-every frame as soon as it is tracked, so that even a killed run leaves them, readable, and its video plays up to about a
-second before the end.
+frame n, and nan,nan,nan,nan where the target is not there (yet) or the frame is not tracked. The boxes and the JSON
+have every frame as soon as it is tracked, so that even a killed run leaves them, readable, and its video plays up to
+about a second before the end.
 """
 
 import contextlib

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.app import session, target_box, track_folder
+from experiments.app import session, target_box
 from experiments.app.plan import Mark, Plan, Target
 from experiments.app.record import Record
-from experiments.web import places, views
+from experiments.web import downloads, places, views
+from experiments.web.door import Tools
 from experiments.web.film import Film
 from experiments.web.listeners import Listeners
 from experiments.web.progress import Progress
-from experiments.web.tools import Tools
 from experiments.web.tracking import Job
 from mlt_tf.errors import InputError
 
@@ -153,13 +153,11 @@ class Board:
             await asyncio.to_thread(self.film.close)
         return cut
 
-    def results(self) -> dict[str, pathlib.Path]:
-        """Returns the files of results, by name; the incomplete ones where there are such, for they are the latest."""
+    def results(self) -> tuple[pathlib.Path, Record] | None:
+        """Returns the folder of results, and what they hold; None where there are none, or they are being made."""
         if self.film is None or self._active or not (self._overwrite and self._record):
-            return {}
-        folder = self._place.folder(self._clip, self.film.name)
-        found = track_folder.results(folder, track_folder.INCOMPLETE) or track_folder.results(folder)
-        return {path.name: path for path in found}
+            return None
+        return self._place.folder(self._clip, self.film.name), self._record
 
     def flush(self) -> None:
         """Tells the tabs what the run has found since the last time; to be called a few times a second."""
@@ -254,11 +252,9 @@ class Board:
     def _run_view(self) -> dict[str, Any]:
         total = None if self.film is None else len(self.film) if self.film.done else self.film.expected
         state = self.progress.state(total) if self.progress else {"phase": "idle", "error": self._note}
-        return {
-            **state,
-            "files": views.files(self.results().values()),
-            "plan": self._plan_view() if self._active else None,
-        }
+        results = self.results()
+        files = downloads.listed(*results) if results else []
+        return {**state, "files": files, "plan": self._plan_view() if self._active else None}
 
     def _rows_view(self) -> dict[str, Any]:
         plan = self.progress.job.plan if self._active else self._record.plan if self._record else None

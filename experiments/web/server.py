@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from experiments.web import access
+from experiments.web import access, downloads
 from experiments.web.board import Board
 from mlt_tf import files
 from mlt_tf.errors import InputError
@@ -79,10 +79,18 @@ class Page:
 
     async def result(self, request: web.Request) -> web.StreamResponse:
         """Sends a file of results, to be saved."""
-        path = self._board.results().get(request.match_info["name"])
-        if path is None:
+        name, results = request.match_info["name"], self._board.results()
+        if results is None:
             raise web.HTTPNotFound(text="there is no such result\n")
-        return web.FileResponse(path, headers={"Content-Disposition": f'attachment; filename="{path.name}"'})
+        folder, record = results
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        if name in (paths := downloads.found(folder)):
+            return web.FileResponse(paths[name], headers=headers)
+        try:
+            packed = await asyncio.to_thread(downloads.exported, record, name)
+        except InputError as error:
+            raise web.HTTPNotFound(text=f"{error}\n") from error
+        return web.Response(body=packed, content_type="application/zip", headers=headers)
 
 
 def _given(action: str, text: str) -> dict[str, Any]:

@@ -8,9 +8,8 @@ import sys
 from experiments.shared import command_line
 from experiments.web import access, server
 from experiments.web.board import Board
-from experiments.web.door import LOOPBACK
+from experiments.web.door import LOOPBACK, Tools
 from experiments.web.places import Place
-from experiments.web.tools import Tools
 
 
 def run(name: str, place: Place, tools: Tools, host: str, port: int | None) -> int | None:

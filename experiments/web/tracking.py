@@ -16,7 +16,7 @@ from experiments.app.record import Entry, Record
 from experiments.figures import update_figure
 from experiments.shared import drawing
 from experiments.web import film, update_sheets
-from experiments.web.tools import Tools
+from experiments.web.door import Tools
 from mlt_tf.errors import InputError
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,12 +11,6 @@ from experiments.app.record import Entry, Record, Seen
 from experiments.shared.drawing import PALETTE
 from experiments.web.film import Film
 
-_ABOUT = {
-    ".mp4": "the clip with boxes drawn",
-    ".png": "scores over time",
-    ".txt": "x,y,w,h of every frame",
-    ".json": "all of the run",
-}
 LOST, UPDATED, FIXED = 1, 2, 4  # Flags of a cell.
 
 
@@ -71,15 +64,6 @@ def _cell(seen: Seen | None) -> list[float] | None:
     flags = LOST * bool(seen.lost) + UPDATED * bool(seen.updated) + FIXED * bool(seen.fixed)
     score = round(float(seen.score), 4) if math.isfinite(seen.score) else None
     return [*(round(float(number), 2) for number in seen.box_xywh), score, flags]
-
-
-def files(paths: Iterable[pathlib.Path]) -> list[list[str]]:
-    """Describes files of results: [name, what it is and its size]."""
-    return [[path.name, f"{_ABOUT[path.suffix]}, {_size(path.stat().st_size)}"] for path in paths]
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(1, round(count / 1e3))} kB"
 
 
 def renamed(record: Record, old: str, new: str) -> Record:

@@ -20,6 +20,7 @@ from tests.web_pages import FLAGS, SteppedTracker, find_browser, served
 
 SIZE = (320, 240)
 FRAMES = 24
+expect.set_options(timeout=30_000)  # Of a busy machine.
 PHONE = {"viewport": {"width": 400, "height": 800}, "has_touch": True, "is_mobile": True}
 
 
@@ -46,7 +47,7 @@ def open_tab(browser):
     def open_it(url, **options):
         contexts.append(browser.new_context(**options))
         tab = contexts[-1].new_page()
-        tab.set_default_timeout(10_000)
+        tab.set_default_timeout(30_000)
         tab.on("pageerror", lambda error: faults.append(str(error)))
         tab.on("console", lambda told: faults.append(told.text) if "Content Security" in told.text else None)
         tab.goto(url)
@@ -210,7 +211,7 @@ def test_sigterm_in_the_middle_keeps_what_was_tracked(open_tab, folder, process)
     expect(tab.locator("#state")).to_contain_text(re.compile(rf"frame ([3-9]|1\d) of {FRAMES}"))
     process.send_signal(signal.SIGTERM)
     expect(tab.locator("#link")).to_contain_text("no connection")
-    assert process.wait(timeout=10) == 130 and "stopped; what was tracked is kept" in process.stderr.read()
+    assert process.wait(timeout=30) == 130 and "stopped; what was tracked is kept" in process.stderr.read()
     out = folder / "mlt_output" / "clip.mp4"
     record = json.loads((out / "track.incomplete.json").read_text())
     assert record["meta"]["error"] == "stopped by the user" and 3 <= record["meta"]["frames"] < FRAMES
@@ -220,7 +221,7 @@ def test_sigterm_in_the_middle_keeps_what_was_tracked(open_tab, folder, process)
 def test_ctrl_c_while_nothing_is_tracked_is_no_failure(process):
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=10) == 0 and process.stderr.read() == ""
+    assert process.wait(timeout=30) == 0 and process.stderr.read() == ""
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ function trackText({ run, plan, cells }, edited) {
 
 function progress(run, end) {
   if (!run.rate && run.next === run.begin && run.begin > 0) return `reading up to frame ${run.begin}…`;
+  if (run.next >= end) return "writing the results…";
   const speed = run.rate ? `, ${run.rate < 10 ? run.rate.toFixed(1) : Math.round(run.rate)} a second` : "";
   const left = run.left !== null ? `, ${duration(run.left)} left` : "";
   return `frame ${run.next} of ${end}${speed}${left}`;

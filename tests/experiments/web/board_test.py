@@ -39,7 +39,7 @@ def open_page(place):
 
 def wait(page, condition):
     """Waits for the session to be so, and returns it."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 30
     while not condition(found := page.snapshot()):
         assert time.monotonic() < end and found["run"]["phase"] != "failed", found["run"]
         time.sleep(0.005)
@@ -65,7 +65,7 @@ def test_run_writes_what_it_finds(open_page, tmp_path):
         assert [update[:2] for update in found["updates"]] == [[id, at] for at in (6, 11) for id in ("1", "2")]
         assert page.get(f"updates/{found['updates'][0][1]}.jpg?target=1")[1].startswith(b"\xff\xd8")
         names = [name for name, _ in found["run"]["files"]]
-        assert names == ["boxes_1.txt", "boxes_2.txt", "track.json", "track.mp4"]
+        assert names == ["boxes_1.txt", "boxes_2.txt", "track.json", "track.mp4", "track.png"]
         assert page.get("results/track.json")[1]["meta"]["complete"]
         assert page.get("results/boxes_1.txt")[1] == (tmp_path / "out" / "boxes_1.txt").read_bytes()
         assert page.do("track").startswith("all is tracked")
@@ -147,7 +147,12 @@ def test_names_spans_and_removal(open_page, tmp_path):
         page.do("track")
         found = wait(page, lambda found: phase("done")(found) and found["plan"]["written"])
         assert found["rows"]["ids"] == ["cup"] and xs(found) == [None, *range(30, 37)]
-        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["boxes.txt", "track.json", "track.mp4"]
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+            "boxes.txt",
+            "track.json",
+            "track.mp4",
+            "track.png",
+        ]
         page.do("remove", target="cup")
         assert page.snapshot()["plan"]["targets"] == [] and "mark a target" in page.do("span", start=0, stop=None)
 
