@@ -16,8 +16,9 @@ import tqdm
 from absl import flags
 
 from data_pipelines.datasets import annotations, video
-from experiments.app import track_folder, track_output
+from experiments.app import record, track_folder, track_output
 from experiments.app.demo_clip import CLIP, TRUTH
+from experiments.app.plan import Mark, Plan, Target
 from experiments.figures import update_figure
 from experiments.running import trackers
 from experiments.shared import command_line, drawing, options, timing
@@ -60,8 +61,8 @@ def track_clip(tracker, truth_xywh: np.ndarray, writer: track_output.TrackWriter
             states.append(state)
             if state.updated:
                 updates.append(tracker.last_update)
-            pictures.append(drawing.annotate(frame.image, [state], frame.index))
-            writer.add(frame, [state], pictures[-1])
+            pictures.append(drawing.annotate(frame.image, {"1": state}, frame.index))
+            writer.add(record.entry_of(frame, {"1": state}), pictures[-1])
     return states, updates, pictures
 
 
@@ -90,7 +91,8 @@ def run_in(folder: pathlib.Path, request: Request, touch: Callable[[], None]) ->
     """Runs the demo in a folder of its own, which `touch` keeps; returns whether it is good."""
     truth_xywh = annotations.read_rows(TRUTH)
     tracker = trackers.load_single("mlt", request.weights)
-    writer = track_output.TrackWriter(folder, {"input": str(CLIP), "variant": "mlt", "fps": 25.0}, touch=touch)
+    plan = Plan((Target("1", (Mark(0, tuple(truth_xywh[0])),)),))
+    writer = track_output.TrackWriter(folder, plan, {"input": str(CLIP), "variant": "mlt", "fps": 25.0}, touch=touch)
     states, updates, pictures = track_clip(tracker, truth_xywh, writer)
     files, figure = writer.files(), folder / "updates.png"
     figure.unlink(missing_ok=True)  # An earlier run's.

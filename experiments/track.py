@@ -1,13 +1,18 @@
-"""Follows targets through a video, a folder or glob of images, or a camera's picture.
+"""Follows targets through a video, a folder or glob of images, a stream, or a camera's picture.
 
     mlt-track clip.mp4 --box 120,80,60,90
-    mlt-track clip.mp4 --box 120,80,60,90 --box 210,75,40,70
+    mlt-track clip.mp4 --box 120,80,60,90 --box 210,75,40,70@3.5s
+    mlt-track clip.mp4 --save_frame 90
+    mlt-track clip.mp4 --fix 1@90=131,82,60,90
+    mlt-track clip.mp4 --box 120,80,60,90 --resume
     mlt-track 'David/img/*.jpg' --groundtruth David/groundtruth_rect.txt --one_based --out david
     mlt-track 0 --display
+    mlt-track clip.mp4 --browser
 
-Writes track.mp4, boxes.txt (x,y,w,h a line, 0-based pixels; boxes_1.txt, boxes_2.txt and so on of several targets) and
-track.json to the output folder. A run that fails or is stopped keeps what it tracked under names that say so:
-track.incomplete.mp4 and so on.
+Writes track.mp4, boxes.txt (x,y,w,h a line, 0-based pixels; boxes_1.txt, boxes_2.txt and so on of several targets),
+track.json and track.png, the scores over time, to the output folder. A run that fails or is stopped keeps what it
+tracked under names that say so: track.incomplete.mp4 and so on; --resume goes on from there, --fix corrects a target
+and keeps the rest.
 """
 
 import contextlib
@@ -17,46 +22,40 @@ import os
 import pathlib
 import signal
 import sys
-from collections.abc import Callable, Iterable
-from importlib import metadata
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
+import cv2
 import numpy as np
-import tqdm
 from absl import app, flags
 
 from data_pipelines.datasets import video
-from experiments.app import display, target_box, track_folder, track_output
+from experiments.app import (
+    display,
+    exports,
+    live,
+    planning,
+    record,
+    run_report,
+    session,
+    target_box,
+    track_folder,
+    track_output,
+)
+from experiments.app import request as requests
+from experiments.app.plan import Plan
+from experiments.app.planning import Asked
+from experiments.app.record import Entry
+from experiments.app.request import Request
 from experiments.running import trackers
-from experiments.shared import command_line, drawing, options, timing
-from experiments.shared.options import option
-from mlt_tf import config
+from experiments.shared import command_line, drawing, options, progress
+from experiments.web import door, places
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What to follow, by which tracker, and what to write."""
-
-    input: str | None = option(None, "Video file, folder or glob of images, or camera number.")
-    box: tuple[str, ...] = option(
-        (),
-        "A target in the first frame: x,y,w,h in 0-based pixels. Give it again for further targets.",
-        repeated=True,
-    )
-    groundtruth: str | None = option(None, "Text file whose first line is the target's box.")
-    one_based: bool = option(False, "The file's first pixel is (1, 1), as in OTB's, and not (0, 0).")
-    out: str | None = option(None, "Output folder; mlt_output/<name of the input> if not given.")
-    overwrite: bool = option(False, "Replace the results of an earlier run, once this one has ended well.")
-    save_video: bool = option(True, "Write the annotated video.")
-    display: bool = option(False, "Show the frames live; q or Esc stops.")
-    max_frames: int | None = option(None, "Stop after this many frames.", lower=1)
-    variant: str | None = option(
-        None,
-        "The tracker (Table 2). If not given, mlt, or what --weights holds: a matching network is mlt_mt.",
-        choices=config.VARIANTS,
-    )
-    weights: str | None = option(None, "Weight file that a training wrote; the package's own if not given.")
-    fast: bool = option(False, "Reduced mode: a third of the network's work, a little less exact.")
+# Flags of what the page itself does, or leaves to its user.
+_NOT_IN_BROWSER = ("box", "groundtruth", "fix", "resume", "start", "stop", "max_frames")
+_NOT_IN_BROWSER += ("save_frame", "display", "export")
 
 
 def define_flags(values: flags.FlagValues) -> flags.FlagValues:
@@ -65,58 +64,16 @@ def define_flags(values: flags.FlagValues) -> flags.FlagValues:
     return values
 
 
-def load_tracker(variant: str | None, weights: str | None, fast: bool = False):
-    """Loads the tracker; TensorFlow starts only here, after the cheap checks."""
-    return trackers.load(variant, weights, **(config.REDUCED if fast else {}))
-
-
-def choose_input(request: Request, positional: list[str]) -> str:
-    """Returns the one input that is given, as --input or as the first argument."""
-    given = positional + ([request.input] if request.input is not None else [])
-    if not given:
-        raise InputError("no input: give a video file, a folder or glob of images, or a camera's number")
-    if len(given) > 1:
-        raise InputError(f"{len(given)} inputs, '{given[0]}' and '{given[1]}': give one, a glob pattern in quotes")
-    return given[0]
-
-
-def read_boxes(request: Request) -> np.ndarray | None:
-    """Returns the boxes [N, 4] that the flags give, or None where the mouse will.
-
-    Raises:
-      InputError: If they give none and there is no display, or in two ways, or a bad one.
-    """
-    if request.display and not display.has_display():
-        raise InputError(
-            "--display needs a display and there is none: leave it out, the annotated video shows the same"
-        )
-    if request.box and request.groundtruth is not None:
-        raise InputError("both --box and --groundtruth are given: give one of them")
-    if request.one_based and request.groundtruth is None:
-        raise InputError("--one_based is about --groundtruth, which is not given: give it, or leave --one_based out")
-    if request.box:
-        return target_box.parse_boxes(request.box, "--box")
-    if request.groundtruth is not None:
-        return target_box.read_first_box(request.groundtruth, request.one_based)[None]
-    if not display.has_display():
-        raise InputError("no target, and no display to draw it on: give --box=x,y,w,h or --groundtruth=FILE")
-    return None
-
-
 def track_sequence(
-    frames: Iterable[video.Frame],
-    tracker,
-    boxes_xywh: np.ndarray,
+    found: Iterable[tuple[video.Frame, Entry]],
     writer: track_output.TrackWriter,
     show: Callable[[np.ndarray], bool] | None = None,
 ) -> bool:
-    """Tracks from the first frame's boxes through all frames.
+    """Draws and writes what is found, frame by frame.
 
     Args:
-      frames: The frames in order.
-      tracker: Has `add(image, boxes_xywh)` and `update(image)`, which return each target's State.
-      boxes_xywh: [N, 4], 0-based pixels.
-      writer: Takes every frame with its States and annotated picture.
+      found: The frames in order, with what is found in each.
+      writer: Takes every frame with its annotated picture.
       show: Shows an annotated picture and says whether to go on.
 
     Returns:
@@ -125,54 +82,72 @@ def track_sequence(
     Raises:
       InputError: If a frame cannot be read or the tracker refuses one.
     """
-    for frame in frames:
-        if frame.decoded:  # Else nothing is known of it, and the last boxes stay.
-            states = tracker.add(frame.image, boxes_xywh) if frame.index == 0 else tracker.update(frame.image)
-        picture = drawing.annotate(frame.image, states, frame.index)
-        writer.add(frame, states, picture)
+    for frame, entry in found:
+        picture = drawing.annotate(frame.image, entry.targets, frame.index)
+        writer.add(entry, picture)
         if show and not show(picture):
             return False
     return True
 
 
-def describe_run(
-    request: Request, source: video.Source, spec: str, variant: str, image: np.ndarray, boxes_xywh: np.ndarray
-) -> dict:
-    """Returns what the JSON says of the run, by a tracker of a variant."""
-    first_boxes = [[round(number, 3) for number in box] for box in boxes_xywh.tolist()]
-    several = {"targets": len(first_boxes), "first_boxes": first_boxes} if len(first_boxes) > 1 else {}
+def load_ready(request: Request, settings: dict[str, Any], load: Callable):
+    """Loads the tracker and compiles it, so that no frame waits for that."""
+    with progress.waiting("mlt-track", "loading the tracker"):
+        tracker = load(request.variant, request.weights, request.threads, **settings)
+    with progress.waiting("mlt-track", "compiling the tracker"):
+        tracker.warm_up()
+    return tracker
+
+
+def first_frame(frames: Iterator[video.Frame], start: int, source: video.Source) -> video.Frame:
+    """Goes on to a frame, and tells what was left out before.
+
+    Raises:
+      InputError: The input has not so many.
+    """
+    last = None
+    for last in frames:
+        if last.index >= start:
+            break
+    if last is None or last.index < start:
+        raise InputError(f"--start is frame {start}, and the input has {0 if last is None else last.index + 1} frames")
+    if source.left_out:
+        told = f"{source.left_out} pictures before the first frame cannot be decoded and are left out"
+        run_report.note(told)
+    return last
+
+
+def checked_boxes(asked: Asked, image: np.ndarray, from_mouse: bool) -> Asked:
+    """Returns what is asked for, with the box that the mouse draws where there is none.
+
+    Raises:
+      InputError: A box has its centre outside the first frame [H, W, 3].
+    """
+    if from_mouse:
+        asked = dataclasses.replace(asked, boxes=((display.select_box(image), None),))
+    for boxes, name in (([box for box, _ in asked.boxes], "box"), ([fix[2] for fix in asked.fixes], "--fix")):
+        if boxes:
+            target_box.check_inside(np.stack(boxes), image, name)
+            for told in target_box.notes(np.stack(boxes), image):
+                run_report.note(told)
+    return asked
+
+
+def save_frame(source: video.Source, text: str, folder: pathlib.Path) -> None:
+    """Writes a frame with a ruled grid.
+
+    Raises:
+      InputError: There is no such frame, or it cannot be written.
+    """
+    number = planning.frame_number(text, "--save_frame", source.fps or 0)
+    frame = first_frame(source.frames(), number, source)
+    path = folder / f"frame_{number:06d}.png"
     try:
-        version = metadata.version("mlt_tf")
-    except metadata.PackageNotFoundError:  # run from a checkout
-        version = "not installed"
-    return {
-        "input": spec,
-        "variant": variant,
-        "weights": request.weights or "default",
-        "fast": request.fast,
-        "version": version,
-        "frame_size": [image.shape[1], image.shape[0]],
-        "fps": source.fps,
-        "frames_in_header": source.length,
-        "max_frames": request.max_frames,
-        **({"black_and_white": list(source.levels)} if source.levels else {}),
-        **several,
-    }
-
-
-def report(writer: track_output.TrackWriter, expected: int | None) -> None:
-    """Prints how far the run came, of the frames that the input's header led to expect, and where its files are."""
-    speed = timing.frames_per_second(writer.seconds())
-    at_speed = "" if speed is None else f" at {speed:.1f} fps"
-    mark = "" if writer.complete else ", INCOMPLETE"
-    print(f"tracked {writer.frames_written} frames{at_speed}{mark}")
-    if writer.complete and expected and writer.frames_written < expected:
-        print(f"  the input ended there, though its header says {expected} frames")
-    if writer.undecoded():
-        told = f"{writer.undecoded()} of {writer.frames_written} frames cannot be decoded and keep the last box"
-        print(f"mlt-track: note: {told}", file=sys.stderr)
-    for path in writer.files():
-        print(f"  {path}")
+        with files.whole(path) as (partial,):
+            cv2.imwrite(partial, cv2.cvtColor(drawing.with_grid(frame.image), cv2.COLOR_RGB2BGR))
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be written ({error.strerror}): give another --out") from error
+    print(f"frame {number}, {frame.image.shape[1]}x{frame.image.shape[0]}\n  {path}")
 
 
 def track(spec: str, request: Request, load: Callable) -> None:
@@ -181,43 +156,98 @@ def track(spec: str, request: Request, load: Callable) -> None:
     Args:
       spec: The input.
       request: What is asked for.
-      load: Makes a tracker of (variant, weights, whether in the reduced mode).
+      load: Loads the tracker, as `trackers.load` does.
 
     Raises:
       InputError: If any of the input is bad.
     """
-    boxes_xywh = read_boxes(request)
+    asked, settings = requests.read(request), requests.tracker_settings(request)
     with video.open_source(spec) as source, contextlib.ExitStack() as stack:
-        frames = itertools.islice(source.frames(), request.max_frames)
-        first = next(frames)
-        if source.left_out:
-            told = f"{source.left_out} pictures before the first frame cannot be decoded and are left out"
-            print(f"mlt-track: note: {told}", file=sys.stderr)
-        boxes_xywh = display.select_box(first.image)[None] if boxes_xywh is None else boxes_xywh
-        target_box.check_inside(boxes_xywh, first.image)
-        for note in target_box.notes(boxes_xywh, first.image):
-            print(f"mlt-track: note: {note}", file=sys.stderr)
         folder = pathlib.Path(request.out or os.path.join("mlt_output", source.name)).expanduser()
-        claim = stack.enter_context(track_folder.own(folder, request.overwrite))
-        tracker = load(request.variant, request.weights, request.fast)
-        total = min(filter(None, (source.length, request.max_frames)), default=None)
-        bar = tqdm.tqdm(itertools.chain([first], frames), total=total, unit=" frames", disable=None)
-        meta = describe_run(request, source, spec, tracker.variant, first.image, boxes_xywh)
-        writer = track_output.TrackWriter(folder, meta, request.save_video, len(boxes_xywh), claim.touch)
-        try:
-            with bar, writer:
-                at_end = track_sequence(bar, tracker, boxes_xywh, writer, display.show if request.display else None)
-                if not at_end and not source.live:  # a camera has no end but the user's
-                    raise KeyboardInterrupt
-        finally:
-            report(writer, total)
+        if request.save_frame is not None:
+            return save_frame(source, request.save_frame, folder)
+        lives = live.is_live(spec, source) if request.live is None else request.live
+        if lives and requests.uses_earlier(request):
+            raise InputError("--resume and --fix need frames that can be read again: give a file, not a live source")
+        tracker = load_ready(request, settings, load) if lives else None
+        frames = live.newest(source.frames()) if lives else source.frames()
+        stack.callback(frames.close)
+        first = first_frame(frames, planning.first_frame(asked, source.fps), source)
+        asked = checked_boxes(asked, first.image, not (asked.boxes or requests.uses_earlier(request)))
+        claim = stack.enter_context(track_folder.own(folder, request.overwrite or requests.uses_earlier(request)))
+        before = planning.read_earlier(folder, request.resume) if requests.uses_earlier(request) else None
+        plan = planning.make(asked, before, source.fps, request.resume)
+        tracker = load_ready(request, settings, load) if tracker is None else tracker
+        meta = run_report.describe(source, first.image, tracker, **described(request, spec, lives))
+        if before:
+            planning.check_same(before, meta, folder)
+            if before.complete and before.plan == plan:
+                return print(f"'{folder}' is complete: there is nothing to go on with")
+        found = session.follow(plan, itertools.chain([first], frames), tracker, before)
+        writer = track_output.TrackWriter(
+            folder,
+            plan,
+            meta,
+            request.save_video,
+            request.save_figure,
+            planning.known_entries(plan, before),
+            claim.touch,
+        )
+        track_all(found, writer, source, plan, request.display, lives)
+        export(folder, request.export)
 
 
-def main(argv: list[str], values: flags.FlagValues = flags.FLAGS, load: Callable = load_tracker) -> None:
+def track_all(found, writer, source: video.Source, plan: Plan, on_display: bool, lives: bool) -> None:
+    """Tracks, and tells how it went, however that ends."""
+    total = min(filter(None, (source.length, plan.stop)), default=None)
+    total = total and max(0, total - plan.start)
+    try:
+        with writer:
+            shown = progress.shown(found, total, "mlt-track")
+            at_end = track_sequence(shown, writer, display.show if on_display else None)
+            if not at_end and not lives:  # A live source has no end but the user's.
+                raise KeyboardInterrupt
+    finally:
+        run_report.tell(writer, total)
+
+
+def browse(spec: str, request: Request, load: Callable) -> int | None:
+    """Serves a page for an input, until it is stopped; returns the exit code.
+
+    Raises:
+      InputError: The input cannot be opened, or flags say what the page is for.
+    """
+    for name in _NOT_IN_BROWSER:
+        if getattr(request, name):
+            raise InputError(f"--{name} and --browser are both given: leave --{name} out, the page does that")
+    out = None if request.out is None else pathlib.Path(request.out).expanduser()
+    settings = requests.tracker_settings(request)
+    tools = door.make_tools(request.variant, request.weights, request.threads, settings, load)
+    place = places.Place(clip=spec, out=out, overwrite=request.overwrite)
+    return door.serve("mlt-track", place, tools, request.host, request.port)
+
+
+def export(folder: pathlib.Path, formats: tuple[str, ...]) -> None:
+    """Writes a complete run in other formats, and tells which files of them are an earlier run's."""
+    for path in exports.stale(folder, formats):
+        run_report.note(f"'{path}' is of an earlier run: mlt-export writes it anew")
+    if formats:
+        for path in exports.write(record.read(folder / "track.json"), folder / exports.FOLDER, formats):
+            print(f"  {path}")
+
+
+def described(request: Request, spec: str, lives: bool) -> dict[str, Any]:
+    """Returns what the record says of the request."""
+    names = {"weights": request.weights or "default", "fast": request.fast, "max_frames": request.max_frames}
+    return {"input": spec, **names, "live": lives}
+
+
+def main(argv: list[str], values: flags.FlagValues = flags.FLAGS, load: Callable = trackers.load) -> None:
     """Does what the flags say, and ends as `end_in_one_line` says: with 1 after bad input, 130 when it is stopped."""
     request = options.read(Request, values)
+    work = browse if request.browser else track
     command_line.end_in_one_line(
-        "mlt-track", lambda: track(choose_input(request, argv[1:]), request, load), stopped="stopped"
+        "mlt-track", lambda: work(requests.choose_input(request, argv[1:]), request, load), stopped="stopped"
     )
 
 

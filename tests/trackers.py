@@ -1,7 +1,6 @@
 """A tracker that stands in for ours where what it finds does not matter."""
 
 import dataclasses
-import types
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -57,6 +56,17 @@ class FakeTracker:
         self.boxes = [box for index, box in enumerate(self.boxes) if index not in indices]
 
 
+class Found(NamedTuple):
+    """What `DriftingTracker` says of a target in a frame, as `multi_tracker.State` does."""
+
+    box_xywh: np.ndarray
+    score: float = 0.5
+    lost: bool = False
+    updated: bool = False
+    network_ms: float = 1.0
+    update_ms: float = 0.0
+
+
 class DriftingTracker:
     """Moves the boxes right by a pixel a frame, and calls the last of every three frames lost.
 
@@ -66,21 +76,38 @@ class DriftingTracker:
     def __init__(self, fails_at: int | None = None, failure: BaseException | None = None):
         """Has no target yet."""
         self.count, self.images, self.fails_at, self.failure, self.variant = 0, [], fails_at, failure, "mlt"
+        self.boxes_xywh, self.calls, self.config, self.weights_checksum = [], [], Config(), "abc"
 
-    def add(self, image: np.ndarray, boxes_xywh: Sequence) -> list[types.SimpleNamespace]:
+    def __len__(self):
+        return len(self.boxes_xywh)
+
+    def add(self, image: np.ndarray, boxes_xywh: Sequence) -> list[Found]:
         """Starts on targets."""
-        self.boxes_xywh = np.asarray(boxes_xywh, np.float32)
-        return self._states(image)
+        self.calls.append(f"add {len(boxes_xywh)}")
+        new = [np.asarray(box, np.float32) for box in boxes_xywh]
+        first = not self.boxes_xywh
+        self.boxes_xywh = [*self.boxes_xywh, *new]
+        if first:
+            self._see(image)
+        return [Found(box) for box in new]
 
-    def update(self, image: np.ndarray) -> list[types.SimpleNamespace]:
+    def update(self, image: np.ndarray) -> list[Found]:
         """Moves them."""
         if self.count == self.fails_at:
             raise self.failure
-        self.boxes_xywh = self.boxes_xywh + np.float32([1, 0, 0, 0])
-        return self._states(image)
+        self.calls.append(f"update {len(self)}")
+        self.boxes_xywh = [box + np.float32([1, 0, 0, 0]) for box in self.boxes_xywh]
+        self._see(image)
+        return [Found(box, lost=self.count % 3 == 0) for box in self.boxes_xywh]
 
-    def _states(self, image):
+    def remove(self, indices: Sequence[int]) -> None:
+        """Drops targets."""
+        self.boxes_xywh = [box for index, box in enumerate(self.boxes_xywh) if index not in indices]
+
+    def warm_up(self) -> None:
+        """Has nothing to compile."""
+        self.calls.append("warm up")
+
+    def _see(self, image):
         self.images.append(image)
         self.count += 1
-        told = {"score": 0.5, "lost": self.count % 3 == 0, "updated": False, "network_ms": 1.0, "update_ms": 0.0}
-        return [types.SimpleNamespace(box_xywh=box, **told) for box in self.boxes_xywh]

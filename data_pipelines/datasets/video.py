@@ -1,5 +1,6 @@
 """Reads the frames of a video file, a folder or glob of images, or a camera as RGB pictures of one size."""
 
+import contextlib
 import dataclasses
 import glob
 import itertools
@@ -29,6 +30,7 @@ class Frame(NamedTuple):
     decode_ms: float
     time: float | None = None  # seconds from the first, where known
     decoded: bool = True
+    dropped: int = 0  # of a live source: how many were left out just before it
 
 
 @dataclasses.dataclass
@@ -57,7 +59,8 @@ class Source:
         return self
 
     def __exit__(self, *unused_exception) -> None:
-        self.pictures.close()
+        with contextlib.suppress(ValueError):  # A thread waits for the next picture: it ends with the process.
+            self.pictures.close()
 
     def frames(self) -> Iterator[Frame]:
         """Yields the frames in order.

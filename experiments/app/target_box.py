@@ -2,18 +2,12 @@
 
 import pathlib
 import re
-from collections.abc import Sequence
 
 import numpy as np
 
 from data_pipelines.datasets import annotations
 from mlt_tf import config
 from mlt_tf.errors import InputError
-
-
-def parse_boxes(texts: Sequence[str], where: str) -> np.ndarray:
-    """Reads one box `x,y,w,h` of each text: [N, 4], float32. An error says `where`, and which of several it is."""
-    return np.stack([parse_box(text, where + _which(index, len(texts))) for index, text in enumerate(texts)])
 
 
 def parse_box(text: str, where: str) -> np.ndarray:
@@ -66,20 +60,21 @@ def read_first_box(path: str, one_based: bool = False) -> np.ndarray:
     return parse_box(line, f"the first line of ground truth '{path}'") - shift
 
 
-def check_inside(boxes_xywh: np.ndarray, frame: np.ndarray) -> None:
+def check_inside(boxes_xywh: np.ndarray, frame: np.ndarray, name: str = "box") -> None:
     """Raises InputError if a box's centre, of [N, 4], lies outside the frame [H, W, 3], as the tracker itself would."""
     height, width = frame.shape[:2]
     for index, (x, y, w, h) in enumerate(boxes_xywh.tolist()):
         if not (0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height):
-            box = f"box{_which(index, len(boxes_xywh))} {x:g},{y:g},{w:g},{h:g}"
+            box = f"{name}{which(index, len(boxes_xywh))} {x:g},{y:g},{w:g},{h:g}"
             raise InputError(f"{box} has its centre outside the {width}x{height} frame: give one inside, as x,y,w,h")
 
 
 def notes(boxes_xywh: np.ndarray, frame: np.ndarray) -> list[str]:
     """Returns a note for each box of [N, 4] that lies mostly out of the frame [H, W, 3]."""
     found = [annotations.far_out(box, frame.shape[1], frame.shape[0]) for box in boxes_xywh]
-    return [f"box{_which(index, len(found))} {note}" for index, note in enumerate(found) if note]
+    return [f"box{which(index, len(found))} {note}" for index, note in enumerate(found) if note]
 
 
-def _which(index: int, count: int) -> str:
+def which(index: int, count: int) -> str:
+    """Names one of several, by its index from 0; "" where it is alone."""
     return f" ({index + 1} of {count})" if count > 1 else ""

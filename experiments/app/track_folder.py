@@ -65,7 +65,7 @@ def own(folder: pathlib.Path, overwrite: bool) -> Iterator[claims.Claim]:
 
 def results(folder: pathlib.Path, mark: str = "") -> list[pathlib.Path]:
     """Returns what runs of any number of targets have left in a folder, the complete files or those with a mark."""
-    name = re.compile(rf"track{re.escape(mark)}\.(mp4|json)|boxes(_[1-9][0-9]*)?{re.escape(mark)}\.txt")
+    name = re.compile(rf"track{re.escape(mark)}\.(mp4|png|json)|boxes(_[1-9][0-9]*)?{re.escape(mark)}\.txt")
     return sorted(path for path in folder.iterdir() if name.fullmatch(path.name))
 
 

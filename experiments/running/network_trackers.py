@@ -15,15 +15,20 @@ def make(spec: TrackerSpec) -> tracker.MultiTracker:
     Raises:
       InputError: Unknown variant or setting, or weights that do not fit.
     """
-    if spec.threads:  # 0 is TensorFlow's own default, which it has no setter for once it runs.
-        tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
     if spec.name == UNADAPTED:
+        _set_threads(spec.threads)
         return _make_unadapted(spec)
-    return load(variant=spec.name, weights=spec.weights, tflite=spec.tflite, **dict(spec.overrides))
+    return load(spec.threads, variant=spec.name, weights=spec.weights, tflite=spec.tflite, **dict(spec.overrides))
 
 
-def load(**options: Any) -> tracker.MultiTracker:
-    """Loads a tracker of several targets, as `MultiTracker.load` does."""
+def _set_threads(threads):
+    if threads:  # 0 is TensorFlow's own default, which it has no setter for once it runs.
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
+def load(threads: int = 0, **options: Any) -> tracker.MultiTracker:
+    """Loads a tracker of several targets, as `MultiTracker.load` does, that computes in so many threads; 0: any."""
+    _set_threads(threads)
     return tracker.MultiTracker.load(**options)
 
 

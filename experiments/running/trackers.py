@@ -80,9 +80,11 @@ def load_single(variant: str, weights: str | None) -> Any:
     return _networks().load_single(variant, weights)
 
 
-def load(variant: str | None, weights: str | None, **settings: Any) -> Any:
-    """Loads a tracker of several targets as `MultiTracker.load` does, which says what None means."""
-    return _networks().load(variant=variant, weights=weights, **settings)
+def load(variant: str | None, weights: str | None, threads: int = 0, **settings: Any) -> Any:
+    """Loads a tracker of several targets as `MultiTracker.load` does, which says what None means; 0: any threads."""
+    if threads:
+        cv2.setNumThreads(threads)
+    return _networks().load(threads, variant=variant, weights=weights, **settings)
 
 
 def variant_in(weights: str) -> str:

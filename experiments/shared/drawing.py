@@ -1,6 +1,7 @@
 """Draws boxes and short texts on RGB pictures; every function returns a new picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 TRACKED = (0, 230, 0)
 LOST = (255, 40, 40)
 TEXT = (255, 255, 0)
+_RULED_SIDE = 640  # Pixels of the longer side that numbers on a grid need.
 # Of several targets, in turn: Okabe and Ito's, which the colour-blind can tell apart, the darkest last.
 PALETTE = (
     (86, 180, 233),  # sky blue
@@ -20,32 +22,36 @@ PALETTE = (
 )
 
 
-def annotate(image: np.ndarray, states: Sequence, index: int) -> np.ndarray:
+def annotate(image: np.ndarray, found: Mapping[str, Any], index: int) -> np.ndarray:
     """Draws the targets' boxes and the frame's number, and marks the targets that are lost.
 
     One target has its score beside the frame's number, and turns red where it is lost. Each of several has a colour and
-    a number, from 1; where it is lost, its outline is dashed.
+    its name; where it is lost, its outline is dashed.
 
     Args:
       image: [H, W, 3], uint8, RGB.
-      states: The tracker's State of each target; a box that is not finite is not drawn.
+      found: What has `box_xywh`, `score` and `lost` of each target, by name; None where it is not there (yet). A box
+        that is not finite is not drawn.
       index: The frame's number, from 0.
 
     Returns:
       A picture of the same size.
     """
     height = max(9, round(min(image.shape[:2]) / 30))
-    if len(states) == 1:
-        return _annotate_one(image, states[0], index, height)
-    picture, colours = image, [PALETTE[number % len(PALETTE)] for number in range(len(states))]
-    for state, colour in zip(states, colours):
+    if len(found) == 1:
+        return _annotate_one(image, *found.values(), index, height)
+    picture, colours = image, [PALETTE[number % len(PALETTE)] for number in range(len(found))]
+    there = [(name, state, colour) for (name, state), colour in zip(found.items(), colours) if state is not None]
+    for _, state, colour in there:
         picture = draw_box(picture, state.box_xywh, colour, dashed=state.lost)
-    for number, (state, colour) in enumerate(zip(states, colours), 1):  # Over all boxes.
-        picture = _label(picture, f"{number} lost" if state.lost else f"{number}", state.box_xywh, height, colour)
+    for name, state, colour in there:  # Over all boxes.
+        picture = _label(picture, f"{name} lost" if state.lost else name, state.box_xywh, height, colour)
     return draw_text(picture, f"#{index}", (4, 4), height, TEXT)
 
 
 def _annotate_one(image, state, index, height):
+    if state is None:
+        return draw_text(image, f"#{index}", (4, 4), height, TEXT)
     picture = draw_box(image, state.box_xywh, LOST if state.lost else TRACKED)
     picture = draw_text(picture, f"#{index}  {state.score:.2f}", (4, 4), height, TEXT)
     if state.lost:
@@ -94,4 +100,28 @@ def draw_text(
     base_left = (top_left[0], top_left[1] + height)
     for ink, width in (((0, 0, 0), thickness + 2), (colour, thickness)):
         cv2.putText(picture, text, base_left, font, scale, ink, width, cv2.LINE_AA)
+    return picture
+
+
+def with_grid(image: np.ndarray) -> np.ndarray:
+    """Rules a picture, with the pixels' numbers at its upper and left sides, so that a box can be read from it.
+
+    Args:
+      image: [H, W, 3], uint8, RGB.
+
+    Returns:
+      The picture, a small one enlarged; the numbers are the original's pixels.
+    """
+    times = max(1, -(-_RULED_SIDE // max(image.shape[:2])))
+    step = next(step for step in (5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if max(image.shape[:2]) <= 16 * step)
+    large = cv2.resize(image, None, fx=times, fy=times, interpolation=cv2.INTER_NEAREST)
+    height, picture = max(10, max(large.shape[:2]) // 90), large.copy()
+    for axis, size in ((1, image.shape[1]), (0, image.shape[0])):
+        for place in range(0, size, step):
+            line = (slice(None), times * place) if axis == 1 else (times * place, slice(None))
+            picture[line] = large[line] // 2 + 128 * (np.arange(len(large[line]))[:, None] // 4 % 2).astype(np.uint8)
+    for place in range(step, image.shape[1] - step // 2, step):
+        picture = draw_text(picture, str(place), (times * place + 3, 3), height, TEXT)
+    for place in range(step, image.shape[0] - step // 4, step):
+        picture = draw_text(picture, str(place), (3, times * place + 3), height, TEXT)
     return picture

@@ -4,38 +4,25 @@ import contextlib
 import json
 import os
 import pathlib
-import sys
 
 import cv2
 import numpy as np
 import pytest
-from absl import flags
 
 from experiments import track
 from mlt_tf.errors import InputError
 from tests import clips
 from tests.clips import write_images
 from tests.clips import write_red_video as write_video
-from tests.endings import exit_code, run_python
+from tests.endings import run_python
+from tests.mlt_track import in_an_empty_folder, run
 from tests.trackers import DriftingTracker
 
+__all__ = ["in_an_empty_folder"]
 ROOT = pathlib.Path(track.__file__).resolve().parent.parent
 
 
-@pytest.fixture(autouse=True)
-def headless_in_an_empty_folder(tmp_path, monkeypatch):
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.chdir(tmp_path)
-
-
-def run(*arguments, tracker=None, load=None):
-    """Runs the command and returns its exit code; the tracker made by --variant and --weights is replaced."""
-    given = track.define_flags(flags.FlagValues())
-    return exit_code(
-        track.main, given(["mlt-track", *arguments]), given, load or (lambda *_: tracker or DriftingTracker())
-    )
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 def error_of(capfd, *arguments, tracker=None):
@@ -53,14 +40,16 @@ def test_video_is_tracked_from_start_to_end(capfd):
     tracker = DriftingTracker()
     assert run("clip.mp4", "--box=10,20,30,15", tracker=tracker) == 0
     out = pathlib.Path("mlt_output/clip")
-    assert sorted(os.listdir(out)) == ["boxes.txt", "track.json", "track.mp4"]
+    assert sorted(os.listdir(out)) == ["boxes.txt", "track.json", "track.mp4", "track.png"]
     assert (out / "boxes.txt").read_text().splitlines() == [f"{10 + i}.000,20.000,30.000,15.000" for i in range(7)]
     record = read_json(out / "track.json")
     assert record["meta"].items() >= {
         "input": "clip.mp4", "variant": "mlt", "weights": "default", "fast": False, "frame_size": [64, 48], "fps": 12.5,
         "frames": 7, "frames_in_header": 7, "max_frames": None, "complete": True, "error": None,
     }.items()  # fmt: skip
-    assert [entry["lost"] for entry in record["frames"]] == [False, False, True] * 2 + [False]
+    assert record["start"] == 0 and record["stop"] is None
+    assert record["targets"] == [{"id": "1", "marks": [{"frame": 0, "box": [10, 20, 30, 15], "kind": "start"}]}]
+    assert [entry["targets"][0]["lost"] for entry in record["frames"]] == [False, False, True] * 2 + [False]
     np.testing.assert_allclose(tracker.images[3][24, 32], (255, 0, 0), atol=6)
     printed = capfd.readouterr()
     assert printed.out.startswith(f"tracked 7 frames at 1000.0 fps\n  {out / 'track.mp4'}\n") and printed.err == ""
@@ -80,13 +69,13 @@ def test_annotated_video_shows_the_picture_and_the_box_in_their_colours():
 def test_several_targets_are_tracked_in_the_order_of_the_flags():
     write_video("clip.mp4", height=480, width=640)
     assert run("clip.mp4", "--box=300.1,50,40,30", "--box", "100,200,300,150", "--out=o") == 0
-    assert sorted(os.listdir("o")) == ["boxes_1.txt", "boxes_2.txt", "track.json", "track.mp4"]
-    meta, frames = read_json("o/track.json").values()
-    assert meta["targets"] == 2 and meta["first_boxes"] == [[300.1, 50, 40, 30], [100, 200, 300, 150]]
-    for index, box in enumerate(meta["first_boxes"]):
+    assert sorted(os.listdir("o")) == ["boxes_1.txt", "boxes_2.txt", "track.json", "track.mp4", "track.png"]
+    record = read_json("o/track.json")
+    assert [target["id"] for target in record["targets"]] == ["1", "2"]
+    for index, box in enumerate([[300.1, 50, 40, 30], [100, 200, 300, 150]]):
         moved = [[round(box[0] + step, 3), *box[1:]] for step in range(7)]
         np.testing.assert_array_equal(np.loadtxt(f"o/boxes_{index + 1}.txt", delimiter=","), moved)
-        assert [frame["targets"][index]["box"] for frame in frames] == moved
+        assert [frame["targets"][index]["box"] for frame in record["frames"]] == moved
     image = cv2.VideoCapture("o/track.mp4").read()[1][..., ::-1]
     np.testing.assert_allclose(image[[65, 349], [300, 250]], track.drawing.PALETTE[:2], atol=60)
 
@@ -103,7 +92,7 @@ def test_loaded_tracker_follows_several_targets(monkeypatch):
     loaded = tracker.MultiTracker(pretrained.build("mlt_mt"), trunk=colours)
     monkeypatch.setattr(tracker.MultiTracker, "load", lambda variant, weights, pyramid: loaded)
     words = ["--box=231,22,62,57", "--box=35,205,56,55", "--max_frames=5", "--out=o", "--fast"]
-    assert run(str(ROOT / "experiments/assets/demo.mp4"), *words, load=track.load_tracker) == 0
+    assert run(str(ROOT / "experiments/assets/demo.mp4"), *words, load=track.trackers.load) == 0
     last = [entry["box"] for entry in read_json("o/track.json")["frames"][-1]["targets"]]
     np.testing.assert_allclose(last, [[254, 21, 62, 57], [70, 195, 56, 55]], atol=12)  # By eye.
 
@@ -129,14 +118,14 @@ def test_max_frames_ends_a_complete_run():
     assert run("clip.mp4", "--box=10,20,30,15", "--max_frames=2", "--out=o", "--nosave_video") == 0
     meta = read_json("o/track.json")["meta"]
     assert (meta["frames"], meta["max_frames"], meta["complete"]) == (2, 2, True)
-    assert sorted(os.listdir("o")) == ["boxes.txt", "track.json"]
+    assert sorted(os.listdir("o")) == ["boxes.txt", "track.json", "track.png"]
 
 
 def test_variant_and_weights_reach_the_loader():
     write_images(pathlib.Path("a"), number=1)
-    load, asked = lambda *arguments: asked.append(arguments) or DriftingTracker(), []
-    assert run("a", "--box=1,2,3,4", "--variant=mlt_mt", "--weights=w.npz", "--fast", load=load) == 0
-    assert asked == [("mlt_mt", "w.npz", True)]
+    load, asked = lambda *arguments, **settings: asked.append((arguments, settings)) or DriftingTracker(), []
+    assert run("a", "--box=1,2,3,4", "--variant=mlt_mt", "--weights=w.npz", "--fast", "--threads=2", load=load) == 0
+    assert asked == [(("mlt_mt", "w.npz", 2), {"pyramid": "exemplars"})]
     assert read_json("mlt_output/a/track.json")["meta"]["weights"] == "w.npz"
 
 
@@ -214,8 +203,8 @@ def test_frame_that_does_not_decode_keeps_its_number_and_the_last_box(capfd):
     assert run("clip.avi", "--box=10,20,30,15", "--out=o") == 0
     record = read_json("o/track.json")
     assert record["meta"]["complete"] is True and record["meta"]["frames"] == 8
-    assert [entry["frame"] for entry in record["frames"] if not entry.get("decoded", True)] == [3]
-    assert [entry["box"][0] for entry in record["frames"]] == [10, 11, 12, 12, 13, 14, 15, 16]
+    assert [entry["frame"] for entry in record["frames"] if not entry["decoded"]] == [3]
+    assert [entry["targets"][0]["box"][0] for entry in record["frames"]] == [10, 11, 12, 12, 13, 14, 15, 16]
     assert [entry["time"] for entry in record["frames"]] == [round(index / 25, 6) for index in range(8)]
     assert cv2.VideoCapture("o/track.mp4").get(cv2.CAP_PROP_FRAME_COUNT) == 8
     assert capfd.readouterr().err == "mlt-track: note: 1 of 8 frames cannot be decoded and keep the last box\n"
@@ -269,7 +258,7 @@ def test_bad_input_is_one_line_and_tracks_nothing(arguments, message, capfd):
 
 
 def test_weights_that_do_not_load_leave_no_results(capfd):
-    def fail(*_):
+    def fail(*_, **__):
         raise InputError("no weights at 'w.npz'")
 
     write_images(pathlib.Path("a"), number=2)
@@ -281,8 +270,17 @@ def test_weights_that_do_not_load_leave_no_results(capfd):
 def test_second_process_is_refused_and_the_first_goes_on(capfd):
     write_video("clip.mp4")
     words = ["clip.mp4", "--box=10,20,30,15", "--out=o"]
-    assert run(*words, load=lambda *_: DriftingTracker() if run(*words) == 1 else None) == 0
+    assert run(*words, load=lambda *_, **__: DriftingTracker() if run(*words) == 1 else None) == 0
     assert "another mlt-track writes to 'o'" in capfd.readouterr().err
+
+
+def test_frame_is_saved_with_a_grid_and_nothing_is_tracked(capfd):
+    write_video("clip.mp4")
+    tracker = DriftingTracker()
+    assert run("clip.mp4", "--save_frame=0.4s", "--out=o", tracker=tracker) == 0 and tracker.count == 0
+    assert os.listdir("o") == ["frame_000005.png"] and cv2.imread("o/frame_000005.png").shape == (480, 640, 3)
+    assert capfd.readouterr().out == "frame 5, 64x48\n  o/frame_000005.png\n"
+    assert "and the input has 7 frames" in error_of(capfd, "clip.mp4", "--save_frame=7")
 
 
 @pytest.mark.parametrize("arguments, said", [(["nowhere.mp4", "--box=1,2,3,4"], "nowhere.mp4"), (["a"], "no target")])

@@ -38,20 +38,6 @@ def test_sides_below_a_pixel_are_taken_for_fractions(text):
         target_box.parse_box(text, "--box")
 
 
-def test_several_boxes_are_read_and_the_bad_one_is_named():
-    np.testing.assert_array_equal(
-        target_box.parse_boxes(["1,2,3,4", "5 6 7 8"], "--box"), np.float32([[1, 2, 3, 4], [5, 6, 7, 8]])
-    )
-    for bad, message in (
-        ("5,6,7", r"^--box \(2 of 3\) is '5,6,7': give four"),
-        ("5,6,0,8", r"^--box \(2 of 3\) .*no area"),
-    ):
-        with pytest.raises(InputError, match=message):
-            target_box.parse_boxes(["1,2,3,4", bad, "1,2"], "--box")
-    with pytest.raises(InputError, match="^--box is '1,2': give four"):
-        target_box.parse_boxes(["1,2"], "--box")
-
-
 @pytest.mark.parametrize("one_based, expected", [(False, [10, 20, 30, 40]), (True, [9, 19, 30, 40])])
 @pytest.mark.parametrize("start", ["", "\ufeff"], ids=["plain", "with a byte order mark"])
 def test_first_line_of_ground_truth(tmp_path, one_based, expected, start):

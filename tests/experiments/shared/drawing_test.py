@@ -15,7 +15,7 @@ class State(NamedTuple):
 
 
 def states_of(*boxes, lost=False):
-    return [State(np.float32(box), lost=lost) for box in boxes]
+    return {str(number): State(np.float32(box), lost=lost) for number, box in enumerate(boxes, 1)}
 
 
 def has(picture, colour):
@@ -76,9 +76,9 @@ def test_colours_of_targets_differ_and_start_again():
 
 def test_lost_one_of_several_is_dashed_and_named_in_its_colour():
     boxes = [[5, 60, 60, 50], [90, 60, 60, 50]]
-    first, second = states_of(*boxes)
-    tracked = drawing.annotate(grey(), [first, second], 7)
-    lost = drawing.annotate(grey(), [first, second._replace(lost=True)], 7)
+    states = states_of(*boxes)
+    tracked = drawing.annotate(grey(), states, 7)
+    lost = drawing.annotate(grey(), {**states, "2": states["2"]._replace(lost=True)}, 7)
     np.testing.assert_array_equal(tracked[:, :80], lost[:, :80])
     drawn = [np.all(picture[109, 90:150] == drawing.PALETTE[1], -1).mean() for picture in (tracked, lost)]
     assert drawn[0] == 1 and 0.3 < drawn[1] < 0.7
@@ -100,7 +100,26 @@ def test_number_of_a_target_stays_in_the_picture_and_below_the_frames(box_xywh):
 @pytest.mark.parametrize("size", [(120, 160), (2, 3)])
 def test_any_box_can_be_drawn_and_the_image_stays(box_xywh, count, size):
     image = grey()[: size[0], : size[1]]
-    states = [State(np.float32(box_xywh), float("nan"), lost) for lost in (False, True, False)]
-    picture = drawing.annotate(image, states[:count], 0)
+    states = {str(n): State(np.float32(box_xywh), float("nan"), lost=n == 1) for n in range(count)}
+    picture = drawing.annotate(image, states, 0)
     assert picture.shape == image.shape and picture.dtype == np.uint8
     np.testing.assert_array_equal(image, grey()[: size[0], : size[1]])
+
+
+def test_target_that_is_not_there_has_no_box_and_the_others_keep_their_colours():
+    states = states_of([5, 60, 60, 50], [90, 60, 60, 50])
+    alone = drawing.annotate(grey(), {**states, "1": None}, 7)
+    np.testing.assert_array_equal(alone[109, 120], drawing.PALETTE[1])
+    assert not has(alone, drawing.PALETTE[0])
+    assert not has(drawing.annotate(grey(), {"1": None}, 7)[30:], drawing.TRACKED)
+
+
+def test_grid_is_ruled_every_so_many_pixels_and_leaves_what_is_between():
+    image = np.full((480, 640, 3), 90, np.uint8)
+    picture = drawing.with_grid(image)
+    changed = np.any(picture != image, -1)
+    columns, rows = np.flatnonzero(changed[330:340].all(0)), np.flatnonzero(changed[:, 330:340].all(1))
+    np.testing.assert_array_equal(columns, np.arange(0, 640, 50))
+    np.testing.assert_array_equal(rows, np.arange(0, 480, 50))
+    assert drawing.with_grid(image[:48, :64]).shape == (480, 640, 3)
+    assert drawing.with_grid(image[:1, :1]).shape == (640, 640, 3)
