@@ -48,9 +48,9 @@ wheel: venv  ## Builds dist/mlt_tf-*.whl
 
 lock: venv  ## Pins the newest versions that setup.cfg allows
 	$(PIP) install --quiet pip-tools
-	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --extra=beam --extra=vot --extra=export --extra=dev \
-	  --output-file=requirements-dev.txt setup.cfg
-	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --constraint=requirements-dev.txt \
+	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --extra=web --extra=beam --extra=vot --extra=export \
+	  --extra=dev --output-file=requirements-dev.txt setup.cfg
+	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --extra=web --constraint=requirements-dev.txt \
 	  --output-file=requirements.txt setup.cfg
 
 PIP_COMPILE := $(BIN)/pip-compile --quiet --upgrade --allow-unsafe --strip-extras --no-emit-options \

@@ -7,6 +7,7 @@
     mlt-track clip.mp4 --box 120,80,60,90 --resume
     mlt-track 'David/img/*.jpg' --groundtruth David/groundtruth_rect.txt --one_based --out david
     mlt-track 0 --display
+    mlt-track clip.mp4 --browser
 
 Writes track.mp4, boxes.txt (x,y,w,h a line, 0-based pixels; boxes_1.txt, boxes_2.txt and so on of several targets),
 track.json and track.png, the scores over time, to the output folder. A run that fails or is stopped keeps what it
@@ -47,8 +48,13 @@ from experiments.app.record import Entry
 from experiments.app.request import Request
 from experiments.running import trackers
 from experiments.shared import command_line, drawing, options, progress
+from experiments.web import door, places
 from mlt_tf import files
 from mlt_tf.errors import InputError
+
+# Flags of what the page itself does, or leaves to its user.
+_NOT_IN_BROWSER = ("box", "groundtruth", "fix", "resume", "start", "stop", "max_frames")
+_NOT_IN_BROWSER += ("save_frame", "display", "export")
 
 
 def define_flags(values: flags.FlagValues) -> flags.FlagValues:
@@ -204,6 +210,22 @@ def track_all(found, writer, source: video.Source, plan: Plan, on_display: bool,
         run_report.tell(writer, total)
 
 
+def browse(spec: str, request: Request, load: Callable) -> int | None:
+    """Serves a page for an input, until it is stopped; returns the exit code.
+
+    Raises:
+      InputError: The input cannot be opened, or flags say what the page is for.
+    """
+    for name in _NOT_IN_BROWSER:
+        if getattr(request, name):
+            raise InputError(f"--{name} and --browser are both given: leave --{name} out, the page does that")
+    out = None if request.out is None else pathlib.Path(request.out).expanduser()
+    settings = requests.tracker_settings(request)
+    tools = door.make_tools(request.variant, request.weights, request.threads, settings, load)
+    place = places.Place(clip=spec, out=out, overwrite=request.overwrite)
+    return door.serve("mlt-track", place, tools, request.host, request.port)
+
+
 def export(folder: pathlib.Path, formats: tuple[str, ...]) -> None:
     """Writes a complete run in other formats, and tells which files of them are an earlier run's."""
     for path in exports.stale(folder, formats):
@@ -222,8 +244,9 @@ def described(request: Request, spec: str, lives: bool) -> dict[str, Any]:
 def main(argv: list[str], values: flags.FlagValues = flags.FLAGS, load: Callable = trackers.load) -> None:
     """Does what the flags say, and ends as `end_in_one_line` says: with 1 after bad input, 130 when it is stopped."""
     request = options.read(Request, values)
+    work = browse if request.browser else track
     command_line.end_in_one_line(
-        "mlt-track", lambda: track(requests.choose_input(request, argv[1:]), request, load), stopped="stopped"
+        "mlt-track", lambda: work(requests.choose_input(request, argv[1:]), request, load), stopped="stopped"
     )
 
 

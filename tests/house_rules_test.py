@@ -206,7 +206,10 @@ def test_every_command_has_a_console_script():
     commands = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"__init__", "recipes"}
     scripts = {target.partition(":")[0].rpartition(".")[2]: name for name, target in console_scripts().items()}
     assert scripts.keys() == commands
-    assert {stem for stem, name in scripts.items() if name != f"mlt-{stem.replace('_', '-')}"} == {"export_tracks"}
+    assert {stem for stem, name in scripts.items() if name != f"mlt-{stem.replace('_', '-')}"} == {
+        "export_tracks",
+        "serve",
+    }
 
 
 @pytest.mark.parametrize(("command", "target"), console_scripts().items())
