@@ -51,10 +51,8 @@ def draw(courses: Sequence[Course], lost_below: float | None) -> Figure:
         for begin, end in spans(course.frames, course.lost):
             panel.axvspan(begin, end, color=LOST, alpha=0.25, linewidth=0, label="lost")
         panel.plot(course.frames, course.scores, color=LINE, linewidth=1.2, label="score")
-        updates = course.frames[course.updated]
-        panel.plot(
-            updates, np.full(len(updates), -0.03), "^", color=UPDATE, markersize=5, label="update", clip_on=False
-        )
+        if len(updates := course.frames[course.updated]):  # An empty line upsets the layout.
+            panel.plot(updates, np.full(len(updates), -0.03), "^", color=UPDATE, markersize=5, label="update")
         for frame in course.frames[course.fixed]:
             panel.axvline(frame, color=FIX, linewidth=1, linestyle="--", label="fix")
         if lost_below is not None:

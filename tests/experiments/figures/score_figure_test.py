@@ -3,6 +3,7 @@
 import cv2
 import matplotlib.colors
 import numpy as np
+import pytest
 
 from experiments.figures import score_figure
 from experiments.figures.score_figure import Course
@@ -36,6 +37,15 @@ def test_picture_shows_lost_spans_in_their_colour(tmp_path):
     picture = cv2.imread(str(tmp_path / "a"))[..., ::-1] / 255
     paler = 1 - 0.25 * (1 - np.array(matplotlib.colors.to_rgb(score_figure.LOST)))
     assert 0.3 < np.mean(np.all(np.abs(picture - paler) < 0.02, -1)) < 0.95
+
+
+@pytest.mark.filterwarnings("error")
+def test_targets_without_updates_leave_room_for_their_scores(tmp_path):
+    score_figure.write(tmp_path / "a", [course(name, absent=30) for name in "abc"], 0.35)
+    blue = np.array(matplotlib.colors.to_rgb(score_figure.LINE))
+    picture = cv2.imread(str(tmp_path / "a"))[..., ::-1] / 255
+    columns = np.flatnonzero(np.all(np.abs(picture - blue) < 0.1, -1)[80:].any(0))
+    assert np.ptp(columns) > 300
 
 
 def test_many_targets_end_somewhere():
