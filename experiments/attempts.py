@@ -10,6 +10,7 @@ and what was interrupted goes on. Flags after `--` go to every training. `--list
 
 import dataclasses
 import math
+import os
 import pathlib
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, TextIO
 
-from absl import app, flags, logging
+from absl import flags, logging
 
 from experiments import recipes
 from experiments.scoring import clip_scores
@@ -127,7 +128,7 @@ def command(kind: Kind, name: str, request: Request, steps: int, more: Sequence[
     words += [f"--validate_every={0 if kind is META else steps}", *changes(kind.paper, varied), *more]
     if kind is META:
         words.append(f"--cache_dir={cache_of(request.out, varied, recipe)}")
-    return [sys.executable, "-m", f"experiments.{kind.binary}", *words, *changes(varied, recipe)]
+    return [sys.executable, "-Pm", f"experiments.{kind.binary}", *words, *changes(varied, recipe)]
 
 
 def changes(recipe: Recipe, other: Recipe) -> list[str]:
@@ -163,8 +164,13 @@ def train(words: list[str], run_dir: pathlib.Path, steps: int) -> None:
 
 
 def follow(words: list[str], log: TextIO) -> None:
-    """Runs a command to its end, also after Ctrl-C, of which it hears too: it may have to save."""
-    with subprocess.Popen(words, stdout=log, stderr=log) as process:
+    """Runs a command of ours to its end, also after Ctrl-C, of which it hears too: it may have to save.
+
+    It finds this very project, whatever `experiments` there may be in the current folder.
+    """
+    root = str(pathlib.Path(__file__).resolve().parents[1])
+    places = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    with subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": places}) as process:
         try:
             process.wait()
         except KeyboardInterrupt:
@@ -271,6 +277,11 @@ def main(argv: list[str]) -> None:
     command_line.end_in_one_line("attempts", lambda: run(options.read(Request, FLAGS), argv[1:]))
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
-    app.run(main)
+    command_line.start(main)
+
+
+if __name__ == "__main__":
+    console()

@@ -17,7 +17,7 @@ import statistics
 from collections.abc import Callable
 
 import tensorflow as tf
-from absl import app, flags
+from absl import flags
 
 from data_pipelines.batches.context_sets import ContextSet
 from data_pipelines.batches.pairs import ContextBatch, PairBatch
@@ -164,6 +164,11 @@ def main(argv: list[str]) -> None:
     command_line.end_in_one_line("benchmark", run)
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
-    app.run(main)
+    command_line.start(main)
+
+
+if __name__ == "__main__":
+    console()

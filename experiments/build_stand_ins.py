@@ -145,6 +145,11 @@ def make() -> int:
     return 1 if any(row.built != row.expected for row in run(FLAGS)) else 0
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("build_stand_ins", make)
+
+
+if __name__ == "__main__":
+    console()

@@ -203,6 +203,11 @@ def show() -> int:
     return 0 if all(row.is_equal for row in run(options.read(Request, FLAGS))) else 1
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("check_metrics", show)
+
+
+if __name__ == "__main__":
+    console()

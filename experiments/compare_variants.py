@@ -247,6 +247,11 @@ def _write(flag: str, path: str, text: str) -> None:
         raise InputError(f"--{flag}={path}: cannot be written: {error.strerror}") from error
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("compare_variants", show)
+
+
+if __name__ == "__main__":
+    console()

@@ -177,6 +177,11 @@ def show() -> int:
     return 1 if any(report.failed or report.busy for report in reports.values()) else 0
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(flags.FLAGS)
     command_line.run_main("evaluate", show)
+
+
+if __name__ == "__main__":
+    console()

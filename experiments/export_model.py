@@ -132,6 +132,11 @@ def export_model(values: flags.FlagValues) -> None:
             print(f"{path.stat().st_size / 1e6:8.2f} MB  {path}")
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(flags.FLAGS)
     command_line.run_main("export_model", lambda: export_model(flags.FLAGS))
+
+
+if __name__ == "__main__":
+    console()

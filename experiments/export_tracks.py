@@ -8,9 +8,8 @@ It needs Datumaro: pip install 'mlt_tf[export]'.
 
 import dataclasses
 import pathlib
-import sys
 
-from absl import app, flags
+from absl import flags
 
 from experiments.app import exports, record
 from experiments.shared import command_line, options
@@ -60,8 +59,7 @@ def main(argv: list[str]) -> None:
 def run() -> None:
     """Runs the command."""
     define_flags(flags.FLAGS)
-    sys.modules["__main__"].__doc__ = __doc__  # What --help prints first.
-    app.run(main)
+    command_line.start(main)
 
 
 if __name__ == "__main__":

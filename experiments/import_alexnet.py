@@ -160,6 +160,11 @@ def make() -> None:
     print(FLAGS.out)
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("import_alexnet", make)
+
+
+if __name__ == "__main__":
+    console()

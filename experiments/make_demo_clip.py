@@ -24,5 +24,10 @@ def make() -> None:
         print(path)
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     command_line.run_main("make_demo_clip", make)
+
+
+if __name__ == "__main__":
+    console()

@@ -154,6 +154,11 @@ def make() -> None:
     print(*draw(options.read(comparison.Request, FLAGS), asked), sep="\n")
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("make_figures", make)
+
+
+if __name__ == "__main__":
+    console()

@@ -148,6 +148,11 @@ def make() -> None:
     make_page(options.read(comparison.Request, FLAGS), options.read(Asked, FLAGS))
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("make_page", make)
+
+
+if __name__ == "__main__":
+    console()

@@ -209,6 +209,11 @@ def show() -> int:
     return 1 if run(options.read(Request, FLAGS)).errors else 0
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("make_tables", show)
+
+
+if __name__ == "__main__":
+    console()

@@ -146,6 +146,11 @@ def make() -> None:
             print("  " + line)
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("prepare_crops", make)
+
+
+if __name__ == "__main__":
+    console()

@@ -48,6 +48,11 @@ def show() -> None:
     plain_table.show(clip_runs.compare(asked.trackers, request), asked.table)
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("score_clips", show)
+
+
+if __name__ == "__main__":
+    console()

@@ -43,6 +43,11 @@ def make() -> None:
     print(out)
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("ship_weights", make)
+
+
+if __name__ == "__main__":
+    console()

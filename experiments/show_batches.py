@@ -176,6 +176,11 @@ def show() -> None:
     draw(every, range(asked.step, asked.step + asked.sheets), asked.out)
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("show_batches", show)
+
+
+if __name__ == "__main__":
+    console()

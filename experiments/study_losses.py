@@ -191,6 +191,11 @@ def show() -> None:
     plain_table.show(lay_out(tracked), asked.table)
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("study_losses", show)
+
+
+if __name__ == "__main__":
+    console()

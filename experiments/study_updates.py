@@ -254,6 +254,11 @@ def study() -> None:
     run(options.read(Request, FLAGS))
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("study_updates", study)
+
+
+if __name__ == "__main__":
+    console()

@@ -21,13 +21,12 @@ import itertools
 import os
 import pathlib
 import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import cv2
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from data_pipelines.datasets import video
 from experiments.app import (
@@ -253,14 +252,11 @@ def main(argv: list[str], values: flags.FlagValues = flags.FLAGS, load: Callable
 
 def run() -> None:
     """Runs the command from its console script."""
-    sys.modules["__main__"].__doc__ = __doc__  # what --help prints first
     define_flags(flags.FLAGS)
-    for flag in flags.FLAGS.get_flags_for_module(__name__):
-        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)  # what --help lists
     for name in ("SIGTERM", "SIGHUP"):  # a killed run ends as after Ctrl-C
         if signal.getsignal(number := getattr(signal, name, signal.SIGTERM)) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)
-    app.run(main)
+    command_line.start(main)
 
 
 if __name__ == "__main__":

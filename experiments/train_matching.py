@@ -129,6 +129,11 @@ def make_export(request: Request, run: loop.Run, networks: pretrained.Networks, 
     return export
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("train_matching", train)
+
+
+if __name__ == "__main__":
+    console()

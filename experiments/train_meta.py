@@ -168,6 +168,11 @@ def fit(request: Request) -> None:
     logging.info("weights: %s", os.path.join(folders.run_dir, "weights"))
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("train_meta", train)
+
+
+if __name__ == "__main__":
+    console()

@@ -134,6 +134,11 @@ def show() -> int:
         sys.exit("verify_dataset: stopped; nothing was found out")
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(FLAGS)
     command_line.run_main("verify_dataset", show)
+
+
+if __name__ == "__main__":
+    console()

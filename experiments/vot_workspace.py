@@ -211,6 +211,11 @@ def show() -> None:
     run(options.read(Request, flags.FLAGS))
 
 
-if __name__ == "__main__":
+def console() -> None:
+    """Runs the command from its command line."""
     define_flags(flags.FLAGS)
     command_line.run_main("vot_workspace", show, stopped="stopped; the same command goes on where it was")
+
+
+if __name__ == "__main__":
+    console()

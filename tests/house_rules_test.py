@@ -202,6 +202,16 @@ def console_scripts() -> dict[str, str]:
     return dict(line.replace(" ", "").split("=") for line in lines)
 
 
+def test_every_command_has_a_console_script():
+    commands = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"__init__", "recipes"}
+    scripts = {target.partition(":")[0].rpartition(".")[2]: name for name, target in console_scripts().items()}
+    assert scripts.keys() == commands
+    assert {stem for stem, name in scripts.items() if name != f"mlt-{stem.replace('_', '-')}"} == {
+        "export_tracks",
+        "serve",
+    }
+
+
 @pytest.mark.parametrize(("command", "target"), console_scripts().items())
 def test_console_script_exists(command, target):
     module, function = target.split(":")

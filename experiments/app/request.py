@@ -10,59 +10,87 @@ from experiments.shared.options import option
 from mlt_tf import config
 from mlt_tf.errors import InputError
 
+# Headings of --help.
+_TARGETS = "What to follow"
+_FRAMES = "Which frames"
+_OUTPUT = "What to write"
+_PAGE = "The page in a browser"
+_TRACKER = "The tracker"
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
     """What to follow, by which tracker, and what to write."""
 
-    input: str | None = option(None, "Video file, folder or glob of images, address, or camera number.")
+    input: str | None = option(None, "Video file, folder or glob of images, address, or camera number.", group=_TARGETS)
     box: tuple[str, ...] = option(
         (),
         "A target in the first frame: x,y,w,h in 0-based pixels; x,y,w,h@40 appears at frame 40, @1.6s at a time. "
         "Give it again for further targets.",
         repeated=True,
+        group=_TARGETS,
     )
-    groundtruth: str | None = option(None, "Text file whose first line is the target's box.")
-    one_based: bool = option(False, "The file's first pixel is (1, 1), as in OTB's, and not (0, 0).")
+    groundtruth: str | None = option(None, "Text file whose first line is the target's box.", group=_TARGETS)
+    one_based: bool = option(False, "The file's first pixel is (1, 1), as in OTB's, and not (0, 0).", group=_TARGETS)
     fix: tuple[str, ...] = option(
         (),
         "A correction, 1@90=x,y,w,h: target 1 is tracked anew from frame 90 on; of earlier results in the output "
         "folder the rest is kept. Repeat for more.",
         repeated=True,
+        group=_TARGETS,
     )
-    resume: bool = option(False, "Go on from what an interrupted run left, each target anew from its last good box.")
-    start: str | None = option(None, "First frame to track, a number from 0 up or seconds, as in 3.5s.")
-    stop: str | None = option(None, "First frame not to track any more, a number or seconds.")
-    max_frames: int | None = option(None, "Stop after this many frames.", lower=1)
-    save_frame: str | None = option(
-        None, "Track nothing: write this frame, a number or seconds, with a ruled grid to read boxes from."
+    resume: bool = option(
+        False, "Go on from what an interrupted run left, each target anew from its last good box.", group=_TARGETS
     )
-    export: tuple[str, ...] = option(
-        (), "Also write these formats to <out>/export: mot, coco, cvat, yolo, as mot,coco."
-    )
-    out: str | None = option(None, "Output folder; mlt_output/<name of the input> if not given.")
-    overwrite: bool = option(False, "Replace the results of an earlier run, once this one has ended well.")
-    save_video: bool = option(True, "Write the annotated video.")
-    save_figure: bool = option(True, "Write track.png, the scores over time.")
-    browser: bool = option(
-        False, "Serve a page on which targets are marked, tracked and corrected; no display is needed. See mlt-web."
-    )
-    host: str = option("127.0.0.1", "With --browser: address to listen on; by another than loopback's, others may try.")
-    port: int | None = option(None, "With --browser: port; 8765, or a free one, if not given.", lower=0, upper=65535)
-    display: bool = option(False, "Show the frames live; q or Esc stops.")
+    start: str | None = option(None, "First frame to track, a number from 0 up or seconds, as in 3.5s.", group=_FRAMES)
+    stop: str | None = option(None, "First frame not to track any more, a number or seconds.", group=_FRAMES)
+    max_frames: int | None = option(None, "Stop after this many frames.", lower=1, group=_FRAMES)
     live: bool | None = option(
-        None, "Take the newest frame and drop those that came meanwhile. If not given: of cameras, streams and pipes."
+        None,
+        "Take the newest frame and drop those that came meanwhile. If not given: of cameras, streams and pipes.",
+        group=_FRAMES,
     )
+    save_frame: str | None = option(
+        None,
+        "Track nothing: write this frame, a number or seconds, with a ruled grid to read boxes from.",
+        group=_FRAMES,
+    )
+    out: str | None = option(None, "Output folder; mlt_output/<name of the input> if not given.", group=_OUTPUT)
+    overwrite: bool = option(
+        False, "Replace the results of an earlier run, once this one has ended well.", group=_OUTPUT
+    )
+    save_video: bool = option(True, "Write the annotated video.", group=_OUTPUT)
+    save_figure: bool = option(True, "Write track.png, the scores over time.", group=_OUTPUT)
+    export: tuple[str, ...] = option(
+        (), "Also write these formats to <out>/export: mot, coco, cvat, yolo, as mot,coco.", group=_OUTPUT
+    )
+    browser: bool = option(
+        False,
+        "Serve a page on which targets are marked, tracked and corrected; no display is needed. See mlt-web.",
+        group=_PAGE,
+    )
+    host: str = option("127.0.0.1", "Address to listen on; by another than loopback's, others may try.", group=_PAGE)
+    port: int | None = option(
+        None, "Port to listen on; 8765, or a free one, if not given.", lower=0, upper=65535, group=_PAGE
+    )
+    display: bool = option(False, "Show the frames live; q or Esc stops.", group=_OUTPUT)
     variant: str | None = option(
         None,
         "The tracker (Table 2). If not given, mlt, or what --weights holds: a matching network is mlt_mt.",
         choices=config.VARIANTS,
+        group=_TRACKER,
     )
-    weights: str | None = option(None, "Weight file that a training wrote; the package's own if not given.")
-    fast: bool = option(False, "Reduced mode: a third of the network's work, a little less exact.")
-    config: str = option("", 'Settings of the tracker that differ from the defaults: "tau=0.6,memory=64".')
-    bfloat16: bool = option(False, "Compute in bfloat16: faster where the processor has it, a little less exact.")
-    threads: int = option(0, "Threads of the tracker; 0: as many as it likes.", lower=0)
+    weights: str | None = option(
+        None, "Weight file that a training wrote; the package's own if not given.", group=_TRACKER
+    )
+    fast: bool = option(False, "Reduced mode: a third of the network's work, a little less exact.", group=_TRACKER)
+    config: str = option(
+        "", 'Settings of the tracker that differ from the defaults: "tau=0.6,memory=64".', group=_TRACKER
+    )
+    bfloat16: bool = option(
+        False, "Compute in bfloat16: faster where the processor has it, a little less exact.", group=_TRACKER
+    )
+    threads: int = option(0, "Threads of the tracker; 0: as many as it likes.", lower=0, group=_TRACKER)
 
 
 def tracker_settings(request: Request) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """How a binary reads its command line, and how it ends; without TensorFlow, which starts only where it is needed."""
 
+import os
+import re
 import sys
 from collections.abc import Callable
 
-from absl import app
+from absl import app, flags
 
+from experiments.shared import help_text
 from mlt_tf.errors import InputError
 
 STOPPED = 130  # The exit code after Ctrl-C, as shells have it.
@@ -12,7 +15,36 @@ STOPPED = 130  # The exit code after Ctrl-C, as shells have it.
 
 def run_main(name: str, work: Callable[[], int | None], stopped: str | None = None) -> None:
     """Reads the command line, does a binary's work and ends as `end_in_one_line` says."""
-    app.run(lambda _: end_in_one_line(name, work, stopped))
+    start(lambda _: end_in_one_line(name, work, stopped), sys.modules[work.__module__].__doc__)
+
+
+def start(main: Callable[[list[str]], None], text: str | None = None) -> None:
+    """Reads the command line and calls `main` with what is no flag; or prints the help, if that is asked for.
+
+    Args:
+      main: What to do.
+      text: What the help says first; that of the module that `main` is of, if not given.
+    """
+    if help_text.is_asked_for(sys.argv):
+        try:
+            print(
+                help_text.of(flags.FLAGS, text or sys.modules[main.__module__].__doc__ or "", sys.argv[0]), flush=True
+            )
+        except BrokenPipeError:  # Of `| head`.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    app.run(main, flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    """Reads the flags and returns the other words; a bad flag ends the process with one line and exit code 1."""
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        name = os.path.basename(argv[0]).removesuffix(".py")
+        missing = re.findall(r"Flag (--\w+) must have a value other than None", str(error))
+        told = f"{' and '.join(missing)} missing" if missing else " ".join(str(error).split())
+        sys.exit(f"{name}: error: {told}; --help lists the flags")
 
 
 def end_in_one_line(name: str, work: Callable[[], int | None], stopped: str | None = None) -> None:

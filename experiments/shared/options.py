@@ -33,6 +33,7 @@ def option(
     choices: Sequence[str] | None = None,
     required: bool = False,
     repeated: bool = False,
+    group: str | None = None,
 ) -> Any:
     """Describes a field: its default, its line of --help, and what it may be.
 
@@ -44,9 +45,10 @@ def option(
       choices: The words that a text, or each of several, may be.
       required: Whether a command line must give it.
       repeated: Of a tuple: whether each of its words has a flag of its own, and may hold commas.
+      group: The heading of --help that it stands below; None: the first line of the dataclass's docstring.
     """
     about = {"text": text, "lower": lower, "upper": upper, "choices": choices}
-    about |= {"required": required, "repeated": repeated}
+    about |= {"required": required, "repeated": repeated, "group": group}
     return dataclasses.field(default=default, metadata=about)
 
 
@@ -74,6 +76,8 @@ def define(kind: type, values: flags.FlagValues, **defaults) -> None:
             _PLAIN[of](name, default, about["text"], flag_values=values)
         if about["required"]:
             flags.mark_flag_as_required(name, flag_values=values)
+        title = (kind.__doc__ or "Options").partition("\n")[0].partition(";")[0].rstrip(".")
+        values[name].group = about["group"] or title  # Where `help_text` looks.
 
 
 def read(kind: type[Kind], values: flags.FlagValues, start: Kind | None = None) -> Kind:

@@ -27,7 +27,8 @@ def command(whole: bool = False) -> str:
     for word in sys.argv[1:]:
         flag, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
         words.append(word if whole else flag + equals + ",".join(_last_part(part) for part in value.split(",")))
-    return shlex.join(["python", "-m", f"experiments.{pathlib.Path(sys.argv[0]).stem}", *words])
+    name = pathlib.Path(sys.argv[0]).stem.removeprefix("mlt-").replace("-", "_")  # Of a console script, mlt-train-meta.
+    return shlex.join(["python", "-m", f"experiments.{name}", *words])
 
 
 def _last_part(word: str) -> str:

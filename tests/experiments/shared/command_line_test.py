@@ -86,6 +86,31 @@ def test_help_of_the_console_script_lists_the_flags(tmp_path):
     assert "tensorflow" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "--out missing"),
+        (["--data_dir=d", "--outt=o"], "Unknown command line flag 'outt'. Did you mean: out ?"),
+        (["--data_dir=d", "--out=o", "--jobs=x"], "flag --jobs=x: "),
+    ],
+)
+def test_bad_flags_end_in_one_line(tmp_path, words, told):
+    (tmp_path / "mlt-prepare-crops").write_text("from experiments.prepare_crops import console\nconsole()\n")
+    done = run_python(str(tmp_path / "mlt-prepare-crops"), *words)
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"mlt-prepare-crops: error: {told}") and done.stderr.endswith("lists the flags\n")
+
+
+def test_script_finds_this_project_beside_a_folder_of_its_name(tmp_path, monkeypatch):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "__init__.py").write_text("raise SystemExit('the wrong one')")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "mlt-export").write_text("from experiments.export_tracks import run\nrun()\n")
+    monkeypatch.chdir(tmp_path)
+    done = run_python("bin/mlt-export", "--help")
+    assert done.returncode == 0 and "Needed:\n  --format" in done.stdout, done.stderr
+
+
 def test_import_of_the_command_defines_no_flag_and_imports_no_tensorflow():
     look = "print('tensorflow' in sys.modules, 'box' in FLAGS)"
     done = run_python("-c", f"import sys; from absl.flags import FLAGS; from experiments import track; {look}")
