@@ -157,7 +157,10 @@ class Board:
         """Returns the folder of results, and what they hold; None where there are none, or they are being made."""
         if self.film is None or self._active or not (self._overwrite and self._record):
             return None
-        return self._place.folder(self._clip, self.film.name), self._record
+        try:
+            return self._place.folder(self._clip, self.film.name), self._record
+        except InputError:  # The clip is gone, or a link has come: to track again tells that.
+            return None
 
     def flush(self) -> None:
         """Tells the tabs what the run has found since the last time; to be called a few times a second."""
