@@ -100,7 +100,9 @@ def parse_seeds(given: Iterable[str], folders: Mapping[str, pathlib.Path]) -> di
             raise InputError(f"--seeds={text}: {tracker} is not compared; compared are {', '.join(found)}")
         for folder in map(pathlib.Path, names):
             if not folder.is_dir():
-                raise InputError(f"--seeds={text}: {folder}: no such folder; give the one with the .txt files")
+                raise InputError(
+                    f"--seeds={text}: {folder}: no such folder; give the one with the .txt files, which evaluate writes"
+                )
             if any(folder.samefile(other) for other in found[tracker]):
                 raise InputError(f"--seeds={text}: {folder} is given twice; each seed has a folder of its own")
             found[tracker].append(folder)

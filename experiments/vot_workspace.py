@@ -93,7 +93,7 @@ def check(request: Request) -> None:
     if taken := [name for name in (*request.tracker, *folders) if name in config.VARIANTS]:
         raise InputError(f"{', '.join(taken)} is a name of ours; give --variant, or another name to the folder")
     if missing := [folder for folder in request.results if not pathlib.Path(folder).is_dir()]:
-        raise InputError(f"--results: {', '.join(missing)}: no such folder")
+        raise InputError(f"--results: {', '.join(missing)}: no such folder; give one that evaluate --out wrote")
     stranger = [name for name in request.experiments if name not in ("baseline", "unsupervised")]
     if stranger or not request.experiments:
         raise InputError(f"--experiments: {', '.join(stranger) or 'none'} given; there are baseline and unsupervised")

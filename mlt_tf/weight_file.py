@@ -101,7 +101,7 @@ def _content(path):
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise InputError(f"weight file {path} cannot be read: {error.strerror}") from error
+        raise InputError(f"weight file {path} cannot be read: {error.strerror}; a training writes one") from error
 
 
 def _parse(content):

@@ -57,7 +57,9 @@ def check_root(root: pathlib.Path) -> None:
       InputError: There is no such folder, nothing in it, or a folder that is of no data set.
     """
     if not root.is_dir():
-        raise InputError(f"--ours={root}: no such folder; give the one that holds otb2015/ and others")
+        raise InputError(
+            f"--ours={root}: no such folder; give the one that holds otb2015/ and others, of evaluate --out"
+        )
     names = [path.name for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     known = (*scorer.DATASETS, VOT2016)
     if unknown := [name for name in names if name not in known]:

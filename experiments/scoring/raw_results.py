@@ -152,7 +152,9 @@ def folders_in(results_dir: str, chosen: Iterable[str] = ()) -> dict[str, pathli
     """
     root, chosen = pathlib.Path(results_dir), tuple(chosen)
     if not root.is_dir():
-        raise InputError(f"{results_dir}: no such folder; give the one that holds the trackers' folders")
+        raise InputError(
+            f"{results_dir}: no such folder; give the one that holds the trackers' folders (evaluate --out)"
+        )
     folders = {path.name: path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")}
     if not folders:
         raise InputError(f"{results_dir}: no tracker's folder in it; give the folder above those with the .txt files")

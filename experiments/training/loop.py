@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 import tensorflow as tf
 from absl import logging
 
-from experiments.shared import provenance
+from experiments.shared import progress, provenance
 from experiments.shared.options import option
 from experiments.training import distribution, run_record
 from experiments.training.checkpoints import Checkpoints, reason
-from experiments.training.training_log import Meter, loss_curve
+from experiments.training.training_log import Meter, Opening, loss_curve
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
@@ -160,19 +160,23 @@ class Run:
           InputError: What is to be written cannot be; the last checkpoint stays.
         """
         meter, iterator, reason = Meter(), iter(batches), None
+        opening = Opening(int(self.step), steps)
         while int(self.step) < steps and not reason:
-            with meter.waiting():
+            with opening.first(), meter.waiting():
                 batch = next(iterator)
-            scalars = {name: float(value) for name, value in train_step(batch).items()}
+            with opening.first():
+                scalars = {name: float(value) for name, value in train_step(batch).items()}
             step = int(self.step.assign_add(1))
             self._require_finite(scalars)
             meter.add(scalars)
             reason = self._workers.agree(stop() or self._time_over(options.max_minutes))
             if not self._workers.chief:
                 continue
+            opening.tell(step, scalars["loss"])
             with self._guarded():
                 if step % options.log_every == 0 or step == steps or reason:
-                    self._log(step, meter.take())
+                    means = meter.take()
+                    self._log(step, means, f"  {progress.duration((steps - step) / means['steps_per_second'])} left")
                 with meter.paused():
                     self._call(hooks, step, step == steps)
                 if step % options.save_every == 0 or step == steps or reason:
@@ -207,8 +211,9 @@ class Run:
                 raise self._checkpoints.cannot_write(self.folder, error) from error
             raise InputError(f"cannot read {path}: {error.strerror}; {self._checkpoints.going_on}") from error
 
-    def _log(self, step, scalars):
-        logging.info("step %d  %s", step, "  ".join(f"{name} {value:.4g}" for name, value in scalars.items()))
+    def _log(self, step, scalars, left=""):
+        told = "  ".join(f"{name} {value:.4g}" for name, value in scalars.items())
+        logging.info("step %d  %s%s", step, told, left)
         with self.events(step):
             for name, value in scalars.items():
                 tf.summary.scalar(name, value)

@@ -7,6 +7,9 @@ import time
 from collections.abc import Iterator
 
 import tensorflow as tf
+from absl import logging
+
+from experiments.shared import progress
 
 
 class Meter:
@@ -45,6 +48,38 @@ class Meter:
         means |= {"steps_per_second": self._count / seconds, "input_wait": self._waited / seconds}
         self._restart()
         return means
+
+
+class Opening:
+    """Tells of the first steps after a start, 1, 2, 5 and 10: whether it works at all, and how long it will take."""
+
+    STEPS = (1, 2, 5, 10)
+
+    def __init__(self, before: int, steps: int):
+        """Starts the clock.
+
+        Args:
+          before: Steps that are done.
+          steps: Steps in all.
+        """
+        self._before, self._steps, self._done = before, steps, 0
+        self._begun = self._compiled = time.monotonic()
+
+    def first(self) -> contextlib.AbstractContextManager:
+        """Says that the first step waits for its input, and compiles, where that takes a while."""
+        told = "waiting for the first batch, or compiling the step"
+        return contextlib.nullcontext() if self._done else progress.waiting("training", told)
+
+    def tell(self, step: int, loss: float) -> None:
+        """Logs a step that is done, if it is one of the first."""
+        self._done, now = step - self._before, time.monotonic()
+        if self._done == 1:
+            self._compiled = now
+            logging.info("step %d  loss %.4g  after %s, compilation and all", step, loss, f"{now - self._begun:.1f} s")
+        elif self._done in self.STEPS:
+            seconds = (now - self._compiled) / (self._done - 1)
+            left = progress.duration(seconds * (self._steps - step))
+            logging.info("step %d  loss %.4g  %.3g s a step, about %s left", step, loss, seconds, left)
 
 
 def loss_curve(folder: str, points: int = 40) -> list:

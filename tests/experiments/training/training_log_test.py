@@ -1,6 +1,7 @@
 """Tests of what a training logs, and of the losses that its TensorBoard files give back."""
 
 import itertools
+import threading
 import types
 
 import pytest
@@ -79,3 +80,29 @@ def test_folder_may_be_named_like_a_pattern(tmp_path):
     folder.mkdir()
     write_losses(folder, {1: 1.0})
     assert training_log.loss_curve(str(folder)) == [[1, 1.0]]
+
+
+def test_first_steps_are_told_with_the_time_that_is_left(clock, caplog):
+    caplog.set_level("INFO", "absl")
+    opening = training_log.Opening(500, 1000)
+    for step in range(501, 515):
+        with opening.first():
+            clock[0] += 30 if step == 501 else 2
+        opening.tell(step, 0.5)
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [
+        "step 501  loss 0.5  after 30.0 s, compilation and all",
+        "step 502  loss 0.5  2 s a step, about 17 min left",
+        "step 505  loss 0.5  2 s a step, about 16 min left",
+        "step 510  loss 0.5  2 s a step, about 16 min left",
+    ]
+
+
+def test_wait_for_the_first_step_is_named(clock, monkeypatch, capsys):
+    monkeypatch.setattr(training_log.progress, "PATIENCE", 0.01)
+    opening = training_log.Opening(0, 10)
+    for step in (1, 2):
+        with opening.first():
+            threading.Event().wait(0.1)
+        opening.tell(step, 0.5)
+    assert capsys.readouterr().err == "training: waiting for the first batch, or compiling the step ...\n"
