@@ -48,9 +48,8 @@ wheel: venv  ## Builds dist/mlt_tf-*.whl
 
 lock: venv  ## Pins the newest versions that setup.cfg allows
 	$(PIP) install --quiet pip-tools
-	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) \
-	  --extra=train --extra=web --extra=beam --extra=vot --extra=export --extra=dev \
-	  --output-file=requirements-dev.txt setup.cfg
+	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --extra=web --extra=beam --extra=vot --extra=export \
+	  --extra=dev --output-file=requirements-dev.txt setup.cfg
 	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --extra=web --constraint=requirements-dev.txt \
 	  --output-file=requirements.txt setup.cfg
 

@@ -60,6 +60,7 @@ class Aucs(NamedTuple):
       folders: Tracker to its folders, one a seed.
       values: Tracker to [S, N], a row a seed, in [0, 1].
       notes: What a reader should know of what was left out.
+      refused: Why sequences of one's own were left out that are not complete.
     """
 
     title: str
@@ -68,6 +69,7 @@ class Aucs(NamedTuple):
     folders: dict[str, list[pathlib.Path]]
     values: dict[str, np.ndarray]
     notes: tuple[str, ...]
+    refused: tuple[str, ...] = ()
 
 
 class Report(NamedTuple):
@@ -143,7 +145,9 @@ def read(request: comparison.Request, seeds: Iterable[str] = ()) -> Aucs:
         for tracker, of_tracker in runs.items()
     }
     title = f"{compared.title}, {compared._replace(sequences=kept).coverage}"
-    return Aucs(title, compared.protocol.name, tuple(kept), folders, values, tuple(dict.fromkeys(notes)))
+    return Aucs(
+        title, compared.protocol.name, tuple(kept), folders, values, tuple(dict.fromkeys(notes)), compared.refused
+    )
 
 
 def _lacking(folder: pathlib.Path, names: list[str]) -> list[str]:
@@ -220,8 +224,8 @@ def as_json(report: Report, asked: Asked) -> dict[str, Any]:
     return {**described, "trackers": trackers, "pairs": [pair._asdict() for pair in report.pairs], "notes": aucs.notes}
 
 
-def show() -> None:
-    """Prints and writes what the flags ask for."""
+def show() -> int | None:
+    """Prints and writes what the flags ask for; the exit code is 1 if a sequence of one's own is not complete."""
     asked = options.read(Asked, FLAGS)
     aucs = read(options.read(comparison.Request, FLAGS), asked.seeds)
     for note in aucs.notes:
@@ -233,6 +237,7 @@ def show() -> None:
         _write("out", asked.out, markdown(report, asked))
     if asked.json:
         _write("json", asked.json, json.dumps(as_json(report, asked), indent=2) + "\n")
+    return 1 if aucs.refused else None
 
 
 def markdown(report: Report, asked: Asked) -> str:

@@ -44,7 +44,8 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list("sequences", [], "Names of the sequences; all when empty.", flag_values=values)
     variants = "Variants of the tracker: mlt, mlt_mt, mlt_mt_ft; if not given, what --weights holds."
     flags.DEFINE_list("variant", [], variants, flag_values=values)
-    flags.DEFINE_list("baseline", [], "Other trackers: opencv_mil, ...", flag_values=values)
+    flags.DEFINE_list("baseline", [], "Other trackers: opencv_mil, opencv_nano, ...", flag_values=values)
+    define("baseline_models", None, "Folder of the model files that a baseline needs (docs/evaluation.md).")
     define("weights", None, "Weights of the variants; those of the package when not given.")
     flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
     define("tflite", None, "TensorFlow Lite trunk, of the same weights, to compute with (export_model).")
@@ -74,7 +75,7 @@ def tracker_specs(args: flags.FlagValues) -> list[TrackerSpec]:
     overrides = tuple(trackers.parse_config(args.config).items())
     names = args.variant or ([trackers.variant_in(args.weights)] if args.weights and not args.baseline else [])
     specs = [TrackerSpec(name, args.weights, overrides, args.threads, args.batch, args.tflite) for name in names]
-    specs += [TrackerSpec(name, threads=args.threads) for name in args.baseline]
+    specs += [TrackerSpec(name, args.baseline_models, threads=args.threads) for name in args.baseline]
     if not specs or len({spec.name for spec in specs}) != len(specs):
         raise InputError("give --variant, --baseline or --score_results, and each tracker once")
     return specs

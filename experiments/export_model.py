@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,7 +21,7 @@ from absl import flags, logging
 
 from experiments.running import trackers
 from experiments.shared import command_line, provenance
-from mlt_tf import config
+from mlt_tf import config, files
 from mlt_tf.errors import InputError
 
 FORMATS = ("saved_model", "tflite", "hlo")
@@ -109,24 +108,21 @@ def export_model(values: flags.FlagValues) -> None:
     updates = config.UPDATES[values.variant] if values.variant else networks.updates
     contexts = list(sample_contexts(values.data_dir, values.samples)) if values.int8 else None
     out = pathlib.Path(values.out)
-    part = out.with_name(f"{out.name}.{os.getpid()}.part")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if values.format == "saved_model":
-            write_saved_model(networks, settings, updates, part)
-        elif values.format == "tflite":
-            write_lite(networks, contexts, part)
-        else:
-            write_programs(networks, settings, values.batch, updates, part)
-        described = {"variant": update_rules.variant_of(updates), "weights_checksum": networks.checksum}
-        sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in part.glob("*.tflite")}
-        record = {**described, "settings": dataclasses.asdict(settings), "sha256": sums, **provenance.made_by()}
-        (part / "record.json").write_text(json.dumps(record, indent=1) + "\n")
-        os.rename(part, out)
+        with files.whole(out) as (name,):
+            part = pathlib.Path(name)
+            if values.format == "saved_model":
+                write_saved_model(networks, settings, updates, part)
+            elif values.format == "tflite":
+                write_lite(networks, contexts, part)
+            else:
+                write_programs(networks, settings, values.batch, updates, part)
+            described = {"variant": update_rules.variant_of(updates), "weights_checksum": networks.checksum}
+            sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in part.glob("*.tflite")}
+            record = {**described, "settings": dataclasses.asdict(settings), "sha256": sums, **provenance.made_by()}
+            (part / "record.json").write_text(json.dumps(record, indent=1) + "\n")
     except OSError as error:
         raise InputError(f"cannot write {out}: {error.strerror}; make room or choose another --out") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     for path in sorted(out.rglob("*")):
         if path.is_file():
             print(f"{path.stat().st_size / 1e6:8.2f} MB  {path}")

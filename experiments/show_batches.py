@@ -25,7 +25,7 @@ from experiments.shared.options import option
 from experiments.training import run_record, training_input
 from experiments.training.recipe import MatchingRecipe, Mixture
 from experiments.watching import contact_sheet
-from mlt_tf import config
+from mlt_tf import config, files
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -143,6 +143,20 @@ def sets_sheet(batches: Batches, step: int) -> np.ndarray:
 SHEETS = {"pairs": pairs_sheet, "contexts": contexts_sheet, "context_sets": sets_sheet}
 
 
+def write_sheet(path: str, picture: np.ndarray) -> None:
+    """Writes a sheet [H, W, 3], RGB.
+
+    Raises:
+      InputError: It cannot be written.
+    """
+    try:
+        with files.whole(path) as (partial,):
+            if not cv2.imwrite(partial, picture[..., ::-1]):
+                raise OSError
+    except OSError as error:
+        raise InputError(f"cannot write {path}; make room or choose another --out") from error
+
+
 def draw(every: Iterable[Batches], steps: Iterable[int], out: str) -> None:
     """Writes a sheet of each kind of batches and step, and prints its path.
 
@@ -158,8 +172,7 @@ def draw(every: Iterable[Batches], steps: Iterable[int], out: str) -> None:
         for step in steps:
             picture = SHEETS[batches.kind](batches, step)
             path = os.path.join(out, f"{batches.kind}-{step:06d}.png")
-            if not cv2.imwrite(path, picture[..., ::-1]):
-                raise InputError(f"cannot write {path}; make room or choose another --out")
+            write_sheet(path, picture)
             with writer.as_default(step):
                 tf.summary.image(batches.kind, picture[None])
             print(path)

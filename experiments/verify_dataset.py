@@ -20,6 +20,7 @@ from absl import flags
 from data_pipelines.checks import frame_checks, verification
 from data_pipelines.checks.faults import KINDS, MISSING_TARGET, Fault, Report
 from experiments.shared import command_line, plain_table
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -91,7 +92,7 @@ def write_faults(path: str, dataset: str, report: Report) -> None:
     """
     records = [{**fault._asdict(), "what_to_do": KINDS[fault.kind].remedy} for fault in report.faults]
     try:
-        with open(path, "w", newline="", encoding="utf-8") as file:
+        with files.whole(path) as (partial,), open(partial, "w", newline="", encoding="utf-8") as file:
             if path.endswith(".json"):
                 checks = [row._asdict() for row in report.rows]
                 json.dump({"dataset": dataset, "checks": checks, "faults": records}, file, indent=1)

@@ -4,14 +4,17 @@ import contextlib
 import json
 import os
 import re
+import shutil
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from mlt_tf.errors import InputError
 
-# Names of `whole`, and of what wrote files before it.
-_LITTER = re.compile(r"\.[0-9]+\.part\..+|.+\.(json|npz)\.part|.+\.[0-9]+\.tmp")
+# Names of `whole`, which tell process and machine, and of what wrote files before it.
+_OURS = re.compile(r"\.([0-9]+)(?:@([\w-]*))?\.part\.(.+)")
+_BEFORE = re.compile(r".+\.(json|npz)\.part|.+\.[0-9]+\.tmp")
 
 
 @contextlib.contextmanager
@@ -19,10 +22,10 @@ def whole(*paths: str | os.PathLike) -> Iterator[tuple[str, ...]]:
     """Gives the names to write files under, which take their own names, in this order, once all are written.
 
     The names end as the paths do; with the process's number in them they are nobody else's. What fails leaves the
-    files as they were, and nothing half-written.
+    files as they were, and nothing half-written; what a killed process of this machine left of them goes first.
 
     Args:
-      *paths: The files; their folders are made.
+      *paths: The files, or a folder that is not there yet; the folders that they are in are made.
 
     Raises:
       OSError: A folder cannot be made, or a file not be renamed.
@@ -31,15 +34,21 @@ def whole(*paths: str | os.PathLike) -> Iterator[tuple[str, ...]]:
     for path in map(os.fspath, paths):
         folder, name = os.path.split(path)
         os.makedirs(folder or ".", exist_ok=True)
-        partial.append(os.path.join(folder, f".{os.getpid()}.part.{name}"))
+        _remove_abandoned(folder or ".", name)
+        partial.append(partial_name(path))
     try:
         yield tuple(partial)
         for name, path in zip(partial, paths):
             os.replace(name, path)
     finally:
         for name in partial:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(name)
+            _remove(name)
+
+
+def partial_name(path: str | os.PathLike) -> str:
+    """Returns the name, nobody else's, under which this process writes a file that is to have another."""
+    folder, name = os.path.split(os.fspath(path))
+    return os.path.join(folder, f".{os.getpid()}@{_host()}.part.{name}")
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -86,10 +95,60 @@ def sweep(folder: str | os.PathLike, age: float = 0.0) -> None:
 
     Args:
       folder: The folder; there may be none.
-      age: Seconds for which a file must not have been written to: more than 0 where others may be at work.
+      age: Seconds for which a file must not have been written to: more than 0 where others may be at work. What a
+        process of this machine left that is not there any more goes at once.
     """
     for name in os.listdir(folder) if os.path.isdir(folder) else ():
         path = os.path.join(folder, name)
         with contextlib.suppress(FileNotFoundError):
-            if _LITTER.fullmatch(name) and os.path.isfile(path) and time.time() - os.path.getmtime(path) >= age:
+            ours = _OURS.fullmatch(name) or _BEFORE.fullmatch(name)
+            if _is_abandoned(name):
+                _remove(path)
+            elif ours and os.path.isfile(path) and time.time() - os.path.getmtime(path) >= age:
                 os.remove(path)
+
+
+def is_alive(pid: int) -> bool:
+    """Tells whether a process of this number runs on this machine."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError, TypeError):
+        return False
+    except PermissionError:  # Another user's.
+        pass
+    return not _has_ended(pid)
+
+
+def _has_ended(pid: int) -> bool:
+    """Tells whether a process has ended, but is kept by the one that should ask how: for ever in some containers."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+    except (OSError, IndexError):  # Not Linux.
+        return False
+
+
+def _host() -> str:
+    return re.sub(r"[^\w-]", "_", socket.gethostname())
+
+
+def _is_abandoned(name: str, of: str | None = None) -> bool:
+    """Tells whether a name is that of work on a file, on `of` where given, of a process that is gone from here."""
+    match = _OURS.fullmatch(name)
+    return bool(match and of in (None, match[3]) and match[2] == _host() and not is_alive(int(match[1])))
+
+
+def _remove_abandoned(folder: str, of: str) -> None:
+    with contextlib.suppress(OSError):  # It is another's to remove, or somebody was faster.
+        for name in os.listdir(folder):
+            if _is_abandoned(name, of):
+                _remove(os.path.join(folder, name))
+
+
+def _remove(path: str) -> None:
+    """Removes a file or a folder, which need not be there."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)

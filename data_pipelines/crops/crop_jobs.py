@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.crops import crop_store
+from data_pipelines.datasets import picture_formats
 from mlt_tf import config, crops, files
 from mlt_tf.errors import InputError
 
@@ -177,7 +178,10 @@ def cut_patches(image: tf.Tensor, boxes_xywh: np.ndarray, size: int = SIZE) -> t
 def _read_image(path):
     """Reads a frame with the accurate DCT, which gives the very pixels that OpenCV, and so the tracker, gets."""
     try:
-        return tf.io.decode_jpeg(tf.io.read_file(path), channels=3, dct_method="INTEGER_ACCURATE")
+        data = tf.io.read_file(path)
+        if large := picture_formats.too_large(data.numpy()):
+            raise InputError(f"frame {path} is {large} by its header, too large")
+        return tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
     except tf.errors.NotFoundError:
         reason = "is missing"
     except tf.errors.OpError:

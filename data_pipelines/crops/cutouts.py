@@ -113,7 +113,8 @@ def _decode(path):
     except OSError:
         return None
     try:
-        known = picture_formats.name(data[:16].tobytes())  # Before OpenCV sees it.
+        found = data.tobytes()
+        known = picture_formats.name(found) and not picture_formats.too_large(found)  # Before OpenCV sees it.
         return cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if known else None
     except cv2.error:
         return None

@@ -4,13 +4,15 @@ import codecs
 import math
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from mlt_tf.errors import InputError
 
-_SEPARATORS = re.compile(r"[,;\s\[\](){}]+")
+_SEPARATORS = str.maketrans(dict.fromkeys(",;[](){}", " "))
+_MOST_BYTES = 2**24  # 17 MB: half a million boxes, which are five hours of video.
+_SHOWN = 60  # Characters of a bad line.
 _DECIMAL_COMMA = re.compile(r"\d,\d.*;|;.*\d,\d")
 _FAR_OUT = 0.5  # A box with less than this part of it in the frame may be corners, read as x, y, w, h.
 
@@ -80,9 +82,16 @@ def read_marks(path: pathlib.Path) -> np.ndarray:
     for number, fields in _numbered_fields(path):
         wrong = [field for field in fields if field not in ("0", "1")]
         if wrong:
-            raise InputError(f"{path}:{number}: {wrong[0]!r} is no mark; expected 0 or 1")
+            raise InputError(f"{path}:{number}: {_shown(wrong[:1])!r} is no mark; expected 0 or 1")
         marks += [field == "1" for field in fields]
     return np.array(marks, bool)
+
+
+def check_size(path: pathlib.Path) -> None:
+    """Raises InputError where a file is larger than one with a line a frame can be; it would take minutes to read."""
+    if (size := path.stat().st_size) > _MOST_BYTES:
+        most = f"more than the {_MOST_BYTES / 1e6:.0f} MB that a line a frame takes in five hours"
+        raise InputError(f"{path}: {size / 1e6:.0f} MB, {most}; give the right file")
 
 
 def as_text(data: bytes) -> str:
@@ -123,27 +132,36 @@ def _read_numbers(
         try:
             row = [float(field) for field in fields]
         except ValueError:
-            raise InputError(f"{path}:{number}: {','.join(fields)!r} is not a row of numbers; correct it") from None
+            raise InputError(f"{path}:{number}: {_shown(fields)!r} is not a row of numbers; correct it") from None
         if len(row) not in counts:
             raise InputError(f"{path}:{number}: {len(row)} numbers; expected {' or '.join(map(str, counts))}")
         if not accept(row):
-            raise InputError(f"{path}:{number}: {','.join(fields)!r} is no box, its numbers are not finite; correct it")
+            raise InputError(f"{path}:{number}: {_shown(fields)!r} is no box, its numbers are not finite; correct it")
         rows.append(row)
     if not rows:
         raise InputError(f"{path}: no boxes in it; expected one x,y,w,h a frame")
     return rows
 
 
-def _numbered_fields(path: pathlib.Path) -> list[tuple[int, list[str]]]:
+def _numbered_fields(path: pathlib.Path) -> Iterator[tuple[int, list[str]]]:
     """Splits the lines that are not blank; numbers count from 1. What is no text comes as fields of odd characters."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    lines = as_text(path.read_bytes()).split("\n")
-    for number, line in enumerate(lines, 1):
-        if _DECIMAL_COMMA.search(line):
-            raise InputError(f"{path}:{number}: both , and ; between digits; write 1.5 for 1,5, or use one separator")
-    numbered = [(number, [field for field in _SEPARATORS.split(line) if field]) for number, line in enumerate(lines, 1)]
-    return [(number, fields) for number, fields in numbered if fields]
+    check_size(path)
+    text = as_text(path.read_bytes())
+    if ";" in text:
+        for number, line in enumerate(text.split("\n"), 1):
+            if _DECIMAL_COMMA.search(line):
+                raise InputError(
+                    f"{path}:{number}: both , and ; between digits; write 1.5 for 1,5, or use one separator"
+                )
+    for number, line in enumerate(text.translate(_SEPARATORS).split("\n"), 1):
+        if fields := line.split():
+            yield number, fields
+
+
+def _shown(fields: list[str]) -> str:
+    return ",".join(fields[:9])[:_SHOWN]
 
 
 def _is_finite(row: list[float]) -> bool:

@@ -13,6 +13,7 @@ from data_pipelines.datasets import picture_formats
 from mlt_tf.errors import InputError
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+cv2.setLogLevel(0)  # It would write lines of its own of what does not decode.
 _MARGIN = 0.1  # Of the first picture's range, on either side, for what is darker or brighter later.
 _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
@@ -82,10 +83,11 @@ def read(path: str) -> np.ndarray:
       path: An image file.
 
     Returns:
-      [H, W, 3], BGR, of the file's depth.
+      [H, W, 3], BGR, or [H, W], of the file's depth.
 
     Raises:
-      InputError: If it does not decode, or was cut short (OpenCV would fill a JPEG's missing part with grey).
+      InputError: If it does not decode or would be misread, is too large, or was cut short (OpenCV would fill a JPEG's
+        missing part with grey).
     """
     try:
         data = pathlib.Path(path).read_bytes()
@@ -93,6 +95,11 @@ def read(path: str) -> np.ndarray:
         raise InputError(f"image '{path}' cannot be read: {error.strerror}") from error
     if is_cut_short(data):
         raise InputError(f"image '{path}' is cut short: copy it again or remove it")
+    if large := picture_formats.too_large(data):
+        most = f"more than the {picture_formats.MOST_PIXELS / 1e6:.0f} million pixels that are read"
+        raise InputError(f"image '{path}' is {large} by its header, {most}: replace, scale or remove it")
+    if misread := picture_formats.misread(data):
+        raise InputError(f"image '{path}' is {misread}, which OpenCV misreads: write it anew, as PNG for example")
     image = decode(data)
     if image is None:
         raise InputError(f"image '{path}' does not decode: replace or remove it (8 or 16 bits a channel are read)")
@@ -100,10 +107,23 @@ def read(path: str) -> np.ndarray:
 
 
 def decode(data: bytes) -> np.ndarray | None:
-    """Decodes an image file's bytes as OpenCV gives them, BGR, of their depth; None if they do not decode."""
+    """Decodes an image file's bytes as OpenCV gives them, BGR, of their depth; None if it cannot, or should not.
+
+    Grey TIFF files of 32 and 64 bits come as [H, W].
+    """
+    known = picture_formats.name(data)  # Before OpenCV sees it.
+    if known is None or picture_formats.too_large(data) or picture_formats.misread(data):
+        return None
+    image = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if image is None and known == "TIFF":  # OpenCV makes no colours of these.
+        image = _decode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    negative = image is not None and image.dtype == np.uint16 and picture_formats.is_negative(data)
+    return ~image if negative else image
+
+
+def _decode(data: bytes, how: int) -> np.ndarray | None:
     try:
-        known = picture_formats.name(data)  # Before OpenCV sees it.
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if known else None
+        return cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except cv2.error:  # too large, or a header that lies
         return None
 
@@ -129,7 +149,7 @@ def what_it_is(path: pathlib.Path) -> str:
     """Says what an image file is that was given in place of a video, and what to give."""
     try:
         data = path.read_bytes()
-        known = picture_formats.name(data)
+        known = picture_formats.name(data) and not picture_formats.too_large(data)
         count = len(cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)[1]) if known else 1
     except (cv2.error, OSError):
         count = 1

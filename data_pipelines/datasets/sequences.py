@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_pipelines.datasets import annotations, pictures
+from data_pipelines.datasets import annotations, kinds, pictures
 from mlt_tf.errors import InputError
 
 _FRAME_NAME = re.compile(r"\d+\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
@@ -126,6 +126,24 @@ def read_vot(name: str, truth_path: pathlib.Path) -> Sequence:
     return Sequence(name, paths, boxes, origin=0, frame_numbers=numbers, absent=absent, polygons=corners)
 
 
+def targets_in(data_dir: str, layout: str = "otb") -> dict[str, pathlib.Path]:
+    """Maps the targets of a folder, one sub-folder a video, to their ground-truth files; frames are not looked at.
+
+    Raises:
+      InputError: Unknown layout, or nothing there.
+    """
+    if layout not in LAYOUTS:
+        raise InputError(f"layout {layout!r} is unknown; choose from {', '.join(LAYOUTS)}")
+    root = pathlib.Path(data_dir)
+    if not root.is_dir():
+        raise InputError(f"{data_dir}: no such folder; give the one that holds the sequences")
+    folders = sorted(path for path in root.iterdir() if path.is_dir())
+    targets = {name: path for folder in folders for name, path in LAYOUTS[layout].targets(folder).items()}
+    if not targets:
+        raise InputError(f"{data_dir}: no sequence in the {layout} layout in it; check the folder and the layout")
+    return targets
+
+
 def load_sequences(
     data_dir: str,
     layout: str = "otb",
@@ -147,15 +165,7 @@ def load_sequences(
       InputError: Unknown layout or name, nothing there, or a sequence that is not complete; with `refuse`, only where
         none is.
     """
-    if layout not in LAYOUTS:
-        raise InputError(f"layout {layout!r} is unknown; choose from {', '.join(LAYOUTS)}")
-    root = pathlib.Path(data_dir)
-    if not root.is_dir():
-        raise InputError(f"{data_dir}: no such folder; give the one that holds the sequences")
-    folders = sorted(path for path in root.iterdir() if path.is_dir())
-    targets = {name: path for folder in folders for name, path in LAYOUTS[layout].targets(folder).items()}
-    if not targets:
-        raise InputError(f"{data_dir}: no sequence in the {layout} layout in it; check the folder and the layout")
+    targets = targets_in(data_dir, layout)
     chosen = list(targets) if names is None else list(names)
     _check_names(chosen, targets, data_dir)
     read, refused = [], []
@@ -210,6 +220,8 @@ def _list_frames(folder: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
     numbers = np.array([int(match[1]) if match else 0 for match in found], np.int64)
     if len(set(numbers)) < len(paths) and all(pathlib.PurePath(path).stem.isdecimal() for path in paths):
         raise InputError(f"{folder}: {len(paths) - len(set(numbers))} images repeat another's number; keep one of each")
+    if two := kinds.find_two(paths):
+        raise InputError(f"{folder}: {two}; keep the frames there, and put the others elsewhere")
     return (numbers if np.all(np.diff(numbers) > 0) else np.arange(1, len(paths) + 1)), tuple(paths)
 
 

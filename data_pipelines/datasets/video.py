@@ -14,7 +14,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from data_pipelines.datasets import captures, names, pictures
+from data_pipelines.datasets import captures, kinds, names, pictures
 from data_pipelines.datasets.captures import Picture
 from mlt_tf.errors import InputError
 
@@ -134,6 +134,7 @@ def _open_video(path: pathlib.Path) -> Source:
         raise InputError(captures.cannot_decode(f"'{path}'", listing))
     if not capture.isOpened():
         raise InputError(f"'{path}' cannot be read as a video: {_why_not(path)}")
+    captures.check_size(capture, f"'{path}'")
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # frames of a phone held upright come out upright
     captures.keep_depth(capture)
     return Source(
@@ -154,9 +155,10 @@ def _why_not(path: pathlib.Path) -> str:
 
 def _open_address(address: str) -> Source:
     capture = names.open_address(address)
-    fps, live = capture.get(cv2.CAP_PROP_FPS), names.is_live(address)
-    frames = captures.pictures_of(capture, f"'{address}'", captures.Listing())
-    return Source(names.name_of(address), frames, fps if 0 < fps <= 120 else None, live=live)
+    promised, live = captures.promise(capture), names.is_live(address)
+    frames = captures.pictures_of(capture, f"'{address}'", captures.Listing() if live else promised)
+    fps = promised.fps if promised.fps and promised.fps <= 120 else None
+    return Source(names.name_of(address), frames, fps, live=live)
 
 
 def _open_camera(index: int) -> Source:
@@ -185,6 +187,8 @@ def _open_glob(pattern: str) -> Source:
 
 
 def _open_images(paths: list[str]) -> Source:
+    if two := kinds.find_two(paths):
+        raise InputError(f"there are {two}: give one of them, '{two.globs[0]}' or '{two.globs[1]}'")
     folder = pathlib.Path(paths[0]).resolve().parent
     name = folder.parent.name if folder.name.lower() in _NAMES_OF_ANY_SEQUENCE else folder.name
     frames = (Picture(f"image '{path}'", pictures.read(path)) for path in paths)

@@ -16,6 +16,7 @@ _FRAMES = "Which frames"
 _OUTPUT = "What to write"
 _PAGE = "The page in a browser"
 _TRACKER = "The tracker"
+_PAGE = "A page in the browser"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +92,19 @@ class Request:
         False, "Compute in bfloat16: faster where the processor has it, a little less exact.", group=_TRACKER
     )
     threads: int = option(0, "Threads of the tracker; 0: as many as it likes.", lower=0, group=_TRACKER)
+    browser: bool = option(
+        False,
+        "Serve a page on which targets are marked, tracked and corrected; no display is needed. See mlt-web.",
+        group=_PAGE,
+    )
+    host: str = option(
+        "127.0.0.1",
+        "With --browser: address to listen on; by another than loopback's, others may try.",
+        group=_PAGE,
+    )
+    port: int | None = option(
+        None, "With --browser: port; 8765, or a free one, if not given.", lower=0, upper=65535, group=_PAGE
+    )
 
 
 def tracker_settings(request: Request) -> dict[str, Any]:

@@ -6,7 +6,7 @@ While a run goes on, and for good if it fails, its files are called `track.incom
 The boxes of several targets are in `boxes_1.txt`, `boxes_2.txt` and so on. Line n, counted from 0, is of the input's
 frame n, and nan,nan,nan,nan where the target is not there (yet) or the frame is not tracked. The boxes and the JSON
 have every frame as soon as it is tracked, so that even a killed run leaves them, readable, and its video plays up to
-about a second before the end.
+its last frames.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """Writes a video that browsers play: H.264 (yuv420p) in MP4, each picture at its own time.
 
-While it is written it is a fragmented MP4, which plays at any moment, up to a second before it was cut; `finish` makes
-a plain one of it, with an index. Where PyAV has no H.264 encoder, OpenCV writes MPEG-4, which few browsers play, at one
-rate, and which plays once it is finished.
+While it is written it is a fragmented MP4, which plays at any moment, up to the last picture or the one before;
+`finish` makes a plain one of it, with an index. Where PyAV has no H.264 encoder, OpenCV writes MPEG-4, which few
+browsers play, at one rate, and which plays once it is finished.
 """
 
 import contextlib
@@ -19,11 +19,7 @@ from mlt_tf.errors import InputError
 
 _ENCODERS = ("libx264", "libopenh264")
 _TICKS = 1000  # Of a file's clock, in the time of a frame.
-_FRAGMENTED = {
-    "movflags": "frag_keyframe+empty_moov+default_base_moof",
-    "frag_duration": "1000000",  # Microseconds.
-    "flush_packets": "1",
-}
+_FRAGMENTED = {"movflags": "frag_every_frame+empty_moov+default_base_moof", "flush_packets": "1"}
 # Without frames that wait for later ones, so that what was given is written.
 _SETTINGS = {"libx264": {"preset": "veryfast", "crf": "20", "tune": "zerolatency"}}
 

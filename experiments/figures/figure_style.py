@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 
@@ -73,9 +74,9 @@ def save(figure: Figure, folder: pathlib.Path, name: str) -> list[pathlib.Path]:
     """
     paths = [folder / f"{name}.{kind}" for kind in ("png", "pdf")]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in paths:
-            figure.savefig(path, dpi=150, bbox_inches="tight", pad_inches=0.08)
+        with files.whole(*paths) as partial:
+            for path in partial:
+                figure.savefig(path, dpi=150, bbox_inches="tight", pad_inches=0.08)
     except OSError as error:
         raise InputError(f"--out={folder}: cannot be written to ({error.strerror}); give another folder") from error
     return paths

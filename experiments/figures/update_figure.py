@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlt_tf import files
+
 if TYPE_CHECKING:  # Without TensorFlow.
     from mlt_tf.tracker import Update
 
@@ -38,7 +40,8 @@ def write_picture(path: pathlib.Path, frames: list[np.ndarray], update: "Update"
     for row, name in zip(axes, ("tracked", "context z", "un-adapted", "adapted"), strict=True):
         row[0].set_ylabel(name)
     figure.subplots_adjust(left=0.04, right=0.995, top=0.995, bottom=0.005, wspace=0.03, hspace=0.03)
-    figure.savefig(path)
+    with files.whole(path) as (partial,):
+        figure.savefig(partial)
     pyplot.close(figure)
 
 
@@ -83,5 +86,6 @@ def write_figure(path: pathlib.Path, updates: "list[Update]") -> None:
     _bare(axes)
     figure.subplots_adjust(left=0.04, right=0.91, top=0.97, bottom=0.02, wspace=0.04, hspace=0.16)
     figure.colorbar(shown, cax=figure.add_axes([0.92, 0.1, 0.012, 0.8]), label="similarity (mean cosine)")
-    figure.savefig(path)
+    with files.whole(path) as (partial,):
+        figure.savefig(partial)
     pyplot.close(figure)

@@ -51,10 +51,11 @@ def make_learner(network: MatchingNetwork, recipe: MatchingRecipe, start_step: i
     return learner._replace(parts=parts, optimizers=made)
 
 
-def loss(network: MatchingNetwork, batch: PairBatch | ContextBatch, ranking: float) -> tf.Tensor:
-    """Computes Eq. 6 on a batch, a scalar; `ranking` is the weight of `losses.ranking`, which the paper has not."""
-    of_batch = matching_loss.pair_loss if isinstance(batch, PairBatch) else matching_loss.context_loss
-    return of_batch(network, *batch, ranking=ranking)
+def loss(network: MatchingNetwork, batch: PairBatch | ContextBatch, recipe: MatchingRecipe) -> tf.Tensor:
+    """Computes Eq. 6 on a batch, a scalar, and what a recipe adds to it."""
+    if isinstance(batch, PairBatch):
+        return matching_loss.pair_loss(network, *batch, ranking=recipe.ranking)
+    return matching_loss.context_loss(network, *batch, ranking=recipe.ranking, sizes=recipe.sizes)
 
 
 def update(learner: Learner, batch: PairBatch | ContextBatch) -> dict[str, tf.Tensor]:
@@ -65,7 +66,7 @@ def update(learner: Learner, batch: PairBatch | ContextBatch) -> dict[str, tf.Te
     network, parts, adams, recipe = learner
     variables = list(itertools.chain.from_iterable(part.variables for part in parts))
     with tf.GradientTape() as tape:
-        value = loss(network, batch, recipe.ranking)
+        value = loss(network, batch, recipe)
     value, *gradients = replicas.mean([value, *tape.gradient(value, variables)])
     gradients, norm = optimizers.clip(gradients, recipe.clip_norm)
     for adam, part in zip(adams, parts):

@@ -6,16 +6,19 @@ is gone from this machine, is taken over.
 """
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
 import socket
 import time
 
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 PATIENCE = 600.0  # Seconds after which an untouched claim is taken for abandoned.
 _TOUCH_EVERY = 15.0
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # As on exFAT.
 
 
 class Claim:
@@ -58,33 +61,64 @@ def take(folder: pathlib.Path, name: str) -> Claim | None:
         raise InputError(f"cannot write {path}: {error.strerror}; make room or choose another folder") from error
 
 
+def sweep(folder: pathlib.Path) -> None:
+    """Removes the abandoned claims of a folder, which there need not be: of work that was done, too, nobody asks again.
+
+    Raises:
+      InputError: One cannot be removed.
+    """
+    for path in folder.glob("*.claim") if folder.is_dir() else ():
+        try:
+            _remove_abandoned(path, path.with_suffix(".takeover"))
+        except OSError as error:
+            raise InputError(f"cannot remove {path}: {error.strerror}; remove it, or choose another folder") from error
+
+
 def _take(path: pathlib.Path, mutex: pathlib.Path) -> Claim | None:
     if _create(path):
         return Claim(path)
+    if not _remove_abandoned(path, mutex):
+        return None
+    return Claim(path) if _create(path) else None
+
+
+def _remove_abandoned(path: pathlib.Path, mutex: pathlib.Path) -> bool:
+    """Removes a claim that is abandoned; says whether it was, and no other process is just removing it."""
     if not _is_abandoned(path):
-        return None
+        return False
     if not _lock(mutex):  # Of all that find it abandoned, one removes it.
-        return None
+        return False
     try:
         if _is_abandoned(path):
             path.unlink(missing_ok=True)
     finally:
         mutex.rmdir()
-    return Claim(path) if _create(path) else None
+    return True
 
 
 def _create(path: pathlib.Path) -> bool:
+    """Makes a claim's file, with its content at once: an empty one, of a process killed in between, would hold."""
+    partial = pathlib.Path(files.partial_name(path))
+    text = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
     try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        partial.write_text(text)
+        _link(partial, path, text)
+        return True
     except FileExistsError:
         return False
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _link(partial: pathlib.Path, path: pathlib.Path, text: str) -> None:
+    """Gives a file its name, which must be free, where there are hard links; else writes another."""
     try:
-        with os.fdopen(descriptor, "w") as file:
-            json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
-    except BaseException:  # An empty claim would keep everybody off.
-        path.unlink(missing_ok=True)
-        raise
-    return True
+        os.link(partial, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with path.open("x") as file:
+            file.write(text)
 
 
 def _lock(mutex: pathlib.Path) -> bool:
@@ -106,16 +140,10 @@ def _is_abandoned(path: pathlib.Path) -> bool:
         return False  # Just released.
     except (ValueError, RecursionError):  # Being written, or never finished.
         holder = None
-    if isinstance(holder, dict) and holder.get("host") == socket.gethostname() and not _is_alive(holder.get("pid")):
+    if (
+        isinstance(holder, dict)
+        and holder.get("host") == socket.gethostname()
+        and not files.is_alive(holder.get("pid"))
+    ):
         return True
     return abs(age) > PATIENCE  # A date ahead, of a clock that was wrong, must not hold for ever.
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError, TypeError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -3,7 +3,7 @@
 a.npz                     the matching network in a weight file, of train_matching or of a variant, never updated
 unadapted, unadapted=FILE the same, of the package's MLT or of a file
 mlt, mlt=FILE             a variant of evaluate (mlt, mlt_mt, mlt_mt_ft), of the package's weights or of a file
-opencv_mil, opencv_csrt   a tracker of OpenCV's
+opencv_mil, opencv_csrt   a tracker of OpenCV's; opencv_nano=DIR one that needs model files, with their folder
 """
 
 import dataclasses
@@ -32,8 +32,8 @@ def parse(text: str, settings: str = REDUCED) -> TrackerSpec:
     """
     overrides = tuple(trackers.parse_config(settings).items())
     kind, equals, path = text.partition("=")
-    if text.startswith(OPENCV):
-        return TrackerSpec(text)
+    if kind.startswith(OPENCV):
+        return TrackerSpec(kind, path or None)
     if kind in KINDS and bool(equals) == bool(path):
         return TrackerSpec(kind, path or None, overrides)
     if text.endswith(".npz"):
@@ -48,7 +48,7 @@ def identity(spec: TrackerSpec) -> dict[str, Any]:
       InputError: An unknown setting or tracker of OpenCV's, or weights without a record.
     """
     if spec.name.startswith(OPENCV):
-        tracker = opencv_trackers.OpenCVTracker(spec.name.removeprefix(OPENCV))
+        tracker = opencv_trackers.OpenCVTracker(spec.name.removeprefix(OPENCV), spec.weights)
         checksum, settings = tracker.weights_checksum, tracker.config
     else:
         checksum = trackers.checksum(spec)

@@ -1,19 +1,45 @@
-"""OpenCV's own trackers behind the interface of our `MultiTracker`, for one target at a time."""
+"""OpenCV's own trackers behind the interface of our `MultiTracker`, for one target at a time.
+
+Some need model files, which are the user's own; docs/evaluation.md says where they come from and under which licence.
+"""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import NamedTuple
+import hashlib
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from mlt_tf.errors import InputError
 
-_ALGORITHMS = {"mil": "TrackerMIL", "csrt": "TrackerCSRT", "kcf": "TrackerKCF"}  # Those that need no model file.
+
+class Algorithm(NamedTuple):
+    """An algorithm of OpenCV's: its class, and a pattern for the name of each model file, by parameter."""
+
+    factory: str
+    files: Mapping[str, str] = {}
+
+
+_ALGORITHMS = {
+    "mil": Algorithm("TrackerMIL"),
+    "csrt": Algorithm("TrackerCSRT"),
+    "kcf": Algorithm("TrackerKCF"),
+    "nano": Algorithm("TrackerNano", {"backbone": "*backbone*.onnx", "neckhead": "*head*.onnx"}),
+    "vit": Algorithm("TrackerVit", {"net": "*vit*.onnx"}),
+    "dasiamrpn": Algorithm(
+        "TrackerDaSiamRPN",
+        {"model": "*model*.onnx", "kernel_cls1": "*kernel_cls1*.onnx", "kernel_r1": "*kernel_r1*.onnx"},
+    ),
+}
 
 
 class OpenCVState(NamedTuple):
-    """What a frame gave; the fields of our tracker's own state. OpenCV reports no score and no times: NaN."""
+    """What a frame gave; the fields of our tracker's own state.
+
+    OpenCV tells no times, and a score only where it has model files: else NaN.
+    """
 
     box_xywh: np.ndarray
     score: float = float("nan")
@@ -33,7 +59,27 @@ class OpenCVConfig:
 
 def available_algorithms() -> list[str]:
     """Lists the algorithms that the installed OpenCV has: the contrib build has more than the plain one."""
-    return [name for name, factory in _ALGORITHMS.items() if hasattr(cv2, factory)]
+    return [name for name, algorithm in _ALGORITHMS.items() if hasattr(cv2, algorithm.factory)]
+
+
+def find_models(algorithm: str, folder: str | None) -> dict[str, pathlib.Path]:
+    """Finds an algorithm's model files in a folder: parameter to path, empty for one that needs none.
+
+    Raises:
+      InputError: No folder is given, or it has none or several that could be one of the files.
+    """
+    patterns = _ALGORITHMS[algorithm].files
+    if patterns and not folder:
+        wanted = ", ".join(patterns.values())
+        raise InputError(f"opencv_{algorithm} needs model files ({wanted}): give their folder as --baseline_models")
+    found = {}
+    for parameter, pattern in patterns.items():
+        paths = sorted(pathlib.Path(folder).glob(pattern))
+        if len(paths) != 1:
+            names = ", ".join(path.name for path in paths) or "none"
+            raise InputError(f"opencv_{algorithm}: {folder} should have one file {pattern}, it has {names}")
+        found[parameter] = paths[0]
+    return found
 
 
 class OpenCVTracker:
@@ -43,21 +89,22 @@ class OpenCVTracker:
     same order gives the same boxes, another order gives others.
     """
 
-    weights_checksum = ""
-
-    def __init__(self, algorithm: str):
+    def __init__(self, algorithm: str, models: str | None = None):
         """Chooses the algorithm.
 
         Args:
           algorithm: One of `available_algorithms()`.
+          models: Folder of its model files, where it needs some.
 
         Raises:
-          InputError: The installed OpenCV does not have it.
+          InputError: The installed OpenCV does not have it, or a model file is missing or unreadable.
         """
         if algorithm not in available_algorithms():
             have = ", ".join(available_algorithms()) or "none"
             raise InputError(f"opencv_{algorithm}: OpenCV {cv2.__version__} here has no such tracker; it has {have}")
         self.config = OpenCVConfig(algorithm)
+        self._models = find_models(algorithm, models)
+        self.weights_checksum = _checksum(self._models.values())
         self._tracker = None
         self._box_xywh = None
 
@@ -83,7 +130,7 @@ class OpenCVTracker:
         """
         if len(self) + len(boxes_xywh) != 1:
             raise InputError(f"{len(self) + len(boxes_xywh)} targets: OpenCV's trackers follow one; remove() it first")
-        self._tracker = getattr(cv2, _ALGORITHMS[self.config.algorithm]).create()
+        self._tracker = self._create()
         self._tracker.init(_bgr(frame), whole_pixel_box(boxes_xywh[0], frame.shape))
         self._box_xywh = np.asarray(boxes_xywh[0], np.float32)
         return [OpenCVState(self._box_xywh)]
@@ -105,7 +152,22 @@ class OpenCVTracker:
         found, box = self._tracker.update(_bgr(frame))
         if found:
             self._box_xywh = np.asarray(box, np.float32)
-        return [OpenCVState(self._box_xywh, lost=not found)]
+        score = self._tracker.getTrackingScore() if self._models else float("nan")
+        return [OpenCVState(self._box_xywh, score, lost=not found)]
+
+    def _create(self) -> Any:
+        """Makes OpenCV's tracker, of the model files where it has some."""
+        factory = getattr(cv2, _ALGORITHMS[self.config.algorithm].factory)
+        if not self._models:
+            return factory.create()
+        parameters = getattr(cv2, f"{factory.__name__}_Params")()
+        for name, path in self._models.items():
+            setattr(parameters, name, str(path))
+        try:
+            return factory.create(parameters)
+        except cv2.error as error:
+            paths = ", ".join(map(str, self._models.values()))
+            raise InputError(f"opencv_{self.config.algorithm}: OpenCV cannot read {paths}: are they whole?") from error
 
 
 def whole_pixel_box(box_xywh: np.ndarray, frame_shape: tuple[int, ...]) -> tuple[int, int, int, int]:
@@ -115,6 +177,14 @@ def whole_pixel_box(box_xywh: np.ndarray, frame_shape: tuple[int, ...]) -> tuple
     left, top = min(max(round(x), 0), width - 1), min(max(round(y), 0), height - 1)
     right, bottom = min(max(round(x + w), left + 1), width), min(max(round(y + h), top + 1), height)
     return left, top, right - left, bottom - top
+
+
+def _checksum(paths) -> str:
+    """Returns the SHA-256 of files one after the other; "" of none."""
+    found = hashlib.sha256()
+    for path in (paths := list(paths)):
+        found.update(path.read_bytes())
+    return found.hexdigest() if paths else ""
 
 
 def _bgr(rgb: np.ndarray) -> np.ndarray:

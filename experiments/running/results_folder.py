@@ -111,6 +111,9 @@ def claim_folder(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
     Raises:
       InputError: The folder holds results of another configuration, or of one that is not known.
     """
+    for place in (folder, *(folder / name for name in starting.PROTOCOLS)):
+        files.sweep(place, claims.PATIENCE)  # Other processes may be writing there.
+        claims.sweep(place)
     path, wanted = folder / "config.json", json.loads(json.dumps(config))
     if not path.is_file():
         if stray := next(folder.rglob("*.txt"), None):
@@ -122,8 +125,6 @@ def claim_folder(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
         except OSError as error:
             raise InputError(f"cannot write {path}: {error.strerror}; make room or choose another --out") from error
         return
-    for place in (folder, *(folder / name for name in starting.PROTOCOLS)):
-        files.sweep(place, claims.PATIENCE)  # Other processes may be writing there.
     found = files.read_record(path, _REMEDY, settings=dict)
     if found != wanted:
         old, new = ({**config, **config.get("settings", {}), "settings": None} for config in (found, wanted))

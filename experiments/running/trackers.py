@@ -20,7 +20,10 @@ UNADAPTED = "unadapted"  # The matching network of a weight file, never updated.
 
 @dataclasses.dataclass(frozen=True)
 class TrackerSpec:
-    """What a process needs to make a tracker: name, files, (setting, value) pairs, threads, targets side by side."""
+    """What a process needs to make a tracker: name, files, (setting, value) pairs, threads, targets side by side.
+
+    `weights` is a weight file, or of OpenCV's trackers the folder of their model files.
+    """
 
     name: str
     weights: str | None = None
@@ -67,7 +70,7 @@ def make_tracker(spec: TrackerSpec) -> Any:
     if spec.threads:
         cv2.setNumThreads(spec.threads)
     if spec.name.startswith(OPENCV):
-        return opencv_trackers.OpenCVTracker(spec.name.removeprefix(OPENCV))
+        return opencv_trackers.OpenCVTracker(spec.name.removeprefix(OPENCV), spec.weights)
     return _networks().make(spec)
 
 

@@ -5,7 +5,7 @@ Only targets that every tracker has a result of are compared, so that means and 
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -59,6 +59,7 @@ class Comparison(NamedTuple):
       fps: Tracker to target to frames a second, where times lie beside the results.
       folders: Tracker to the folder of its results.
       notes: What a reader should know of what was left out.
+      refused: Why sequences of one's own were left out that are not complete; the notes have it, too.
     """
 
     title: str
@@ -72,6 +73,7 @@ class Comparison(NamedTuple):
     fps: dict[str, dict[str, float]]
     folders: dict[str, pathlib.Path]
     notes: tuple[str, ...]
+    refused: tuple[str, ...] = ()
 
     @property
     def partial(self) -> bool:
@@ -113,8 +115,11 @@ def read(request: Request) -> Comparison:
     common = [name for name in targets if all(name in of_tracker for of_tracker in paths.values())]
     if not common:
         raise InputError(f"no target that all of {', '.join(folders)} have a result of; choose with --trackers")
-    found = read_sequences(request, common)
-    notes = [*_lacking(paths, targets), *_note("no ground truth", [name for name in common if name not in found])]
+    refused = {}
+    found = read_sequences(request, common, lambda name, error: refused.update({name: str(error)}))
+    unknown = [name for name in common if name not in found and name not in refused]
+    notes = [*_lacking(paths, targets), *_note("no ground truth", unknown)]
+    notes += [f"left out for all trackers, {name}: {why}" for name, why in refused.items()]
     results, faults = _read_results(dataset, paths, found, request.skip_faulty)
     notes += faults
     kept = {name: found[name] for name in found if all(name in entries for entries in results.values())}
@@ -134,6 +139,7 @@ def read(request: Request) -> Comparison:
         fps={tracker: _read_fps(paths[tracker], kept) for tracker in results},
         folders=folders,
         notes=tuple(notes),
+        refused=tuple(refused.values()),
     )
 
 
@@ -160,18 +166,25 @@ def target_names(request: Request) -> tuple[str, ...]:
     """Names all targets of the data set that is asked for."""
     if request.dataset:
         return scorer.target_names(request.dataset, request.data_dir)
-    return tuple(sequence.name for sequence in sequences.load_sequences(request.data_dir, request.layout))
+    return tuple(sequences.targets_in(request.data_dir, request.layout))
 
 
-def read_sequences(request: Request, targets: Iterable[str]) -> dict[str, Sequence]:
+def read_sequences(
+    request: Request, targets: Iterable[str], refuse: Callable[[str, InputError], None] | None = None
+) -> dict[str, Sequence]:
     """Reads the targets that there is ground truth of, in order; whether frames are there is not looked at.
+
+    Args:
+      request: The data set.
+      targets: Names.
+      refuse: Called with the name of a sequence of one's own that is not complete, and why; None: that is an error.
 
     Raises:
       InputError: No target has any, or a file is faulty.
     """
     if request.dataset:
         return scorer.read_sequences(request.dataset, request.data_dir, targets)
-    own = sequences.load_sequences(request.data_dir, request.layout, tuple(targets))
+    own = sequences.load_sequences(request.data_dir, request.layout, tuple(targets), refuse)
     return {sequence.name: sequence for sequence in own}
 
 

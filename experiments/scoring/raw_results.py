@@ -121,6 +121,7 @@ def read_fps(path: pathlib.Path) -> float | None:
     times = path.with_name(f"{path.stem}_times.txt")
     if not times.is_file():
         return None
+    annotations.check_size(times)
     try:
         return timing.frames_per_second(np.loadtxt(times, ndmin=1))
     except ValueError as error:

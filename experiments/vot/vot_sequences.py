@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from data_pipelines.benchmarks import vot2016
 from data_pipelines.datasets import sequences
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 Sizes = Mapping[str, tuple[int, int]]
@@ -113,9 +114,10 @@ def write(sequence: LocalSequence, folder: pathlib.Path) -> None:
             raise InputError(f"{target}: of another copy of {sequence.name}, its {name} differs; choose another --out")
     target.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        (target / name).write_text(text)
+        files.write_text(target / name, text)
     for path in (path for suffix in ("tag", "label") for path in sequence.folder.glob(f"*.{suffix}")):
-        shutil.copyfile(path, target / path.name)
+        with files.whole(target / path.name) as (partial,):
+            shutil.copyfile(path, partial)
     if sequence.frames:
         (target / "color").unlink(missing_ok=True)
         (target / "color").symlink_to(sequence.frames, target_is_directory=True)
@@ -125,7 +127,7 @@ def write_all(chosen: list[LocalSequence], folder: pathlib.Path) -> None:
     """Lays sequences out, and lists them, and no others, in `list.txt`."""
     for sequence in chosen:
         write(sequence, folder)
-    (folder / "list.txt").write_text("".join(f"{sequence.name}\n" for sequence in chosen))
+    files.write_text(folder / "list.txt", "".join(f"{sequence.name}\n" for sequence in chosen))
 
 
 def describe(chosen: list[LocalSequence]) -> str:

@@ -24,6 +24,7 @@ from vot.tracker.trax import TraxTrackerRuntime
 from vot.utilities import ThreadPoolExecutor
 from vot.workspace import Workspace
 
+from mlt_tf import files
 from mlt_tf.errors import InputError
 
 STACK = "vot2016/rgb"
@@ -105,8 +106,7 @@ def claim(folder: pathlib.Path, repetitions: int | None = None) -> None:
     path = folder / "config.yaml"
     if not path.is_file():
         if text:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / _OWN_STACK).write_text(text)
+            files.write_text(folder / _OWN_STACK, text)
         Workspace.initialize(str(folder), {"stack": stack, "registry": ["./trackers.ini"]}, download=False)
         return
     found = (yaml.safe_load(path.read_text()) or {}).get("stack")
@@ -136,7 +136,7 @@ def register(folder: pathlib.Path, name: str, command: str, environment: Mapping
     entry = {"label": name, "protocol": "trax", "timeout": str(_TIMEOUT), "command": command}
     entry |= {f"env_{key.lower()}": value for key, value in (environment or {}).items()}
     registry[name] = {key: value.replace("%", "%%") for key, value in entry.items()}
-    with path.open("w", encoding="utf-8") as file:
+    with files.whole(path) as (partial,), open(partial, "w", encoding="utf-8") as file:
         registry.write(file)
 
 
@@ -156,12 +156,13 @@ def import_results(source: pathlib.Path, target: pathlib.Path, names: Iterable[s
         raise InputError(f"{source}: expected {' or '.join(f'{name}/' for name in EXPERIMENTS)} of results in it")
     for experiment in there:
         for name in names:
-            files = sorted((source / experiment / name).glob(f"{name}_*"))
-            if not files:
+            found = sorted((source / experiment / name).glob(f"{name}_*"))
+            if not found:
                 raise InputError(f"{source / experiment / name}: no {name}_001.txt; add it, or leave {name} out")
             (target / experiment / name).mkdir(parents=True, exist_ok=True)
-            for path in files:
-                shutil.copyfile(path, target / experiment / name / path.name)
+            for path in found:
+                with files.whole(target / experiment / name / path.name) as (partial,):
+                    shutil.copyfile(path, partial)
 
 
 def load(folder: pathlib.Path) -> Workspace:

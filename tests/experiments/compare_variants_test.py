@@ -1,6 +1,7 @@
 """The command's tables, files, notes and errors, on made-up results of four targets."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -200,3 +201,13 @@ def test_every_pair_of_trackers_is_compared():
     report = compare_variants.compare(aucs, 10, 0)
     assert [(pair.first, pair.second) for pair in report.pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
     assert all(pair.ahead == 1 for pair in report.pairs)
+
+
+def test_own_sequence_that_is_not_complete_is_told_and_the_others_are_compared(run_binary, otb_runs, tmp_path, capsys):
+    root = shutil.copytree(otb_runs, tmp_path / "copy")
+    (root / "OTB" / "Deer" / "img" / "0012.jpg").unlink()
+    given = {"layout": "otb", "data_dir": root / "OTB", "results_dir": root / "others", "resamples": 10}
+    with pytest.raises(SystemExit, match="^1$"):
+        run_binary(compare_variants, json=tmp_path / "t.json", **given)
+    assert "note: left out for all trackers, Deer: " in capsys.readouterr().err
+    assert len(json.loads((tmp_path / "t.json").read_text())["trackers"]["DSST"]["targets"]) == 3

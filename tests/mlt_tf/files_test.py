@@ -1,6 +1,8 @@
 """Tests that files are written whole or not at all."""
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -75,6 +77,46 @@ def test_sweep_spares_what_others_may_be_writing(tmp_path):
         os.utime(tmp_path / name, (time.time() - seconds,) * 2)
     files.sweep(tmp_path, age=60)
     assert sorted(os.listdir(tmp_path)) == [".1.part.a", ".2.part.a"]
+
+
+def abandoned(name):
+    """Returns the name of what a process of this machine, which is gone, wrote for a file."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    return f".{gone.pid}@{files._host()}.part.{name}"
+
+
+def test_process_that_has_ended_is_not_alive_though_nobody_has_asked_how():
+    assert files.is_alive(os.getpid()) and files.is_alive(1) and not files.is_alive(2**22 + 5)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    while files.is_alive(ended.pid):
+        time.sleep(0.01)
+    os.kill(ended.pid, 0)  # It is there.
+    assert ended.wait() == 0
+
+
+def test_a_file_takes_what_killed_processes_left_of_it_and_nobody_elses(tmp_path):
+    mine, another, elsewhere = abandoned("a.json"), abandoned("b.json"), ".5@elsewhere.part.a.json"
+    (tmp_path / mine).mkdir()
+    for name in (f"{mine}/half", another, elsewhere):
+        (tmp_path / name).write_text("half")
+    with files.whole(tmp_path / "a.json") as (partial,):
+        files.write_text(tmp_path / "a.json", "of another thread")
+        with open(partial, "w") as file:
+            file.write("whole")
+    assert sorted(os.listdir(tmp_path)) == sorted([another, elsewhere, "a.json"])
+    files.sweep(tmp_path, age=60)
+    assert sorted(os.listdir(tmp_path)) == sorted([elsewhere, "a.json"])
+
+
+def test_a_folder_is_written_whole_too(tmp_path):
+    with files.whole(tmp_path / "model") as (partial,):
+        os.mkdir(partial)
+        files.write_text(os.path.join(partial, "a"), "x")
+    assert os.listdir(tmp_path) == ["model"] and os.listdir(tmp_path / "model") == ["a"]
+    with pytest.raises(OSError, match="not empty"), files.whole(tmp_path / "model") as (partial,):
+        os.mkdir(partial)
+    assert os.listdir(tmp_path) == ["model"] and os.listdir(tmp_path / "model") == ["a"]
 
 
 @pytest.mark.parametrize(

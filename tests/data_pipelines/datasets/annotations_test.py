@@ -135,3 +135,25 @@ def test_polygons_may_be_absent_where_allowed(written):
     assert np.isnan(annotations.read_polygons(path, allow_nan=True)[1]).all()
     with pytest.raises(InputError, match=":2: .* not finite"):
         annotations.read_polygons(path)
+
+
+@pytest.mark.parametrize("read", [annotations.read_rows, annotations.read_truth, annotations.read_marks])
+def test_a_file_too_large_for_a_line_a_frame_is_refused_unread(tmp_path, read):
+    path = tmp_path / "truth.txt"
+    with path.open("wb") as file:
+        file.truncate(100_000_000)
+    with pytest.raises(InputError, match="truth.txt: 100 MB, more than the 17 MB"):
+        read(path)
+
+
+def test_hundred_thousand_boxes_are_read(written):
+    rows = annotations.read_rows(written("1.234,2.345;[3.456] 4.567\n".replace(";", "\t") * 100_000))
+    np.testing.assert_array_equal(rows[-1], [1.234, 2.345, 3.456, 4.567])
+    assert rows.shape == (100_000, 4)
+
+
+@pytest.mark.parametrize("read", [annotations.read_rows, annotations.read_marks])
+def test_no_more_than_a_line_is_shown_of_a_long_one(written, read):
+    with pytest.raises(InputError, match="truth.txt:1: 'xxx.*is no") as refused:
+        read(written("x" * 1_000_000))
+    assert len(str(refused.value)) < 300

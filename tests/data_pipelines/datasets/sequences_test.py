@@ -181,3 +181,11 @@ def test_frames_of_16_bits_share_the_range_of_the_first(tmp_path):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.uint16([[low, low + 100, low + 200]] * 4))
     first, second = (sequences.read_frame(str(tmp_path / f"{number}.png"))[0, :, 0].tolist() for number in (1, 2))
     assert first == [21, 128, 234] and second[:2] == first[1:] and second[2] == 255
+
+
+def test_masks_among_the_frames_are_refused_and_the_other_sequences_read(tmp_path):
+    write_otb(tmp_path, "David", truth="3,4,10,20\n" * 4, frames=("1.jpg", "2.jpg", "1_mask.png", "2_mask.png"))
+    write_otb(tmp_path, "Girl")
+    refused = []
+    sequences.load_sequences(tmp_path, refuse=lambda name, error: refused.append((name, str(error))))
+    assert refused[0][0] == "David" and "'*.jpg' and '*_mask.png'; keep the frames there" in refused[0][1]

@@ -35,7 +35,7 @@ def contexts():
 def test_loss_is_that_of_the_kind_of_batch(network, pairs, contexts):
     for batch, expected in ((pairs, matching_loss.pair_loss), (contexts, matching_loss.context_loss)):
         for ranking in (0.0, 0.5):
-            found = matching_step.loss(network, batch, ranking)
+            found = matching_step.loss(network, batch, MatchingRecipe(ranking=ranking))
             assert float(found) == pytest.approx(float(expected(network, *batch, ranking=ranking)), rel=1e-5)
 
 

@@ -1,5 +1,6 @@
 """Tests of claims: a piece of work is one process's at a time, and nobody's for long."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -79,10 +80,31 @@ def test_full_disk_leaves_no_claim(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(claims.json, "dump", full)
+        patch.setattr(claims.pathlib.Path, "write_text", full)
         with pytest.raises(InputError, match="cannot write .*David.claim: No space left .*make room"):
             claims.take(tmp_path, "David")
     assert not list(tmp_path.iterdir()) and claims.take(tmp_path, "David")
+
+
+def test_claim_has_its_content_from_the_first_moment(tmp_path, monkeypatch):
+    link = os.link
+
+    def look(partial, path):
+        assert json.loads(partial.read_text())["pid"] == os.getpid() and not path.exists()
+        link(partial, path)
+
+    monkeypatch.setattr(claims.os, "link", look)
+    claims.take(tmp_path, "David")
+    assert os.listdir(tmp_path) == ["David.claim"]
+
+
+def test_disk_without_hard_links_has_claims_too(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(claims.os, "link", refuse)
+    assert claims.take(tmp_path, "David") and claims.take(tmp_path, "David") is None
+    assert os.listdir(tmp_path) == ["David.claim"]
 
 
 def test_old_mutex_does_not_block_for_ever(tmp_path):
@@ -93,6 +115,17 @@ def test_old_mutex_does_not_block_for_ever(tmp_path):
     age(tmp_path / "David.takeover", claims.PATIENCE + 60)
     claims.take(tmp_path, "David")  # Removes the mutex.
     assert claims.take(tmp_path, "David")
+
+
+def test_sweep_takes_the_claims_of_the_dead_alone(tmp_path):
+    write_claim(tmp_path / "dead.claim", pid=2**22 + 5)  # No such process.
+    write_claim(tmp_path / "old.claim", host="elsewhere")
+    age(tmp_path / "old.claim", claims.PATIENCE + 60)
+    write_claim(tmp_path / "mine.claim")
+    write_claim(tmp_path / "elsewhere.claim", host="elsewhere")
+    claims.sweep(tmp_path)
+    claims.sweep(tmp_path / "nowhere")
+    assert sorted(os.listdir(tmp_path)) == ["elsewhere.claim", "mine.claim"]
 
 
 def _take_all(folder, names, queue, barrier):

@@ -101,3 +101,60 @@ def test_one_target_at_a_time(fake):
 def test_update_without_a_target_is_a_bug():
     with pytest.raises(RuntimeError, match="add"):
         opencv_trackers.OpenCVTracker("mil").update(np.zeros((50, 60, 3), np.uint8))
+
+
+class FakeNano(FakeOpenCV):
+    """Has model files and a score, as OpenCV's TrackerNano."""
+
+    @classmethod
+    def create(cls, parameters):
+        if not parameters.backbone.endswith("my_backbone.onnx") or not parameters.neckhead.endswith("my_head.onnx"):
+            raise cv2.error("no such file")
+        return cls()
+
+    def getTrackingScore(self):
+        return 0.75
+
+
+FakeNano.__name__ = "TrackerNano"
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """Returns a folder of the two model files of a TrackerNano that is a fake."""
+    monkeypatch.setattr(cv2, "TrackerNano", FakeNano, raising=False)
+    monkeypatch.setattr(cv2, "TrackerNano_Params", type("Parameters", (), {}), raising=False)
+    for name in ("my_backbone.onnx", "my_head.onnx"):
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path
+
+
+def test_a_tracker_with_model_files_takes_them_and_tells_its_score(models):
+    tracker = opencv_trackers.OpenCVTracker("nano", str(models))
+    tracker.add(scene(40, 40), np.array([[40, 40, 24, 24]], np.float32))
+    (state,) = tracker.update([scene(43, 40)])
+    assert state.score == 0.75 and not state.lost
+    before = tracker.weights_checksum
+    (models / "my_head.onnx").write_bytes(b"another")
+    assert len(before) == 64 and opencv_trackers.OpenCVTracker("nano", str(models)).weights_checksum != before
+
+
+def test_model_files_that_are_not_there_or_not_clear_are_named(models):
+    with pytest.raises(InputError, match=r"needs model files \(\*backbone\*.onnx, .*--baseline_models"):
+        opencv_trackers.OpenCVTracker("nano")
+    (models / "other_head.onnx").write_bytes(b"")
+    with pytest.raises(InputError, match=r"one file \*head\*.onnx, it has my_head.onnx, other_head.onnx"):
+        opencv_trackers.OpenCVTracker("nano", str(models))
+    for path in models.glob("*head*"):
+        path.unlink()
+    with pytest.raises(InputError, match="it has none"):
+        opencv_trackers.OpenCVTracker("nano", str(models))
+
+
+@pytest.mark.skipif(not hasattr(cv2, "TrackerNano"), reason="this OpenCV has no TrackerNano")
+def test_model_files_that_opencv_cannot_read_are_told_in_one_line(tmp_path):
+    for name in ("backbone.onnx", "head.onnx"):
+        (tmp_path / name).write_bytes(b"not a network")
+    tracker = opencv_trackers.OpenCVTracker("nano", str(tmp_path))
+    with pytest.raises(InputError, match="OpenCV cannot read .*backbone.onnx"):
+        tracker.add(scene(40, 40), np.array([[40, 40, 24, 24]], np.float32))

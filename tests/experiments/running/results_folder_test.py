@@ -1,5 +1,6 @@
 import json
 import os
+import socket
 
 import numpy as np
 import pytest
@@ -61,7 +62,9 @@ def test_litter_of_killed_runs_is_swept_and_that_of_others_at_work_is_not(tmp_pa
         for name, times in ((".12.part.old.txt", (0, 0)), (".12.part.new.txt", None)):
             (folder / name).write_text("1,2")
             os.utime(folder / name, times)
+        (folder / "David.claim").write_text(f'{{"host": "{socket.gethostname()}", "pid": {2**22 + 5}}}')
     results_folder.claim_folder(tmp_path, {"tracker": "mlt"})
+    assert not list(tmp_path.rglob("*.claim"))
     assert sorted(path.name for path in tmp_path.rglob(".*")) == [".12.part.new.txt"] * 2
 
 

@@ -126,6 +126,19 @@ def test_faulty_files_are_refused(compare, copy):
         compare(**dirs(copy), skip_faulty=True)
 
 
+def test_own_sequence_that_is_not_complete_is_left_out_and_told(compare, copy):
+    (copy / "OTB" / "Deer" / "img" / "0012.jpg").unlink()
+    compared = compare(dataset=None, layout="otb", **dirs(copy))
+    assert list(compared.sequences) == ["Basketball", "Jogging-1", "Jogging-2"]
+    assert compared.coverage == "PARTIAL: 3 of 4 targets"
+    assert "Deer" in compared.notes[0] and "12 lines, but 11 frames" in compared.notes[0]
+    assert compared.refused[0] in compared.notes[0]
+    with pytest.raises(InputError, match="11 frames"):
+        shutil.rmtree(copy / "OTB" / "Basketball")
+        shutil.rmtree(copy / "OTB" / "Jogging")
+        compare(dataset=None, layout="otb", **dirs(copy))
+
+
 def test_two_trackers_of_one_name_are_refused(compare, copy):
     shutil.copytree(copy / "ours" / "mlt", copy / "others" / "mlt")
     with pytest.raises(InputError, match="is called mlt, too; rename"):

@@ -47,7 +47,7 @@ def test_what_decides_a_run_may_not_change(binary):
     }  # fmt: skip
     matching = {
         "channels", "batches", "response_rate", "augmentation", "max_gap", "start_step",
-        "context_size", "leave_out", "patches", "trunk_rate", "frozen_blocks", "frozen_steps", "pull",
+        "context_size", "leave_out", "patches", "trunk_rate", "frozen_blocks", "frozen_steps", "pull", "sizes",
     }  # fmt: skip
     meta = {
         "layout", "contexts", "samples", "distractors", "features", "views", "jitter", "attention",
