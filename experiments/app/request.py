@@ -14,6 +14,7 @@ from mlt_tf.errors import InputError
 _TARGETS = "What to follow"
 _FRAMES = "Which frames"
 _OUTPUT = "What to write"
+_PAGE = "The page in a browser"
 _TRACKER = "The tracker"
 _PAGE = "A page in the browser"
 
@@ -63,6 +64,15 @@ class Request:
     save_figure: bool = option(True, "Write track.png, the scores over time.", group=_OUTPUT)
     export: tuple[str, ...] = option(
         (), "Also write these formats to <out>/export: mot, coco, cvat, yolo, as mot,coco.", group=_OUTPUT
+    )
+    browser: bool = option(
+        False,
+        "Serve a page on which targets are marked, tracked and corrected; no display is needed. See mlt-web.",
+        group=_PAGE,
+    )
+    host: str = option("127.0.0.1", "Address to listen on; by another than loopback's, others may try.", group=_PAGE)
+    port: int | None = option(
+        None, "Port to listen on; 8765, or a free one, if not given.", lower=0, upper=65535, group=_PAGE
     )
     display: bool = option(False, "Show the frames live; q or Esc stops.", group=_OUTPUT)
     variant: str | None = option(

@@ -113,8 +113,12 @@ class Board:
             raise InputError(_NO_TARGET)
         self._set_plan(dataclasses.replace(self.plan, start=start, stop=stop))
 
-    async def track(self) -> None:
-        """Tracks what is not known yet; goes on where it was paused."""
+    async def track(self, resume: bool) -> None:
+        """Tracks what is not known yet; goes on where it was paused.
+
+        Args:
+          resume: Whether targets whose tracking was cut off start anew from their last boxes, and not from the user's.
+        """
         async with self._turn:
             if self.plan is None:
                 raise InputError(_NO_TARGET)
@@ -123,6 +127,8 @@ class Board:
                 return self._tell_run()
             await self._end_run()
             before = self._record if self._record and self._record.plan.start == self.plan.start else None
+            if resume and before:
+                self.plan = session.resumed(self.plan, before)
             if session.first_change(self.plan, before) is None and self.plan == self._written:
                 raise InputError("all is tracked: draw a box on a frame where one is wrong, and track on from there")
             spec, folder = self._spec, self._place.folder(self._clip, self.film.name)
@@ -157,7 +163,10 @@ class Board:
         """Returns the folder of results, and what they hold; None where there are none, or they are being made."""
         if self.film is None or self._active or not (self._overwrite and self._record):
             return None
-        return self._place.folder(self._clip, self.film.name), self._record
+        try:
+            return self._place.folder(self._clip, self.film.name), self._record
+        except InputError:  # The clip is gone, or a link has come: to track again tells that.
+            return None
 
     def flush(self) -> None:
         """Tells the tabs what the run has found since the last time; to be called a few times a second."""
@@ -246,8 +255,14 @@ class Board:
         known = self.progress.known if self._active else self._record
         change = session.first_change(self.plan, known) if self.plan else None
         span = [self.plan.start, self.plan.stop] if self.plan else [0, None]
-        written = self.plan == self._written
-        return {"span": span, "targets": views.targets(self.plan, known), "change": change, "written": written}
+        further = {"written": self.plan == self._written, "resumable": self._is_resumable(change)}
+        return {"span": span, "targets": views.targets(self.plan, known), "change": change, **further}
+
+    def _is_resumable(self, change: int | None) -> bool:
+        """Says whether to resume from the last boxes is another way to go on, `change` being the first new frame."""
+        if self._active:  # A correction cuts the other targets off.
+            return change is not None and change < self.progress.known.end and len(self._targets) > 1
+        return bool(self.plan and self._record and session.resumed(self.plan, self._record) != self.plan)
 
     def _run_view(self) -> dict[str, Any]:
         total = None if self.film is None else len(self.film) if self.film.done else self.film.expected

@@ -28,7 +28,7 @@ ACTIONS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "remove": {"target": str},
     "rename": {"target": str, "name": str},
     "span": {"start": int, "stop": (int, NoneType)},
-    "track": {},
+    "track": {"resume": bool},
     "pause": {},
     "stop": {},
 }

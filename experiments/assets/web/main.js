@@ -217,11 +217,11 @@ function unmark() {
   if (model.mark(chosen, frame)) request("unmark", { target: chosen, frame });
 }
 
-function track() {
-  if ($("track").disabled) return;
+function track(resume = false) {
+  if (!resume && $("track").disabled) return;
   $("follow").checked = true;
   play(false);
-  request("track");
+  request("track", { resume });
 }
 
 function nextWhere(fits) {
@@ -285,7 +285,8 @@ $("next").addEventListener("click", () => seek(frame + 1));
 $("play").addEventListener("click", () => play());
 $("slider").addEventListener("input", () => seek(Number($("slider").value)));
 $("number").addEventListener("change", () => seek(Math.round(Number($("number").value)) || 0));
-$("track").addEventListener("click", track);
+$("track").addEventListener("click", () => track());
+$("resume").addEventListener("click", () => track(true));
 $("pause").addEventListener("click", () => request("pause"));
 $("stop").addEventListener("click", () => request("stop"));
 $("new").addEventListener("click", () => choose(null));

@@ -21,6 +21,7 @@ export function showRun(model) {
   const tracked = plan.change === null && plan.written;
   $("track").textContent = trackText(model, edited);
   $("track").disabled = !plan.targets.length || (running && !edited) || (!active && tracked);
+  $("resume").hidden = !plan.resumable;
   $("pause").disabled = !running;
   $("stop").disabled = !active;
   $("bar").hidden = !active;

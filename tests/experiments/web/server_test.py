@@ -85,7 +85,7 @@ def test_what_is_no_request_of_the_page_is_told_in_a_line(page):
     assert "centre outside" in page.do("mark", target=None, frame=0, box=[60, 40, 30, 30])
     assert "no frame 6" in page.do("mark", target=None, frame=6, box=[1, 1, 20, 20])
     assert "no target 7" in page.do("unmark", target="7", frame=0)
-    assert "mark a target first" in page.do("track")
+    assert "mark a target first" in page.do("track", resume=False)
     assert page.post("do/nothing", b"{}")[0] == 404 and page.post("do/track", b" " * 400_000)[0] == 413
     assert page.snapshot()["plan"]["targets"] == []
 
