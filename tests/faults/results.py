@@ -80,7 +80,9 @@ def _lasting(value: Any) -> Any:
     return [_lasting(part) for part in value] if isinstance(value, list) else value
 
 
-def _of_array(array: np.ndarray) -> Any:
+def _of_array(array: np.ndarray | bytes) -> Any:
+    if isinstance(array, bytes):  # What else is in the archive.
+        return _lasting(json.loads(array)) if array.startswith(b"{") else hashlib.sha256(array).hexdigest()
     if array.dtype.kind in "US" and array.ndim == 0 and str(array).startswith("{"):
         return _lasting(json.loads(str(array)))
     return array.dtype.str, array.shape, hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
