@@ -101,7 +101,7 @@ def kind_of(name: str) -> str:
 
 def measure(case: Case, data: pathlib.Path, work: pathlib.Path) -> Reference:
     """Runs a command undisturbed."""
-    out = work / "reference"
+    out = work / "out"  # The name that killed runs have, for it stands in records.
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     begun, first, changes, before = time.monotonic(), None, [], {}
