@@ -9,8 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-# What tells when, where or how fast it was made, in JSON objects.
-_VOLATILE = re.compile(r".*(date|command|commit|seconds|minutes|fps|_ms|pid|host|version)|wall.*|.*time", re.IGNORECASE)
+# What tells when, where, how fast and in how many goes it was made, in JSON objects; checksums are of files with such.
+_VOLATILE = re.compile(
+    r".*(date|command|commit|seconds|minutes|fps|_ms|pid|host|version)|wall.*|.*time|sha256|loss_curve|earlier",
+    re.IGNORECASE,
+)
 _EVENTS = re.compile(r"events\.out\.tfevents\..*")
 _TIMES = re.compile(r".*_times\.txt")
 
@@ -52,7 +55,10 @@ def _content(path: pathlib.Path) -> Any:
     """Returns what counts of a file: None where its name alone does."""
     if path.suffix in (".json", ".jsonl"):
         lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
-        return [_lasting(json.loads(line)) for line in lines]
+        found = [_lasting(json.loads(line)) for line in lines]
+        if path.name == "flags.json":
+            found[0].pop("step", None)  # At which the last go began.
+        return found
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
             return {name: _of_array(arrays[name]) for name in arrays.files}
