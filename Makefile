@@ -46,15 +46,14 @@ wheel: venv  ## Builds dist/mlt_tf-*.whl
 	@rm -rf build
 	@ls dist/*.whl
 
-lock: venv  ## Pins the newest versions that setup.cfg allows
-	$(PIP) install --quiet pip-tools
-	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --extra=web --extra=beam --extra=vot --extra=export \
-	  --extra=dev --output-file=requirements-dev.txt setup.cfg
-	CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --extra=train --extra=web --constraint=requirements-dev.txt \
-	  --output-file=requirements.txt setup.cfg
+lock: venv  ## Pins the newest versions that setup.cfg allows, with the hashes of their files
+	$(PIP) install --quiet uv
+	$(LOCK) --extra=train --extra=web --extra=beam --extra=vot --extra=export --extra=dev \
+	  --output-file=requirements-dev.txt setup.cfg
+	$(LOCK) --extra=train --extra=web --constraint=requirements-dev.txt --output-file=requirements.txt setup.cfg
 
-PIP_COMPILE := $(BIN)/pip-compile --quiet --upgrade --allow-unsafe --strip-extras --no-emit-options \
-  --no-emit-find-links --no-emit-index-url --no-emit-trusted-host
+LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv --no-config pip compile --quiet --upgrade --generate-hashes \
+  --python-version=3.11
 
 clean:  ## Removes .venv and whatever was built
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
@@ -65,15 +64,20 @@ clean:  ## Removes .venv and whatever was built
 $(VENV)/.installed: requirements.txt setup.cfg pyproject.toml
 	@if [ -f $@ ]; then rm -f $@ $@-dev; else $(MAKE_VENV); fi
 	@echo "Installing what requirements.txt pins into $(VENV) (the first time 700 MB, about a minute)"
-	@PIP_CONSTRAINT=requirements.txt $(PIP) install --quiet --requirement requirements.txt
+	@$(INSTALL) --requirement requirements.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'import cv2' || { echo "If libGL or libgthread is missing: apt install libgl1 libglib2.0-0" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	@rm -f $@
-	@$(PIP) install --quiet --requirement requirements-dev.txt
+	@$(INSTALL) --requirement requirements-dev.txt
 	@touch $@
+
+# What is downloaded must have a hash that the lock names. The constraints, which tell no hashes, are for what pip builds
+# of sources: it takes setuptools of the lock for that, and wheel, which is in none.
+INSTALL = grep -o '^[A-Za-z0-9._-]*==[^ ]*' requirements.txt > $(VENV)/constraints.txt && \
+  PIP_CONSTRAINT=$(VENV)/constraints.txt $(PIP) install --quiet --require-hashes
 
 # With PYTHON given, that and no other. ensurepip is what Debian leaves out of python3.11 (package python3.11-venv).
 MAKE_VENV = \

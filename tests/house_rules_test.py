@@ -26,7 +26,12 @@ LATE = {  # Where it may start within a function: the one door to it, and a comm
     pathlib.PurePath("experiments/running/trackers.py"),
     pathlib.PurePath("experiments/export_model.py"),
 }
-WITHOUT_SOURCE = {"house_rules_test.py", "docs_test.py", "rooms_test.py"}  # Tests of the whole project.
+WITHOUT_SOURCE = {
+    "house_rules_test.py",
+    "docs_test.py",
+    "rooms_test.py",
+    "faults_test.py",
+}  # Tests of the whole project.
 BUILDERS = pathlib.PurePath("data_pipelines/builders")  # Where tests lie beside what they test, as TFDS has it.
 
 

@@ -235,7 +235,8 @@ def _judge(path: pathlib.Path, stamps: list[float], fps: float | None, count: in
     if len(times) < 2 or not np.all(np.diff(times) > 0):  # A stream without stamps.
         return Listing(len(stamps), fps=fps, length=len(stamps) or None)
     faults = matroska.find_faults(path) if matroska.is_matroska(path) else matroska.Faults()
-    if faults.damaged and fps and (filled := _fill(times, fps, count)) is not None:
+    whole = faults.missing <= _MANY
+    if faults.damaged and whole and fps and (filled := _fill(times, fps, count)) is not None:
         return Listing(len(filled), filled, fps, len(filled))
     places = np.arange(len(times))
     if fps and len(times) < len(stamps):  # Damaged packets take the places that are free, if just these are.
@@ -249,7 +250,7 @@ def _judge(path: pathlib.Path, stamps: list[float], fps: float | None, count: in
     counts = mp4.lacks_its_end(path) if mp4.is_mp4(path) else constant and _is_avi(path)
     cut = bool(counts and count and count - len(stamps) > max(1, _MANY * count))
     length = count if count and (constant or cut) else len(stamps)
-    if faults.missing > _MANY:
+    if not whole:
         cut, length = True, max(length, round(len(stamps) / (1 - faults.missing)))
     known = times if len(times) == len(stamps) else None
     lost = faults.damaged and _has_gap(times, count / fps if count and fps else None)

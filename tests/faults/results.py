@@ -9,8 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-# What tells when, where or how fast it was made, in JSON objects.
-_VOLATILE = re.compile(r".*(date|command|commit|seconds|minutes|fps|_ms|pid|host|version)|wall.*|.*time", re.IGNORECASE)
+# What tells when, where, how fast and in how many goes it was made, in JSON objects; checksums are of files with such.
+_VOLATILE = re.compile(
+    r".*(date|command|commit|seconds|minutes|fps|_ms|pid|host|version)|wall.*|.*time|sha256|loss_curve|earlier",
+    re.IGNORECASE,
+)
 _EVENTS = re.compile(r"events\.out\.tfevents\..*")
 _TIMES = re.compile(r".*_times\.txt")
 
@@ -52,7 +55,10 @@ def _content(path: pathlib.Path) -> Any:
     """Returns what counts of a file: None where its name alone does."""
     if path.suffix in (".json", ".jsonl"):
         lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
-        return [_lasting(json.loads(line)) for line in lines]
+        found = [_lasting(json.loads(line)) for line in lines]
+        if path.name == "flags.json":
+            found[0].pop("step", None)  # At which the last go began.
+        return found
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
             return {name: _of_array(arrays[name]) for name in arrays.files}
@@ -80,7 +86,9 @@ def _lasting(value: Any) -> Any:
     return [_lasting(part) for part in value] if isinstance(value, list) else value
 
 
-def _of_array(array: np.ndarray) -> Any:
+def _of_array(array: np.ndarray | bytes) -> Any:
+    if isinstance(array, bytes):  # What else is in the archive.
+        return _lasting(json.loads(array)) if array.startswith(b"{") else hashlib.sha256(array).hexdigest()
     if array.dtype.kind in "US" and array.ndim == 0 and str(array).startswith("{"):
         return _lasting(json.loads(str(array)))
     return array.dtype.str, array.shape, hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -95,12 +96,12 @@ def snapshot(out: pathlib.Path) -> dict[str, int]:
 
 def kind_of(name: str) -> str:
     """Returns a name without its numbers."""
-    return "".join("#" if sign.isdigit() else sign for sign in name).replace("##", "#")
+    return re.sub(r"[0-9]+", "#", name)
 
 
 def measure(case: Case, data: pathlib.Path, work: pathlib.Path) -> Reference:
     """Runs a command undisturbed."""
-    out = work / "reference"
+    out = work / "out"  # The name that killed runs have, for it stands in records.
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     begun, first, changes, before = time.monotonic(), None, [], {}
