@@ -10,7 +10,14 @@ from experiments.web import door, start
 from experiments.web.places import Place
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def number(request):
+    """Returns a signal that is not ignored, as `nohup` has the tests ignore SIGHUP."""
+    before = signal.signal(request.param, signal.SIG_DFL)
+    yield request.param
+    signal.signal(request.param, before)
+
+
 def test_signal_while_nothing_is_tracked_is_no_failure(number, tmp_path, monkeypatch, capfd):
     @contextlib.asynccontextmanager
     async def serving(board, listening, token, hosts):
