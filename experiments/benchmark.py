@@ -26,7 +26,7 @@ from experiments.app import demo_clip, target_box
 from experiments.benchmarks import benchmark_input, benchmark_track
 from experiments.learning import matching_step, meta_step
 from experiments.running.trackers import parse_config
-from experiments.shared import command_line, provenance, timing
+from experiments.shared import command_line, help_text, provenance, timing
 from experiments.training.recipe import MetaRecipe
 from mlt_tf import config, files, labels
 from mlt_tf.adaptation import Adaptation
@@ -54,6 +54,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("json", None, "File to write the figures to (track).", flag_values=values)
     flags.DEFINE_float("seconds", 10.0, "How long each way to make batches is timed (input).", flag_values=values)
     flags.DEFINE_integer("steps", 10, "Training steps of one repetition (input).", 1, flag_values=values)
+    help_text.need(values, data_dir="to time the input")
 
 
 def matching_steps(bfloat16: bool) -> dict[str, Callable]:

@@ -21,7 +21,7 @@ from data_pipelines.benchmarks import BENCHMARKS, Counts
 from data_pipelines.builders.ilsvrc_vid.ilsvrc_vid_dataset_builder import FOLDERS
 from data_pipelines.checks import stand_ins
 from data_pipelines.datasets import trajectories
-from experiments.shared import command_line
+from experiments.shared import command_line, help_text
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -46,6 +46,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_multi_enum(
         "datasets", DATASETS, DATASETS, "Which; repeat the flag. All if not given.", flag_values=values
     )
+    help_text.need(values, annotations="for all --datasets but ilsvrc_vid")
     flags.DEFINE_bool("keep", False, "Whether to keep the stand-ins after they are built.", flag_values=values)
 
 

@@ -22,7 +22,7 @@ from absl import flags
 
 from experiments.scoring import bootstrap, comparison
 from experiments.scoring.bootstrap import Pair, Standing, decimals, signed
-from experiments.shared import command_line, options, plain_table
+from experiments.shared import command_line, help_text, options, plain_table
 from experiments.shared.options import option
 from experiments.shared.plain_table import Table
 from mlt_tf import files
@@ -84,6 +84,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     options.define(comparison.Request, values)
     options.define(Asked, values)
+    help_text.need(values, results_dir="", data_dir="", dataset="or --layout", layout="or --dataset")
 
 
 def parse_seeds(given: Iterable[str], folders: Mapping[str, pathlib.Path]) -> dict[str, list[pathlib.Path]]:

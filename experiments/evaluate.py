@@ -23,7 +23,7 @@ from experiments.running import choice, results_folder, runner, starting, tracke
 from experiments.running.choice import Choice
 from experiments.running.trackers import TrackerSpec
 from experiments.scoring import scorer
-from experiments.shared import command_line
+from experiments.shared import command_line, help_text
 from mlt_tf.config import VARIANTS
 from mlt_tf.errors import InputError
 
@@ -55,6 +55,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("jobs", 1, "Processes that work on different sequences.", 1, flag_values=values)
     flags.DEFINE_integer("batch", 1, "Sequences that each process tracks side by side.", 1, flag_values=values)
     flags.DEFINE_integer("threads", 0, "Threads of each process; 0: as many as it likes.", 0, flag_values=values)
+    help_text.need(values, data_dir="", out="unless --score_results is given")
 
 
 def tracker_specs(args: flags.FlagValues) -> list[TrackerSpec]:

@@ -20,7 +20,7 @@ import numpy as np
 from absl import flags, logging
 
 from experiments.running import trackers
-from experiments.shared import command_line, provenance
+from experiments.shared import command_line, help_text, provenance
 from mlt_tf import config, files
 from mlt_tf.errors import InputError
 
@@ -38,6 +38,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("samples", 200, "With --int8: how many of them.", 1, flag_values=values)
     flags.DEFINE_integer("batch", 1, "With --format=hlo: number of targets.", 1, flag_values=values)
     flags.DEFINE_string("out", None, "Folder to write, which must not exist.", required=True, flag_values=values)
+    help_text.need(values, data_dir="with --int8")
 
 
 def sample_contexts(data_dir: str, count: int) -> Iterator[np.ndarray]:

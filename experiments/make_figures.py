@@ -24,7 +24,7 @@ from data_pipelines.datasets.sequences import Sequence
 from experiments.figures import curve_figures, figure_style, response_figure, strip_figure
 from experiments.running import trackers
 from experiments.scoring import bootstrap, comparison
-from experiments.shared import command_line, options
+from experiments.shared import command_line, help_text, options
 from experiments.shared.options import option
 from mlt_tf.config import VARIANTS
 from mlt_tf.errors import InputError
@@ -56,6 +56,8 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     options.define(comparison.Request, values)
     options.define(Asked, values)
+    help_text.need(values, data_dir="", dataset="or --layout", layout="or --dataset")
+    help_text.need(values, results_dir="for figures 4 and 5, and --choose=gain")
 
 
 def figure_4(request: comparison.Request, asked: Asked) -> list[pathlib.Path]:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from data_pipelines.crops import crop_jobs, cutouts, made_trajectories, preparation
 from data_pipelines.datasets import trajectories
-from experiments.shared import command_line, provenance
+from experiments.shared import command_line, help_text, provenance
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -53,6 +53,7 @@ def define_flags(values: flags.FlagValues) -> None:
         ["--runner=DirectRunner", "--direct_running_mode=multi_processing", f"--direct_num_workers={os.cpu_count()}"],
         "Options of the Beam pipeline (--engine=beam).",
     )
+    help_text.need(values, data_dir="unless --sets names those of cut-outs alone", cutouts="for such sets")
 
 
 def read_trajectories(name: str, skipped: trajectories.Skipped) -> list:

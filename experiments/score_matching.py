@@ -14,7 +14,7 @@ from absl import flags
 
 from data_pipelines.crops.crop_store import CropStore
 from experiments.running import clip_runs, network_trackers, trackers
-from experiments.shared import command_line, options, plain_table
+from experiments.shared import command_line, help_text, options, plain_table
 from experiments.shared.options import option
 from experiments.watching import probes
 from mlt_tf import config
@@ -39,6 +39,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     options.define(Asked, values)
     options.define(clip_runs.Request, values)
+    help_text.need(values, data_dir="or --videos", videos="or --data_dir")
 
 
 def measure_on_crops(asked: Asked, settings: config.TrackerConfig) -> None:

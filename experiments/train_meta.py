@@ -18,7 +18,7 @@ from absl import flags, logging
 
 from experiments import recipes
 from experiments.learning import averaging, meta_sources, meta_step
-from experiments.shared import command_line, options
+from experiments.shared import command_line, help_text, options
 from experiments.shared.options import option
 from experiments.training import distribution, loop, run_record, stopping, training_input
 from experiments.training.loop import RunOptions
@@ -56,6 +56,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("recipe", "paper", list(recipes.META), "What the flags of a recipe change.", flag_values=values)
     for kind in Request.__annotations__.values():
         options.define(kind, values)
+    help_text.need(values, cache_dir="with --features=cached")
 
 
 def read(values: flags.FlagValues) -> Request:
