@@ -25,7 +25,7 @@ from absl import flags
 from experiments.paper import filled_tables, paper_tables, table_layout
 from experiments.scoring import raw_results, scorer
 from experiments.scoring.protocols import PROTOCOLS
-from experiments.shared import command_line, help_text, options
+from experiments.shared import command_line, help_text, options, progress
 from experiments.shared.options import option
 from mlt_tf import files
 from mlt_tf.errors import InputError
@@ -182,7 +182,8 @@ def run(request: Request) -> Outcome:
       InputError: It makes no sense, or something that it names is faulty.
     """
     check(request)
-    return show_paper_table(request) if request.table else show_scores(request)
+    with progress.waiting("make_tables", "reading and scoring the results"):
+        return show_paper_table(request) if request.table else show_scores(request)
 
 
 def show_scores(request: Request) -> Outcome:
