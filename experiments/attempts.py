@@ -22,7 +22,7 @@ from absl import flags, logging
 
 from experiments import recipes
 from experiments.scoring import clip_scores
-from experiments.shared import command_line, options, plain_table
+from experiments.shared import command_line, help_text, options, plain_table
 from experiments.shared.options import option
 from experiments.training import run_record, training_log
 from experiments.training.recipe import MetaRecipe, Recipe
@@ -96,6 +96,7 @@ class Request:
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     options.define(Request, values)
+    help_text.need(values, **dict.fromkeys(("data_dir", "validation_dir", "out"), "unless --list is given"))
 
 
 def choose(kind: Kind, only: Sequence[str], flag: str = "--only") -> list[str]:

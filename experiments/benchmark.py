@@ -26,7 +26,7 @@ from experiments.app import demo_clip, target_box
 from experiments.benchmarks import benchmark_input, benchmark_track
 from experiments.learning import matching_step, meta_step
 from experiments.running.trackers import parse_config
-from experiments.shared import command_line, provenance, timing
+from experiments.shared import command_line, help_text, progress, provenance, timing
 from experiments.training.recipe import MetaRecipe
 from mlt_tf import config, files, labels
 from mlt_tf.adaptation import Adaptation
@@ -54,6 +54,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("json", None, "File to write the figures to (track).", flag_values=values)
     flags.DEFINE_float("seconds", 10.0, "How long each way to make batches is timed (input).", flag_values=values)
     flags.DEFINE_integer("steps", 10, "Training steps of one repetition (input).", 1, flag_values=values)
+    help_text.need(values, data_dir="to time the input")
 
 
 def matching_steps(bfloat16: bool) -> dict[str, Callable]:
@@ -106,21 +107,26 @@ def _pictures(count, side):
 
 def run_train() -> None:
     """Times the updates of both networks."""
-    report("update of the matching network", timing.interleaved(matching_steps(FLAGS.bfloat16), FLAGS.repetitions))
-    report("update of the meta-learner", timing.interleaved(meta_steps(FLAGS.bfloat16), FLAGS.repetitions))
+    for what, steps in (("matching network", matching_steps), ("meta-learner", meta_steps)):
+        with progress.waiting("benchmark", f"compiling and timing updates of the {what}"):
+            seconds = timing.interleaved(steps(FLAGS.bfloat16), FLAGS.repetitions)
+        report(f"update of the {what}", seconds)
 
 
 def run_input() -> None:
     """Times the input, and training with it."""
     if not FLAGS.data_dir:
         raise InputError("--data_dir is missing: give the folder of prepared crops (experiments.prepare_crops)")
-    shares = benchmark_input.Shares(FLAGS.stills_share, FLAGS.cutouts_share)
-    more = [name for name, share in zip(("det_train", "cutouts_train"), shares) if share]
-    source = (FLAGS.data_dir, ["vid_train", *more], shares)
+    wanted = benchmark_input.Shares(FLAGS.stills_share, FLAGS.cutouts_share)
+    more = [name for name, share in zip(("det_train", "cutouts_train"), wanted) if share]
+    source = (FLAGS.data_dir, ["vid_train", *more], wanted)
     benchmark_input.make_streams(*source)  # Bad input shows here, before anything starts.
-    rates = benchmark_input.on_one_core(benchmark_input.measure_rates, *source, FLAGS.seconds)
-    benchmark_input.report_rates(rates, benchmark_input.on_one_core(benchmark_input.measure_shares, *source))
-    training = benchmark_input.measure_training(*source, FLAGS.bfloat16, FLAGS.steps, FLAGS.repetitions)
+    with progress.waiting("benchmark", "timing how batches are made, on one core"):
+        rates = benchmark_input.on_one_core(benchmark_input.measure_rates, *source, FLAGS.seconds)
+        shares = benchmark_input.on_one_core(benchmark_input.measure_shares, *source)
+    benchmark_input.report_rates(rates, shares)
+    with progress.waiting("benchmark", "timing training with them"):
+        training = benchmark_input.measure_training(*source, FLAGS.bfloat16, FLAGS.steps, FLAGS.repetitions)
     benchmark_input.report_training(*training)
 
 
@@ -137,8 +143,10 @@ def run_track() -> None:
     batches = [int(text) for text in FLAGS.batches if text.isdecimal() and int(text)]
     if len(batches) != len(FLAGS.batches) or not batches:
         raise InputError(f"--batches={','.join(FLAGS.batches)}: give numbers of targets, such as 1,4,16")
-    parts = {b: benchmark_track.in_a_process(benchmark_track.measure_parts, setup, b) for b in batches}
-    trackers = benchmark_track.in_a_process(benchmark_track.measure_trackers, setup)
+    shown = progress.shown(batches, len(batches), "benchmark", "numbers of targets timed")
+    parts = {b: benchmark_track.in_a_process(benchmark_track.measure_parts, setup, b) for b in shown}
+    with progress.waiting("benchmark", "timing whole trackers"):
+        trackers = benchmark_track.in_a_process(benchmark_track.measure_trackers, setup)
     figures = benchmark_track.Figures(parts, trackers)
     print(benchmark_track.format_figures(figures))
     if FLAGS.json:

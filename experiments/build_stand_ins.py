@@ -21,7 +21,7 @@ from data_pipelines.benchmarks import BENCHMARKS, Counts
 from data_pipelines.builders.ilsvrc_vid.ilsvrc_vid_dataset_builder import FOLDERS
 from data_pipelines.checks import stand_ins
 from data_pipelines.datasets import trajectories
-from experiments.shared import command_line
+from experiments.shared import command_line, help_text, progress
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -46,6 +46,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_multi_enum(
         "datasets", DATASETS, DATASETS, "Which; repeat the flag. All if not given.", flag_values=values
     )
+    help_text.need(values, annotations="for all --datasets but ilsvrc_vid")
     flags.DEFINE_bool("keep", False, "Whether to keep the stand-ins after they are built.", flag_values=values)
 
 
@@ -80,9 +81,11 @@ def build(builder: tfds.core.DatasetBuilder, manual_dir: pathlib.Path, expected:
     start = time.perf_counter()
     mode = tfds.download.GenerateMode.REUSE_CACHE_IF_EXISTS
     settings = tfds.download.DownloadConfig(manual_dir=str(manual_dir), download_mode=mode)
-    builder.download_and_prepare(download_config=settings)
     name = f"{builder.name}/{builder.builder_config.name}" if builder.builder_config else builder.name
-    row = Row(name, count(builder), expected, time.perf_counter() - start)
+    with progress.waiting("build_stand_ins", f"building {name}"):
+        builder.download_and_prepare(download_config=settings)
+    with progress.waiting("build_stand_ins", f"counting what is in {name}"):
+        row = Row(name, count(builder), expected, time.perf_counter() - start)
     logging.info("%s", row)
     return row
 
@@ -107,7 +110,8 @@ def build_benchmark(name: str, annotations: str | None, manual_dir: pathlib.Path
     """Builds all configurations of a benchmark from stand-ins."""
     if annotations is None:
         raise InputError("--annotations is needed for benchmarks")
-    stand_ins.lay_out_benchmark(stand_ins.LAYOUTS[name], annotations, manual_dir)
+    with progress.waiting("build_stand_ins", f"making the stand-ins of {name}"):
+        stand_ins.lay_out_benchmark(stand_ins.LAYOUTS[name], annotations, manual_dir)
     builders = builders_of(name, data_dir)
     return [build(builder, manual_dir, BENCHMARKS[builder.benchmark_name].published) for builder in builders]
 

@@ -19,7 +19,7 @@ from absl import flags
 
 from experiments.scoring import metrics, protocols, raw_results, scorer
 from experiments.scoring.protocols import Protocol
-from experiments.shared import command_line, options
+from experiments.shared import command_line, options, progress
 from experiments.shared.options import option
 from mlt_tf.errors import InputError
 
@@ -187,7 +187,9 @@ def run(request: Request) -> list[Row]:
     rows, entries = [], read_expected(request.expected)
     print(f"{'dataset':8}  {'tracker':12}  {'score':22}  {'ours':>9}  {'expected':>9}  equal")
     for entry in entries:
-        for row in compare(entry, functools.partial(read_results, request.annotations, request.results)):
+        with progress.waiting("check_metrics", "scoring the next tracker's results"):
+            found = list(compare(entry, functools.partial(read_results, request.annotations, request.results)))
+        for row in found:
             equal = "yes" if row.is_equal else f"NO, {row.ours - row.expected:+.1e}"
             print(
                 f"{row.dataset:8}  {row.tracker:12}  {row.quantity:22}  {row.ours:9.6f}  {row.expected:9.6f}  {equal}"

@@ -22,7 +22,7 @@ from absl import flags
 
 from experiments.scoring import bootstrap, comparison
 from experiments.scoring.bootstrap import Pair, Standing, decimals, signed
-from experiments.shared import command_line, options, plain_table
+from experiments.shared import command_line, help_text, options, plain_table, progress
 from experiments.shared.options import option
 from experiments.shared.plain_table import Table
 from mlt_tf import files
@@ -84,6 +84,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     options.define(comparison.Request, values)
     options.define(Asked, values)
+    help_text.need(values, results_dir="", data_dir="", dataset="or --layout", layout="or --dataset")
 
 
 def parse_seeds(given: Iterable[str], folders: Mapping[str, pathlib.Path]) -> dict[str, list[pathlib.Path]]:
@@ -126,13 +127,15 @@ def read(request: comparison.Request, seeds: Iterable[str] = ()) -> Aucs:
     if len(main_folders) < 2:
         raise InputError(f"{', '.join(main_folders)} alone cannot be compared; give at least two trackers")
     folders = parse_seeds(seeds, main_folders)
-    compared = comparison.read(request)
+    with progress.waiting("compare_variants", "reading and scoring the results"):
+        compared = comparison.read(request)
     runs, notes = {tracker: [scores] for tracker, scores in compared.scores.items()}, list(compared.notes)
     for tracker, of_tracker in folders.items():
         for folder in of_tracker[1:]:
             place = folder.absolute()
             named = dataclasses.replace(request, results_dir=(str(place.parent),), trackers=(place.name,))
-            of_seed = comparison.read(named)
+            with progress.waiting("compare_variants", "reading and scoring the results of a seed"):
+                of_seed = comparison.read(named)
             runs[tracker].append(of_seed.scores[place.name])
             lacking = [name for name in compared.sequences if name not in of_seed.sequences]
             notes += [*of_seed.notes, *_lacking(folder, lacking)]
@@ -230,7 +233,8 @@ def show() -> int | None:
     aucs = read(options.read(comparison.Request, FLAGS), asked.seeds)
     for note in aucs.notes:
         print(f"compare_variants: note: {note}", file=sys.stderr)
-    report = compare(aucs, asked.resamples, asked.seed)
+    with progress.waiting("compare_variants", f"drawing {asked.resamples} samples of the targets"):
+        report = compare(aucs, asked.resamples, asked.seed)
     laid_out = ["\n".join(["", *plain_table.terminal(table)]) for table in tables(report)]
     print(heading(report, asked), *laid_out, "", *_LEGEND, sep="\n")
     if asked.out:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable
 
 import numpy as np
-import tqdm
 from absl import flags
 
 from data_pipelines.datasets import annotations, video
@@ -21,7 +20,7 @@ from experiments.app.demo_clip import CLIP, TRUTH
 from experiments.app.plan import Mark, Plan, Target
 from experiments.figures import update_figure
 from experiments.running import trackers
-from experiments.shared import command_line, drawing, options, timing
+from experiments.shared import command_line, drawing, options, progress, timing
 from experiments.shared.options import option
 from mlt_tf import boxes
 
@@ -56,7 +55,7 @@ def track_clip(tracker, truth_xywh: np.ndarray, writer: track_output.TrackWriter
     """
     states, updates, pictures = [], [], []
     with video.open_source(str(CLIP)) as source, writer:
-        for frame in tqdm.tqdm(source.frames(), total=len(truth_xywh), unit=" frames", disable=None):
+        for frame in progress.shown(source.frames(), len(truth_xywh), "mlt-demo"):
             state = tracker.update(frame.image) if states else tracker.init(frame.image, truth_xywh[0])
             states.append(state)
             if state.updated:
@@ -90,7 +89,8 @@ def demo(request: Request) -> bool:
 def run_in(folder: pathlib.Path, request: Request, touch: Callable[[], None]) -> bool:
     """Runs the demo in a folder of its own, which `touch` keeps; returns whether it is good."""
     truth_xywh = annotations.read_rows(TRUTH)
-    tracker = trackers.load_single("mlt", request.weights)
+    with progress.waiting("mlt-demo", "loading the tracker"):
+        tracker = trackers.load_single("mlt", request.weights)
     plan = Plan((Target("1", (Mark(0, tuple(truth_xywh[0])),)),))
     writer = track_output.TrackWriter(folder, plan, {"input": str(CLIP), "variant": "mlt", "fps": 25.0}, touch=touch)
     states, updates, pictures = track_clip(tracker, truth_xywh, writer)

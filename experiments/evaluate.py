@@ -23,7 +23,7 @@ from experiments.running import choice, results_folder, runner, starting, tracke
 from experiments.running.choice import Choice
 from experiments.running.trackers import TrackerSpec
 from experiments.scoring import scorer
-from experiments.shared import command_line
+from experiments.shared import command_line, help_text, progress
 from mlt_tf.config import VARIANTS
 from mlt_tf.errors import InputError
 
@@ -55,6 +55,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("jobs", 1, "Processes that work on different sequences.", 1, flag_values=values)
     flags.DEFINE_integer("batch", 1, "Sequences that each process tracks side by side.", 1, flag_values=values)
     flags.DEFINE_integer("threads", 0, "Threads of each process; 0: as many as it likes.", 0, flag_values=values)
+    help_text.need(values, data_dir="", out="unless --score_results is given")
 
 
 def tracker_specs(args: flags.FlagValues) -> list[TrackerSpec]:
@@ -125,7 +126,8 @@ def evaluate(
       InputError: The tracker cannot be made, or its folder holds results of another configuration.
     """
     folder = pathlib.Path(request.out) / spec.name
-    tracker = trackers.make_tracker(spec)
+    with progress.waiting("evaluate", f"loading {spec.name}"):
+        tracker = trackers.make_tracker(spec)
     config = {
         "tracker": spec.name,
         "data": request.choice.dataset or request.choice.layout,
@@ -142,9 +144,9 @@ def evaluate(
         work = runner.Work(trackers.make_tracker, spec, place, spec.batch)
         outcome = runner.track_all(work, starts, request.jobs, title)
         rules = choice.rules(request.choice)
-        reports[title] = results_folder.report_on(
-            place, starts, {**refused, **outcome.failed}, outcome.busy, total, rules
-        )
+        with progress.waiting("evaluate", f"scoring {title}"):
+            failed = {**refused, **outcome.failed}
+            reports[title] = results_folder.report_on(place, starts, failed, outcome.busy, total, rules)
         results_folder.write_summary(folder, name, {**config, "data_dir": request.choice.data_dir}, reports[title])
     return reports
 
@@ -152,7 +154,8 @@ def evaluate(
 def run(request: Request) -> Mapping[str, results_folder.Report]:
     """Does what was asked for, prints the trackers' reports and returns them."""
     refused = {}
-    chosen, total = choice.read(request.choice, lambda name, error: refused.update({name: str(error)}))
+    with progress.waiting("evaluate", f"reading the sequences in {request.choice.data_dir}"):
+        chosen, total = choice.read(request.choice, lambda name, error: refused.update({name: str(error)}))
     if not request.choice.dataset:
         for note in choice.notes(chosen):
             print(f"evaluate: note: {note}", file=sys.stderr)

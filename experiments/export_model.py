@@ -20,7 +20,7 @@ import numpy as np
 from absl import flags, logging
 
 from experiments.running import trackers
-from experiments.shared import command_line, provenance
+from experiments.shared import command_line, help_text, progress, provenance
 from mlt_tf import config, files
 from mlt_tf.errors import InputError
 
@@ -38,6 +38,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("samples", 200, "With --int8: how many of them.", 1, flag_values=values)
     flags.DEFINE_integer("batch", 1, "With --format=hlo: number of targets.", 1, flag_values=values)
     flags.DEFINE_string("out", None, "Folder to write, which must not exist.", required=True, flag_values=values)
+    help_text.need(values, data_dir="with --int8")
 
 
 def sample_contexts(data_dir: str, count: int) -> Iterator[np.ndarray]:
@@ -51,6 +52,10 @@ def sample_contexts(data_dir: str, count: int) -> Iterator[np.ndarray]:
     for _ in range(count):
         _, z, _ = next(batches)
         yield z[0].numpy()
+
+
+def _shown_contexts(data_dir, count):
+    return progress.shown(sample_contexts(data_dir, count), count, "export_model", "contexts drawn")
 
 
 def write_saved_model(networks, settings: config.TrackerConfig, updates: str, folder: pathlib.Path) -> None:
@@ -103,13 +108,14 @@ def export_model(values: flags.FlagValues) -> None:
     from mlt_tf import pretrained, update_rules  # TensorFlow starts only after the cheap checks.
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow has much to say of what it writes.
-    networks = pretrained.load(values.variant, values.weights, settings.bfloat16)
+    with progress.waiting("export_model", "loading the weights"):
+        networks = pretrained.load(values.variant, values.weights, settings.bfloat16)
     settings = pretrained.configure(networks, trackers.parse_config(values.config))
     updates = config.UPDATES[values.variant] if values.variant else networks.updates
-    contexts = list(sample_contexts(values.data_dir, values.samples)) if values.int8 else None
+    contexts = list(_shown_contexts(values.data_dir, values.samples)) if values.int8 else None
     out = pathlib.Path(values.out)
     try:
-        with files.whole(out) as (name,):
+        with files.whole(out) as (name,), progress.waiting("export_model", f"compiling and writing {out}"):
             part = pathlib.Path(name)
             if values.format == "saved_model":
                 write_saved_model(networks, settings, updates, part)

@@ -43,7 +43,11 @@ def export(folders: list[str], request: Request) -> None:
     path = folder / "track.json"
     if not path.exists():
         partial = (folder / "track.incomplete.json").exists()
-        told = "its run is not complete: end it by mlt-track --resume" if partial else "mlt-track makes it"
+        told = (
+            "its run is not complete: end it by mlt-track --resume"
+            if partial
+            else f"`mlt-track CLIP --box x,y,w,h --out {folder}` makes it"
+        )
         raise InputError(f"'{folder}' has no track.json: {told}")
     out = folder / exports.FOLDER if request.out is None else pathlib.Path(request.out).expanduser()
     for written in exports.write(record.read(path), out, request.format):

@@ -20,7 +20,7 @@ from data_pipelines.batches import streams
 from data_pipelines.crops.crop_store import CropStore
 from experiments.learning import alexnet_files
 from experiments.learning.alexnet_files import Layer
-from experiments.shared import command_line, provenance
+from experiments.shared import command_line, progress, provenance
 from mlt_tf import config, extractor, weights
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
@@ -148,7 +148,8 @@ def make() -> None:
     images = draw_frames(CropStore(FLAGS.data_dir, ["vid_train"]), FLAGS.frames, FLAGS.seed)
     tf.keras.utils.set_random_seed(FLAGS.seed)
     network = MatchingNetwork(FLAGS.channels)
-    factors = start_network(network, layers, images)
+    with progress.waiting("import_alexnet", f"measuring batch normalisation on {FLAGS.frames} frames"):
+        factors = start_network(network, layers, images)
     source = {"file": os.path.basename(FLAGS.alexnet), "sha256": weights.checksum(FLAGS.alexnet)}
     errors = largest_errors(network, layers, factors, images[:BATCH])
     record = {"alexnet": source, "factors": factors, "errors": errors, "frames": FLAGS.frames, "seed": FLAGS.seed}

@@ -24,7 +24,7 @@ from data_pipelines.datasets.sequences import Sequence
 from experiments.figures import curve_figures, figure_style, response_figure, strip_figure
 from experiments.running import trackers
 from experiments.scoring import bootstrap, comparison
-from experiments.shared import command_line, options
+from experiments.shared import command_line, help_text, options, progress
 from experiments.shared.options import option
 from mlt_tf.config import VARIANTS
 from mlt_tf.errors import InputError
@@ -56,6 +56,8 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     options.define(comparison.Request, values)
     options.define(Asked, values)
+    help_text.need(values, data_dir="", dataset="or --layout", layout="or --dataset")
+    help_text.need(values, results_dir="for figures 4 and 5, and --choose=gain")
 
 
 def figure_4(request: comparison.Request, asked: Asked) -> list[pathlib.Path]:
@@ -85,8 +87,12 @@ def figure_6(request: comparison.Request, asked: Asked) -> list[pathlib.Path]:
     gains = _choose_by_gain(request, asked) if asked.choose == "gain" else {}
     named = asked.sequences or list(gains)
     chosen = _to_run_on(request, named)
-    tracker = trackers.load_single(asked.variant, asked.weights)
-    updates = {sequence.name: response_figure.follow(tracker, sequence, asked.max_frames) for sequence in chosen}
+    with progress.waiting("make_figures", "loading the tracker"):
+        tracker = trackers.load_single(asked.variant, asked.weights)
+    shown = progress.shown(
+        chosen, len(chosen), "make_figures", "sequences tracked", "the tracker compiles in the first"
+    )
+    updates = {sequence.name: response_figure.follow(tracker, sequence, asked.max_frames) for sequence in shown}
     moved = {name: response_figure.mean_movement(found) for name, found in updates.items() if found}
     for name, movement in moved.items():
         print(f"{name}: {len(updates[name])} updates moved the response by {movement:.4f} in the mean")
@@ -96,8 +102,8 @@ def figure_6(request: comparison.Request, asked: Asked) -> list[pathlib.Path]:
     if not moved:
         raise InputError(f"{asked.variant} was not updated once in {', '.join(updates)}; give longer sequences")
     ranked = sorted(moved, key=moved.get, reverse=True)[: asked.examples or _EXAMPLES["moved"]]
-    shown = moved if named else ranked
-    examples = [response_figure.pick_example(name, updates[name], gains.get(name)) for name in shown]
+    names = moved if named else ranked
+    examples = [response_figure.pick_example(name, updates[name], gains.get(name)) for name in names]
     return figure_style.save(response_figure.draw_responses(examples), pathlib.Path(asked.out), "figure6")
 
 
@@ -108,7 +114,9 @@ def _choose_by_gain(request: comparison.Request, asked: Asked) -> dict[str, floa
     folders = comparison.tracker_folders(request.results_dir, ())
     pair = (asked.variant, UNADAPTED)
     if missing := [name for name in pair if name not in folders]:
-        raise InputError(f"--choose=gain: no {' and no '.join(missing)} in --results_dir; it has {', '.join(folders)}")
+        told = f"make them with `python -m experiments.evaluate --variant {','.join(missing)}`"
+        lacking = f"no {' and no '.join(missing)} in --results_dir; it has {', '.join(folders)}"
+        raise InputError(f"--choose=gain: {lacking}; {told}")
     compared = _compare(dataclasses.replace(request, trackers=pair))
     ours, theirs = (compared.scores[name].sequences for name in pair)
     names = [sequence.name for sequence in _with_frames(request.data_dir, compared.sequences)]
@@ -140,7 +148,8 @@ def _with_frames(data_dir: str, found: Mapping[str, Sequence]) -> list[Sequence]
 
 
 def _compare(request: comparison.Request) -> comparison.Comparison:
-    compared = comparison.read(request)
+    with progress.waiting("make_figures", "reading and scoring the results"):
+        compared = comparison.read(request)
     for note in compared.notes:
         print(f"make_figures: note: {note}", file=sys.stderr)
     print(f"{compared.title}, {compared.coverage}, {len(compared.scores)} trackers")

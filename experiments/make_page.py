@@ -24,7 +24,7 @@ from experiments.figures import figure_style, strip_figure
 from experiments.pages import page
 from experiments.scoring import comparison
 from experiments.scoring.comparison import Comparison
-from experiments.shared import command_line, drawing, options, provenance
+from experiments.shared import command_line, drawing, help_text, options, progress, provenance
 from experiments.shared.options import option
 from mlt_tf import files
 from mlt_tf.errors import InputError
@@ -48,6 +48,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     options.define(comparison.Request, values)
     options.define(Asked, values)
+    help_text.need(values, results_dir="", data_dir="", dataset="or --layout", layout="or --dataset")
 
 
 def runs_on_record(folders: Mapping[str, pathlib.Path]) -> dict[str, dict[str, Any]]:
@@ -123,7 +124,8 @@ def make_page(request: comparison.Request, asked: Asked) -> pathlib.Path:
     Raises:
       InputError: Something is missing or faulty, or the file cannot be written.
     """
-    compared = comparison.read(request)
+    with progress.waiting("make_page", "reading and scoring the results"):
+        compared = comparison.read(request)
     for note in compared.notes:
         print(f"make_page: note: {note}", file=sys.stderr)
     focus = choose_focus(compared, asked.focus)

@@ -25,7 +25,7 @@ from absl import flags
 from experiments.paper import filled_tables, paper_tables, table_layout
 from experiments.scoring import raw_results, scorer
 from experiments.scoring.protocols import PROTOCOLS
-from experiments.shared import command_line, options
+from experiments.shared import command_line, help_text, options, progress
 from experiments.shared.options import option
 from mlt_tf import files
 from mlt_tf.errors import InputError
@@ -67,6 +67,8 @@ class Request:
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     options.define(Request, values)
+    help_text.need(values, dataset="or --table", table="or --dataset", results_dir="with --dataset")
+    help_text.need(values, data_dir="with --dataset, --ours or --raw")
 
 
 _OF_SCORES = ("results_dir", "trackers", "protocol", "skip_faulty", "json")
@@ -180,7 +182,8 @@ def run(request: Request) -> Outcome:
       InputError: It makes no sense, or something that it names is faulty.
     """
     check(request)
-    return show_paper_table(request) if request.table else show_scores(request)
+    with progress.waiting("make_tables", "reading and scoring the results"):
+        return show_paper_table(request) if request.table else show_scores(request)
 
 
 def show_scores(request: Request) -> Outcome:

@@ -14,11 +14,10 @@ import os
 import shutil
 
 from absl import flags
-from tqdm import tqdm
 
 from data_pipelines.crops import crop_jobs, cutouts, made_trajectories, preparation
 from data_pipelines.datasets import trajectories
-from experiments.shared import command_line, provenance
+from experiments.shared import command_line, help_text, progress, provenance
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -53,6 +52,7 @@ def define_flags(values: flags.FlagValues) -> None:
         ["--runner=DirectRunner", "--direct_running_mode=multi_processing", f"--direct_num_workers={os.cpu_count()}"],
         "Options of the Beam pipeline (--engine=beam).",
     )
+    help_text.need(values, data_dir="unless --sets names those of cut-outs alone", cutouts="for such sets")
 
 
 def read_trajectories(name: str, skipped: trajectories.Skipped) -> list:
@@ -88,12 +88,13 @@ def prepare_set(name: str) -> dict:
         )
         how = {"job": made_trajectories.MadeJob, "fingerprint": made_trajectories.fingerprint(found, settings)}
     else:
-        found = read_trajectories(name, skipped)
+        with progress.waiting("prepare_crops", f"reading the annotations of {name}"):
+            found = read_trajectories(name, skipped)
         settings = crop_jobs.CropSettings(FLAGS.size, FLAGS.quality, name.startswith("det"), FLAGS.skip_faulty)
         how = {}
     made_by = {"set": name, "command": provenance.command(), "commit": provenance.commit(), "every": FLAGS.every}
     made_by["objects_left_out"] = skipped.summary()
-    with tqdm(total=sum(map(len, found)), desc=name, unit="crop", disable=None) as bar:
+    with progress.Bar(sum(map(len, found)), "prepare_crops", f"crops of {name}") as bar:
 
         def run(jobs):
             if FLAGS.engine == "beam":

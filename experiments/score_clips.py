@@ -17,7 +17,7 @@ import dataclasses
 from absl import flags
 
 from experiments.running import clip_runs
-from experiments.shared import command_line, options, plain_table
+from experiments.shared import command_line, help_text, options, plain_table
 from experiments.shared.options import option
 from mlt_tf.errors import InputError
 
@@ -38,6 +38,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     options.define(Asked, values)
     options.define(clip_runs.Request, values)
+    help_text.need(values, videos="", trackers="", out="")
 
 
 def show() -> None:

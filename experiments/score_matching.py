@@ -14,7 +14,7 @@ from absl import flags
 
 from data_pipelines.crops.crop_store import CropStore
 from experiments.running import clip_runs, network_trackers, trackers
-from experiments.shared import command_line, options, plain_table
+from experiments.shared import command_line, help_text, options, plain_table, progress
 from experiments.shared.options import option
 from experiments.watching import probes
 from mlt_tf import config
@@ -39,6 +39,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     options.define(Asked, values)
     options.define(clip_runs.Request, values)
+    help_text.need(values, data_dir="or --videos", videos="or --data_dir")
 
 
 def measure_on_crops(asked: Asked, settings: config.TrackerConfig) -> None:
@@ -47,8 +48,9 @@ def measure_on_crops(asked: Asked, settings: config.TrackerConfig) -> None:
     for path in asked.weights:
         networks = network_trackers.load_unadapted(path, settings.bfloat16)
         for name, store in stores.items():
-            probe = probes.PairProbe(networks, store, name, asked.batches, asked.label_radius)
-            found = probe.measure()
+            with progress.waiting("score_matching", f"measuring {path} on {name}"):
+                probe = probes.PairProbe(networks, store, name, asked.batches, asked.label_radius)
+                found = probe.measure()
             print(f"{path}  {name}: loss {found['loss']:.4f}, centre error {found['centre_error']:.2f} px", flush=True)
 
 

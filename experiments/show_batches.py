@@ -20,7 +20,7 @@ import tensorflow as tf
 from absl import flags
 
 from data_pipelines.batches import context_sets, pairs, sampling, streams
-from experiments.shared import command_line, options
+from experiments.shared import command_line, options, progress
 from experiments.shared.options import option
 from experiments.training import run_record, training_input
 from experiments.training.recipe import MatchingRecipe, Mixture
@@ -170,7 +170,8 @@ def draw(every: Iterable[Batches], steps: Iterable[int], out: str) -> None:
     writer = tf.summary.create_file_writer(out)
     for batches in every:
         for step in steps:
-            picture = SHEETS[batches.kind](batches, step)
+            with progress.waiting("show_batches", f"making the {batches.kind} of step {step}"):
+                picture = SHEETS[batches.kind](batches, step)
             path = os.path.join(out, f"{batches.kind}-{step:06d}.png")
             write_sheet(path, picture)
             with writer.as_default(step):

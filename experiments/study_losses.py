@@ -32,7 +32,7 @@ from experiments.running import results_folder
 from experiments.scoring import clip_scores, comparison, metrics
 from experiments.scoring.bootstrap import decimals
 from experiments.scoring.protocols import OTB, Protocol
-from experiments.shared import command_line, options, plain_table
+from experiments.shared import command_line, help_text, options, plain_table, progress
 from experiments.shared.options import option
 from experiments.shared.plain_table import Table
 from mlt_tf import files
@@ -78,6 +78,8 @@ def define_flags(values: flags.FlagValues) -> None:
     """Defines the binary's flags in `values`."""
     options.define(comparison.Request, values)
     options.define(Asked, values)
+    help_text.need(values, results_dir="", data_dir="unless --videos is given")
+    help_text.need(values, dataset="or --layout, or --videos", videos="or --dataset, or --layout")
 
 
 def measure(boxes_xywh: np.ndarray, target: Sequence, protocol: Protocol = OTB) -> Losses:
@@ -135,7 +137,8 @@ def read(request: comparison.Request, asked: Asked) -> Tracked:
         return _read_clips(request, asked)
     if asked.play:
         raise InputError(f"--play={asked.play} is of --videos: benchmarks' targets are played once")
-    found = comparison.read(request)
+    with progress.waiting("study_losses", "reading and scoring the results"):
+        found = comparison.read(request)
     return Tracked(found.sequences, found.boxes, found.protocol, found.notes)
 
 

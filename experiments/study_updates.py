@@ -16,13 +16,12 @@ import pathlib
 import sys
 
 import numpy as np
-import tqdm
 from absl import flags
 
 from data_pipelines.datasets import sequences
 from experiments.running import choice, trackers
 from experiments.scoring import scorer
-from experiments.shared import command_line, options, provenance
+from experiments.shared import command_line, options, progress, provenance
 from experiments.shared.options import option
 from experiments.watching import update_effects
 from experiments.watching.update_effects import Followed, UpdateStudy
@@ -83,7 +82,7 @@ def judge_all(study: UpdateStudy, followed: list[Followed], every: int, jitter: 
     """
     mean = np.mean([update.delta for one in followed for update in one.updates], 0)
     records = []
-    for position, one in enumerate(tqdm.tqdm(followed, "judging", unit="sequence", disable=None)):
+    for position, one in enumerate(_shown(followed, "judged")):
         others, previous = followed[position - 1].updates, None
         for number, update in enumerate(one.updates):
             another = others[number % len(others)].delta
@@ -100,9 +99,13 @@ def judge_all(study: UpdateStudy, followed: list[Followed], every: int, jitter: 
     return records
 
 
+def _shown(sequences_or_followed, done):
+    return progress.shown(sequences_or_followed, len(sequences_or_followed), "study_updates", f"sequences {done}")
+
+
 def probe(study: UpdateStudy, followed: list[Followed]) -> dict[str, float]:
     """Returns how often targets are told apart from deltas, from the trunk's mean features, and by chance."""
-    halves = [study.probe_halves(one) for one in tqdm.tqdm(followed, "probing", unit="sequence", disable=None)]
+    halves = [study.probe_halves(one) for one in _shown(followed, "probed")]
     first, second = zip(*halves)
     accuracy = {
         field: update_effects.ridge_accuracy(*([getattr(part, field) for part in half] for half in (first, second)))
@@ -201,7 +204,7 @@ def show(found: dict) -> None:
 
 def study_all(study: UpdateStudy, chosen: list[sequences.Sequence], request: Request) -> dict:
     """Tracks the sequences, judges all updates, and probes delta where that is asked for."""
-    followed = [study.follow(sequence) for sequence in tqdm.tqdm(chosen, "tracking", unit="sequence", disable=None)]
+    followed = [study.follow(sequence) for sequence in _shown(chosen, "tracked")]
     followed = [one for one in followed if one.updates]
     records = judge_all(study, followed, request.every, request.jitter)
     by_sequence = itertools.groupby(records, lambda record: record["sequence"])
@@ -227,7 +230,8 @@ def run(request: Request) -> dict:
     chosen, shorter = split_by_length(choice.read(asked)[0], settings.update_interval)
     if skipped := [sequence.name for sequence in shorter]:
         print(f"study_updates: note: skipped, shorter than two updates: {', '.join(skipped)}", file=sys.stderr)
-    networks = pretrained.load("mlt", request.weights, settings.bfloat16)
+    with progress.waiting("study_updates", "loading the weights"):
+        networks = pretrained.load("mlt", request.weights, settings.bfloat16)
     settings = pretrained.configure(networks, overrides)
     found = study_all(UpdateStudy(networks, settings), chosen, request)
     show(found)

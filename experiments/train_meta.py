@@ -18,7 +18,7 @@ from absl import flags, logging
 
 from experiments import recipes
 from experiments.learning import averaging, meta_sources, meta_step
-from experiments.shared import command_line, options
+from experiments.shared import command_line, help_text, options, progress
 from experiments.shared.options import option
 from experiments.training import distribution, loop, run_record, stopping, training_input
 from experiments.training.loop import RunOptions
@@ -56,6 +56,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("recipe", "paper", list(recipes.META), "What the flags of a recipe change.", flag_values=values)
     for kind in Request.__annotations__.values():
         options.define(kind, values)
+    help_text.need(values, cache_dir="with --features=cached")
 
 
 def read(values: flags.FlagValues) -> Request:
@@ -95,7 +96,8 @@ class HeldOut:
     def figures(self) -> dict:
         """Returns those of `CachedSource.held_out` at the run's step."""
         if self._step != (step := int(self._run.step)):
-            self._figures = self._source.held_out(self.networks, self.networks.settings["label_radius"])
+            with progress.waiting("train_meta", f"measuring the targets that are held out, at step {step}"):
+                self._figures = self._source.held_out(self.networks, self.networks.settings["label_radius"])
             self._step = step
             for name, figures in self._figures.items():
                 logging.info("step %d  %s: %s", step, name, figures)
@@ -150,7 +152,8 @@ def fit(request: Request) -> None:
     held = dict(zip(("meta_learner", "adaptation"), models)) | {"optimizer": learner.optimizer, **average.held}
     run = loop.Run(folders.run_dir, run_record.own(*request), beside, workers, **held)
     if int(run.step) == 0:
-        meta_sources.set_statistics(learned, source)
+        with progress.waiting("train_meta", "statistics of the trunk's features"):
+            meta_sources.set_statistics(learned, source)
     average.begin()
     settings = {"samples": recipe.samples, "label_radius": recipe.label_radius}
     networks = pretrained.Networks(network, *average.shown, settings=settings)

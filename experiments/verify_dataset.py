@@ -14,12 +14,11 @@ import os
 import sys
 from collections.abc import Iterator
 
-import tqdm
 from absl import flags
 
 from data_pipelines.checks import frame_checks, verification
 from data_pipelines.checks.faults import KINDS, MISSING_TARGET, Fault, Report
-from experiments.shared import command_line, plain_table
+from experiments.shared import command_line, plain_table, progress
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
@@ -122,9 +121,9 @@ def run(args: flags.FlagValues) -> Report:
     return report
 
 
-def _bar(total: int, what: str) -> tqdm.tqdm:
-    """Makes a progress bar with the time left, where someone is there to see it."""
-    return tqdm.tqdm(total=total, desc=what, unit="", disable=None, leave=False)
+def _bar(total: int, what: str) -> progress.Bar:
+    """Makes what tells how much of a check is done, and the time left."""
+    return progress.Bar(total, "verify_dataset", what)
 
 
 def show() -> int:

@@ -20,7 +20,7 @@ from typing import Any
 from absl import flags
 
 from experiments.running import results_folder, trackers
-from experiments.shared import command_line, options, provenance
+from experiments.shared import command_line, options, progress, provenance
 from experiments.shared.options import option
 from experiments.vot import vot_sequences
 from mlt_tf import config, files
@@ -110,13 +110,16 @@ def tracker_spec(name: str, request: Request) -> trackers.TrackerSpec:
 
 
 def tracker_command(name: str, request: Request) -> str:
-    """Returns the command that starts a variant or a baseline for the toolkit, from whatever folder."""
+    """Returns the command that starts a variant or a baseline for the toolkit, from whatever folder.
+
+    By -P, no `experiments` in that folder goes before ours.
+    """
     if name in request.baseline:
         words = [f"--baseline={name}", f"--threads={request.threads}"]
     else:
         words = [f"--variant={name}", f"--config={request.config}", f"--threads={request.threads}"]
         words += [f"--weights={pathlib.Path(request.weights).resolve()}"] if request.weights else []
-    return shlex.join([sys.executable, "-m", "experiments.vot_tracker", *words])
+    return shlex.join([sys.executable, "-Pm", "experiments.vot_tracker", *words])
 
 
 def register_ours(toolkit: ModuleType, name: str, request: Request) -> None:
@@ -172,7 +175,8 @@ def run(request: Request) -> dict[str, Any]:
     imported = [toolkit.find_tracker(workspace, pathlib.Path(folder).resolve().name) for folder in request.results]
     for tracker in to_run if request.run else ():
         toolkit.run(workspace, tracker, request.experiments)
-    found = {tracker.identifier: toolkit.analyse(workspace, tracker) for tracker in (*to_run, *imported)}
+    with progress.waiting("vot_workspace", "analysing the results"):
+        found = {tracker.identifier: toolkit.analyse(workspace, tracker) for tracker in (*to_run, *imported)}
     undone = [name for name in request.experiments if any(name not in found[t.identifier] for t in to_run)]
     if request.run and undone:
         raise InputError(

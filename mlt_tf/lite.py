@@ -150,6 +150,7 @@ def load_trunk(path: str | os.PathLike) -> LiteTrunk:
         _check_sealed(pathlib.Path(path), model)
         return LiteTrunk(model)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        told = "make it with `python -m experiments.export_model --format tflite --out FOLDER`"
+        raise InputError(f"{path} cannot be read: {error.strerror}; {told}") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

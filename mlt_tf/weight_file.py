@@ -94,7 +94,9 @@ def record_path(path: str) -> str:
 def _content(path):
     """Returns a file's bytes."""
     if not os.path.isfile(path):
-        raise InputError(f"no weight file {path}: reinstall the package, or give another file")
+        raise InputError(
+            f"no weight file {path}: train_matching and train_meta write such; reinstall the package for its own"
+        )
     try:
         if (size := os.path.getsize(path)) > MAX_BYTES:
             raise InputError(f"weight file {path} has {size / 2**30:.1f} GiB: give one of ours, which are smaller")

@@ -31,6 +31,7 @@ WITHOUT_SOURCE = {
     "docs_test.py",
     "rooms_test.py",
     "faults_test.py",
+    "setup_cfg_test.py",
 }  # Tests of the whole project.
 BUILDERS = pathlib.PurePath("data_pipelines/builders")  # Where tests lie beside what they test, as TFDS has it.
 

@@ -7,7 +7,7 @@ as exact slices: 32 x 32 of 319 px up to 4 cells along each axis, 40 x 40 of 383
 import dataclasses
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -54,6 +54,7 @@ def build(
     trunk: Callable,
     share: float = 0.0,
     cells: int = CELLS,
+    shown: Callable[[Iterable, int], Iterable] = lambda batches, total: batches,
 ) -> FeatureCache:
     """Computes the features of all targets, or opens the folder where that was done before.
 
@@ -67,6 +68,7 @@ def build(
       trunk: Maps [n, side, side, 3] to [n, cells, cells, 256].
       share: Chance of each view of a still to have another target's background.
       cells: Side of the features.
+      shown: Given the batches of features and the number of features, yields the batches, and may tell how far it is.
 
     Raises:
       InputError: The folder holds a cache of another key or a damaged one, or has no room for this one.
@@ -83,7 +85,8 @@ def build(
     index = {"key": key, "first": first.tolist(), "names": names, "kinds": [target.kind for target in targets]}
     shape = (int(first[-1]), cells, cells, config.TRUNK_CHANNELS)
     try:
-        _fill(folder, shape, _features(store, targets, counts, sampler, trunk, share, crop_size(cells)), index)
+        made = _features(store, targets, counts, sampler, trunk, share, crop_size(cells))
+        _fill(folder, shape, shown(made, shape[0]), index)
     except OSError as error:
         size = f"{2 * np.prod(shape) / 1e9:.2g} GB"
         raise InputError(

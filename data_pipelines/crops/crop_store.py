@@ -169,6 +169,12 @@ def read_index(folder: str) -> dict | None:
     return files.read_record(path, _REMEDY, format=int, size=int, fingerprint=str, shards=list, made=bool, crops=int)
 
 
+def how_to_make(name: str, folder: str) -> str:
+    """Returns the command that makes a set in a folder, for whom it is missing."""
+    source = "--cutouts CUTOUTS" if name.startswith("cutouts") else "--data_dir ILSVRC2015"
+    return f"python -m experiments.prepare_crops {source} --sets {name} --out {folder}"
+
+
 def _open_set(folder):
     index = read_index(folder)
     if index is None:
@@ -176,7 +182,7 @@ def _open_set(folder):
         found = sorted(n for n in os.listdir(parent) if "." not in n) if os.path.isdir(parent) else []
         raise InputError(
             f"no prepared crops {name} in {parent} (it has {', '.join(found) or 'none'}): make them with "
-            f"`python -m experiments.prepare_crops --data_dir ILSVRC2015 --out {parent}`"
+            f"`{how_to_make(name, parent)}`"
         )
     if index.get("format") != FORMAT:
         raise InputError(f"{folder} has format {index.get('format')}, not {FORMAT}; prepare the crops again")

@@ -148,7 +148,8 @@ def ground_sets(crops: str, split: str) -> tuple[str, ...]:
     found = tuple(name for name in names if crop_store.read_index(f"{crops}/{name}"))
     if not found:
         raise InputError(
-            f"no prepared crops {' or '.join(names)} in {crops}: cut-outs are shown before these; prepare them first"
+            f"no prepared crops {' or '.join(names)} in {crops}: cut-outs are shown before these; make them first with "
+            f"`{crop_store.how_to_make(names[0], crops)}`"
         )
     return found
 

@@ -2,7 +2,8 @@
 
 While a run goes on, and for good if it fails, its files are called `track.incomplete.mp4`, `boxes.incomplete.txt` and
 `track.incomplete.json`; the picture comes at the end. Only a run that ends well gives them the names `track.mp4`,
-`boxes.txt`, `track.json` and `track.png`, and till then an earlier run's complete files stay as they were.
+`boxes.txt`, `track.json` and `track.png`, and till then an earlier run's complete files stay as they were, and its
+incomplete ones, if they reach further, as `track.earlier.json` and so on until this run has caught up with them.
 The boxes of several targets are in `boxes_1.txt`, `boxes_2.txt` and so on. Line n, counted from 0, is of the input's
 frame n, and nan,nan,nan,nan where the target is not there (yet) or the frame is not tracked. The boxes and the JSON
 have every frame as soon as it is tracked, so that even a killed run leaves them, readable, and its video plays up to
@@ -68,10 +69,13 @@ class TrackWriter:
         self._entries, self._texts = list(known), [record.entry_text(entry) for entry in known]
         self._video, self._boxes = None, []
         self._json, self._json_end = None, 0
+        self._behind = 0  # The first frame that what is set aside does not reach.
 
     def __enter__(self) -> "TrackWriter":
-        self._write_json(self._partial.json, "the run was killed or is still going on", frames=None)
         path = self._partial.json
+        with _writing(path):
+            self._behind = track_folder.set_aside(self._folder, self._plan.start + len(self._entries))
+        self._write_json(path, "the run was killed or is still going on", frames=None)
         try:
             self._remove_partial(but=path)
             self._json = path.open("r+b", buffering=0)
@@ -99,6 +103,8 @@ class TrackWriter:
         if self.frames_written > len(self._entries):  # Else it was known.
             self._add_boxes(entry)
             self._add_entry(entry)
+            if self._behind and entry.frame + 1 >= self._behind:
+                self._forget()
         self._touch()
 
     def __exit__(self, kind, error, traceback) -> None:
@@ -114,11 +120,13 @@ class TrackWriter:
             self._write_json(self._partial.json, _describe(error), len(self._entries))
         else:
             self._remove_partial()
+            track_folder.put_back(self._folder)
 
     def files(self) -> list[pathlib.Path]:
         """Returns the paths of what this run has left behind."""
         paths = self._final if self.complete else self._partial
-        return [path for path in (paths.video, paths.figure, *paths.boxes, paths.json) if path.exists()]
+        aside = track_folder.results(self._folder, track_folder.EARLIER) if self._behind else []
+        return [path for path in (paths.video, paths.figure, *paths.boxes, paths.json, *aside) if path.exists()]
 
     def seconds(self) -> list[float]:
         """Returns the seconds inside the tracker, frame by frame."""
@@ -136,6 +144,11 @@ class TrackWriter:
         for path in track_folder.results(self._folder, INCOMPLETE):
             if path != but:
                 path.unlink()
+
+    def _forget(self) -> None:
+        with _writing(self._partial.json):
+            track_folder.forget(self._folder)
+        self._behind = 0
 
     def _add_boxes(self, entry: Entry) -> None:
         for path, file, seen in zip(self._partial.boxes, self._boxes, entry.targets.values(), strict=True):
@@ -177,6 +190,7 @@ class TrackWriter:
             self._write_json(self._partial.json, _describe(error), self.frames_written)
             raise error
         self.complete = True
+        self._forget()
 
     def _courses(self) -> list[score_figure.Course]:
         frames = np.array([entry.frame for entry in self._entries])

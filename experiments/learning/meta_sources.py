@@ -9,6 +9,7 @@ from data_pipelines.batches import context_sets, feature_cache, sampling, stream
 from data_pipelines.batches.context_sets import CachedSampler, ContextSet, ImageSet
 from data_pipelines.crops.crop_store import STILL, CropStore
 from experiments.learning import simulated_tracks
+from experiments.shared import progress
 from experiments.training import training_input
 from experiments.training.recipe import MetaRecipe
 from mlt_tf import adaptation, config, gradients, labels, last_layer, margins, meta_loss
@@ -201,7 +202,9 @@ class CachedSource:
 def _open_cache(network, store, recipe, cache):
     """Builds or opens the cached features of all targets of a store."""
     if not cache.folder:
-        raise InputError("--features=cached needs --cache_dir: give a folder for the features")
+        raise InputError(
+            "--features=cached needs --cache_dir: give a folder for the features, which this command makes"
+        )
     targets, views = store.videos + store.stills + store.made, _views(recipe)
     key = {"matching": cache.matching, "crops": store.fingerprint, "views": views, "bfloat16": recipe.bfloat16}
     key |= {"augmentation": recipe.view_augmentation, "backgrounds": recipe.pasted_stills}
@@ -210,7 +213,7 @@ def _open_cache(network, store, recipe, cache):
     cells = feature_cache.WIDE_CELLS if recipe.tracked_share else feature_cache.CELLS
     return feature_cache.build(
         cache.folder, key, store, targets, sampler, views, lambda images: embed(images).numpy(), recipe.pasted_stills,
-        cells,
+        cells, lambda made, total: progress.shown(made, total, "train_meta", "features", "compiling the trunk", len),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from data_pipelines.batches.context_sets import Tracks
 from data_pipelines.batches.feature_cache import FeatureCache, slice_cells
+from experiments.shared import progress
 from mlt_tf import config, last_layer
 from mlt_tf.matching import MatchingNetwork
 
@@ -44,7 +45,7 @@ def collect(
         return last_layer.similarity(last_layer.unadapted(network), phi_x[None], views[None])[0]
 
     found = []
-    for target in targets:
+    for target in progress.shown(targets, len(targets), "train_meta", "targets with simulated tracks"):
         rows = np.arange(cache.first[target], cache.first[target + 1])
         views = np.asarray(cache.features[rows[0] : rows[-1] + 1], np.float32)
         for run in range(each):

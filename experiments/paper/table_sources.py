@@ -58,7 +58,8 @@ def check_root(root: pathlib.Path) -> None:
     """
     if not root.is_dir():
         raise InputError(
-            f"--ours={root}: no such folder; give the one that holds otb2015/ and others, of evaluate --out"
+            f"--ours={root}: no such folder; give the one with otb2015/ and others, which "
+            f"`python -m experiments.evaluate --dataset otb2015 --variant mlt --out {root}/otb2015` makes"
         )
     names = [path.name for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     known = (*scorer.DATASETS, VOT2016)
@@ -154,7 +155,9 @@ def vot_figure(path: pathlib.Path, variant: str, experiment: str, quantity: str)
       InputError: The file is not there or no such summary, or the results beside it are of another variant.
     """
     if not path.is_file():
-        raise InputError(f"--vot={path}: no such file; give the summary.json that experiments.vot_workspace writes")
+        raise InputError(
+            f"--vot={path}: no such file; give the summary.json of `python -m experiments.vot_workspace --run`"
+        )
     summary = read_json(path)
     if not isinstance(summary.get("trackers"), dict) or not isinstance(summary.get("names"), list):
         raise InputError(f"--vot={path}: no summary of experiments.vot_workspace")

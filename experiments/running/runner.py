@@ -7,13 +7,13 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-import tqdm
 from absl import logging
 
 from data_pipelines.datasets import processes
 from experiments.running import lockstep, results_folder
 from experiments.running.lockstep import BUSY, Progress
 from experiments.running.starting import Run
+from experiments.shared import progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +46,12 @@ def track_all(work: Work, runs: list[Run], jobs: int = 1, title: str = "") -> Ou
         order = sorted(pending, key=lambda run: -len(run.sequence.frame_paths))
     answers: dict[str, str | None] = {}
     frames = sum(len(run.sequence.frame_paths) for run in pending)
-    with tqdm.tqdm(total=frames, desc=title, unit="frame", disable=None) as bar:
+    with progress.Bar(frames, title or "tracking", first="the tracker loads, and compiles at its first ones") as bar:
 
-        def tell(progress: Progress) -> None:
-            bar.update(progress.frames)
-            if progress.ended is not None:
-                answers[progress.ended] = progress.answer
+        def tell(word: Progress) -> None:
+            bar.update(word.frames)
+            if word.ended is not None:
+                answers[word.ended] = word.answer
 
         if jobs == 1:
             _take_part(work, iter(order), tell)
@@ -79,8 +79,8 @@ def _side_by_side(work, runs, jobs, tell):
         for future in futures:
             future.add_done_callback(lambda _: told.put(None))
         for _ in futures:
-            for progress in iter(told.get, None):
-                tell(progress)
+            for word in iter(told.get, None):
+                tell(word)
     return ", ".join(sorted({repr(future.exception()) for future in futures if future.exception()}))
 
 

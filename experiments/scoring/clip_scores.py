@@ -23,6 +23,7 @@ from mlt_tf.errors import InputError
 ONCE, THERE_AND_BACK = "once", "there and back"
 FILE = "scores.json"  # In the folder of a tracker's boxes.
 TRACKED = "tracking.json"  # In the folder of a training: what its last validation tracked.
+_REMEDY = "`python -m experiments.score_clips --videos CLIPS --trackers TRACKER --out FOLDER` writes it, and a training"
 _RESAMPLES, _SEED = 10_000, 0
 
 
@@ -114,11 +115,9 @@ def read(path: pathlib.Path) -> dict[str, dict[str, Score]]:
             raise ValueError("no AUC in 0..1 and number of frames")
         return read_in
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}; score_clips and trainings write it") from error
+        raise InputError(f"{path}: cannot be read: {error.strerror}; {_REMEDY}") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(
-            f"{path}: not a file of scores of clips ({error}); score_clips and trainings write it"
-        ) from None
+        raise InputError(f"{path}: not a file of scores of clips ({error}); {_REMEDY}") from None
 
 
 def in_words(found: Estimate) -> list[str]:

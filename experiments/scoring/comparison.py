@@ -156,9 +156,11 @@ def tracker_folders(results_dirs: Iterable[str], chosen: Iterable[str]) -> dict[
                 raise InputError(f"{folder}: {folders[name]} is called {name}, too; rename one of the two")
             folders[name] = folder
     if not folders:
-        raise InputError("--results_dir is needed: the folder of the trackers' folders")
+        raise InputError("--results_dir is needed: the folder of the trackers' folders, which evaluate --out makes")
     if unknown := [name for name in chosen if name not in folders]:
-        raise InputError(f"--trackers: no {', '.join(unknown)} in --results_dir; it has {', '.join(folders)}")
+        raise InputError(
+            f"--trackers: no {', '.join(unknown)} in --results_dir; it has {', '.join(folders)}; evaluate adds one"
+        )
     return {name: folders[name] for name in chosen or folders}
 
 

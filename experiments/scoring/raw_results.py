@@ -25,6 +25,7 @@ _ALIASES = {
     "jogging-1": "Jogging1",  # TC-128's spelling.
     "jogging-2": "Jogging2",
 }
+_EVALUATE = "`python -m experiments.evaluate --variant mlt --out FOLDER`"  # Makes results of ours.
 _PREFIXES = ("tpl-", "uav-")  # PyTracking's, of TC-128 and UAV.
 _COMPANIONS = re.compile(r"_(times?|scores?)$", re.IGNORECASE)  # Files beside the boxes, not boxes.
 _SEPARATORS = re.compile(r"[-_. ]+")
@@ -80,7 +81,8 @@ def match_files(folder: pathlib.Path, targets: Iterable[str]) -> Matches:
     if not paths:
         found = f"none of its {len(others)} .txt files is ({others[0]} for one)" if others else "it has no .txt file"
         raise InputError(
-            f"{folder}: no results of this data set, {found}; expected {next(iter(targets))}.txt and others"
+            f"{folder}: no results of this data set, {found}; expected {next(iter(targets))}.txt and others, "
+            f"as {_EVALUATE} writes them"
         )
     return Matches(paths, tuple(others))
 
@@ -154,11 +156,15 @@ def folders_in(results_dir: str, chosen: Iterable[str] = ()) -> dict[str, pathli
     root, chosen = pathlib.Path(results_dir), tuple(chosen)
     if not root.is_dir():
         raise InputError(
-            f"{results_dir}: no such folder; give the one that holds the trackers' folders (evaluate --out)"
+            f"{results_dir}: no such folder; give the one that holds the trackers' folders, as {_EVALUATE} makes it"
         )
     folders = {path.name: path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")}
     if not folders:
-        raise InputError(f"{results_dir}: no tracker's folder in it; give the folder above those with the .txt files")
+        raise InputError(
+            f"{results_dir}: no tracker's folder in it; give the folder above those with the .txt files, of {_EVALUATE}"
+        )
     if unknown := [name for name in chosen if name not in folders]:
-        raise InputError(f"{results_dir}: no tracker {', '.join(unknown)}; it has {', '.join(folders)}")
+        raise InputError(
+            f"{results_dir}: no tracker {', '.join(unknown)}; it has {', '.join(folders)}; {_EVALUATE} adds one"
+        )
     return {name: folders[name] for name in chosen or folders}

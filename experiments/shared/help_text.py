@@ -44,8 +44,21 @@ def own(values: flags.FlagValues, program: str) -> list[flags.Flag]:
     return [flag for name in names for flag in modules[name]]
 
 
+def need(values: flags.FlagValues, **when: str) -> None:
+    """Has the help list flags as needed that the command itself asks for, as it does not need each of them always.
+
+    Args:
+      values: The flags.
+      when: Of a flag by its name: when it is needed, as in "unless --score_results is given"; "" for always.
+    """
+    for name, told in when.items():
+        values[name].needed = told
+
+
 def is_needed(flag: flags.Flag) -> bool:
-    """Says whether the command does not start without a flag."""
+    """Says whether the command does not start without a flag, or not always."""
+    if hasattr(flag, "needed"):
+        return True
     return flag.default is None and any("other than None" in validator.message for validator in flag.validators)
 
 
@@ -53,7 +66,7 @@ def _line(flag):
     name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
     text, several, _ = (flag.help or "").partition(_SEVERAL)  # A choice's text begins with what can be chosen.
     facts = ["may be repeated"] if several else []
-    facts += filter(None, [getattr(flag.parser, "syntactic_help", "")])
+    facts += filter(None, [getattr(flag, "needed", ""), getattr(flag.parser, "syntactic_help", "")])
     if not (flag.default in (None, "", []) or flag.default is False):
         given = flag.default
         facts.append(f"default {','.join(map(str, given)) if isinstance(given, list) else given}")

@@ -32,7 +32,7 @@ def test_what_has_no_complete_results_is_refused(in_an_empty_folder, monkeypatch
     for folders, message in (
         ([], "0 folders"),
         (["a", "b"], "2 folders"),
-        (["a"], "no track.json: mlt-track makes it"),
+        (["a"], "no track.json: `mlt-track CLIP --box x,y,w,h --out "),
     ):
         with pytest.raises(InputError, match=message):
             export_tracks.export(folders, Request(("mot",)))

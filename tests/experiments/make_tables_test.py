@@ -173,7 +173,10 @@ def test_the_test_set_of_lasot_scored_as_lasot(run_binary, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"results_dir": "/none/such"}, "/none/such: no such folder; give the one that holds the trackers' folders"),
+        (
+            {"results_dir": "/none/such"},
+            "the trackers' folders, as `python -m experiments.evaluate --variant mlt --out",
+        ),
         ({"data_dir": "/none/such"}, "/none/such: no such folder; give the one that holds otb2015"),
         ({"trackers": "Good,Better"}, "no tracker Better; it has Good, Poor"),
         ({"json": "/dev/null/scores.json"}, "--json=/dev/null/scores.json: cannot be written"),

@@ -266,5 +266,8 @@ def test_cutouts_are_made_after_the_sets_whose_backgrounds_they_need(prepare, ob
 def test_cutouts_need_their_folder_and_backgrounds(prepare, objects):
     with pytest.raises(SystemExit, match="--sets=cutouts_train needs --cutouts"):
         prepare(sets=["cutouts_train"])
-    with pytest.raises(SystemExit, match="no prepared crops vid_train or det_train"):
+    with pytest.raises(
+        SystemExit,
+        match="no prepared crops vid_train or det_train .*experiments.prepare_crops .* --sets vid_train --out",
+    ):
         prepare(sets=["cutouts_train"], cutouts=objects)

@@ -163,7 +163,7 @@ def test_table_is_written(scored, tmp_path):
         ({"trackers": "mltt"}, "tracker 'mltt': give"),
         ({"trackers": "mlt", "config": "tow=1"}, "unknown tracker setting 'tow'"),
         ({"trackers": "mlt", "reference": "nowhere.json"}, "nowhere.json: cannot be read"),
-        ({"trackers": "nowhere.npz"}, "no weight file nowhere.npz"),
+        ({"trackers": "nowhere.npz"}, "no weight file nowhere.npz: train_matching and train_meta write such"),
     ],
 )
 def test_bad_input_ends_in_one_line(scored, tracked, options, message):

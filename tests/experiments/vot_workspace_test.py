@@ -5,7 +5,9 @@ loses it 10 frames after each start.
 """
 
 import json
+import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import types
@@ -197,11 +199,21 @@ def test_results_of_another_configuration_stay(toolkit, data_dir, tmp_path, monk
         run(*arguments, "--config=tau=0.6", "--weights=w.npz", "--threads=1")
     command = toolkit.find_tracker(toolkit.load(tmp_path), "mlt_mt")._command
     assert command.split()[1:] == [
-        *("-m", "experiments.vot_tracker", "--variant=mlt_mt", "--config=tau=0.6", "--threads=1"),
+        *("-Pm", "experiments.vot_tracker", "--variant=mlt_mt", "--config=tau=0.6", "--threads=1"),
         f"--weights={pathlib.Path('w.npz').resolve()}",
     ]
     with pytest.raises(InputError, match=r"another configuration \(tau differ\); choose another --out"):
         run(*arguments)
+
+
+def test_tracker_is_ours_beside_a_folder_of_its_name(tmp_path):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "__init__.py").write_text("raise SystemExit('the wrong one')")
+    request = vot_workspace.Request("d", "o", baseline=("opencv_mil",))
+    words = [*shlex.split(vot_workspace.tracker_command("opencv_mil", request)), "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and "--baseline" in done.stdout, done.stderr
 
 
 def test_opencvs_trackers_are_run_in_the_same_way(toolkit, data_dir, tmp_path, monkeypatch):
@@ -210,7 +222,7 @@ def test_opencvs_trackers_are_run_in_the_same_way(toolkit, data_dir, tmp_path, m
     with pytest.raises(InputError, match="opencv_mil has no results"):  # It has been registered, then.
         run(*arguments)
     command = toolkit.find_tracker(toolkit.load(tmp_path), "opencv_mil")._command
-    assert command.split()[1:] == ["-m", "experiments.vot_tracker", "--baseline=opencv_mil", "--threads=1"]
+    assert command.split()[1:] == ["-Pm", "experiments.vot_tracker", "--baseline=opencv_mil", "--threads=1"]
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_tracker_runs_on_a_converted_trunk(mlt, trunk):
 
 def test_what_is_no_model_is_refused(tmp_path):
     file = tmp_path / "trunk.tflite"
-    with pytest.raises(InputError, match="cannot be read: No such file"):
+    with pytest.raises(InputError, match="cannot be read: No such file.*experiments.export_model --format tflite"):
         lite.load_trunk(file)
     for content in (b"something else", b"", b"TFL3", b"\x1c\0\0\0TFL3", b"\0\0\0\0TFL3" + bytes(99)):
         file.write_bytes(content)

@@ -140,7 +140,7 @@ def test_checksum_is_sha256(tmp_path):
 
 
 def test_missing_file(tmp_path):
-    refused(tmp_path / "none.npz", r"no weight file .*none\.npz")
+    refused(tmp_path / "none.npz", r"no weight file .*none\.npz: train_matching and train_meta write such")
 
 
 def mutated(content, seed):

@@ -91,6 +91,20 @@ def test_holds_the_features_of_every_view_in_order(build, store, sampler):
     assert np.abs(cache.features[0, ..., :3] - cache.features[1, ..., :3]).max() > 1  # Views differ.
 
 
+def test_tells_how_far_it_is(store, sampler, tmp_path):
+    told = []
+
+    def shown(batches, total):
+        for batch in batches:
+            yield batch
+            told.append((len(batch), total))
+
+    folder, targets = str(tmp_path / "cache"), store.trajectories
+    for _ in range(2):  # The second time it is opened.
+        feature_cache.build(folder, KEY, store, targets, sampler, (5, 1), CornerTrunk(), shown=shown)
+    assert told == [(8, 11), (3, 11)]
+
+
 def test_more_views_than_a_batch_leave_no_row_empty(build):
     cache = build(CornerTrunk(), views=(5, 1))
     assert len(cache.features) == 11

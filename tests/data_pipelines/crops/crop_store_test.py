@@ -69,7 +69,9 @@ def test_a_set_that_is_not_there_is_told_with_what_makes_it(folder, sets):
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(InputError, match=r"no prepared crops vid_train .*it has none"):
+    with pytest.raises(
+        InputError, match=r"no prepared crops vid_train .*it has none.*prepare_crops .* --sets vid_train --out"
+    ):
         CropStore(str(tmp_path / "nothing"), ["vid_train"])
 
 

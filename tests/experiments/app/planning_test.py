@@ -175,6 +175,18 @@ def test_stopped_run_goes_on(clip, capfd):
     assert "'o' is complete: there is nothing to go on with" in capfd.readouterr().out
 
 
+def test_correction_of_a_stopped_run_that_is_stopped_too_loses_no_later_frame(clip):
+    assert run("clip.mp4", "--box=10,20,30,15", "--out=o", tracker=DriftingTracker(8, KeyboardInterrupt())) == 130
+    reached = len(record.read("o/track.incomplete.json").entries)
+    words = ["clip.mp4", "--out=o", "--fix=1@3=40,20,20,15"]
+    assert run(*words, tracker=DriftingTracker(2, KeyboardInterrupt())) == 130
+    assert len(record.read("o/track.incomplete.json").entries) < reached
+    assert len(record.read("o/track.earlier.json").entries) == reached
+    assert run("clip.mp4", "--out=o", "--resume") == 0
+    assert sorted(os.listdir("o")) == ["boxes.txt", "track.json", "track.mp4", "track.png"]
+    assert lefts()[:4] == [10, 11, 12, 40]
+
+
 def test_there_may_be_nothing_to_resume(clip, capfd):
     assert run("clip.mp4", "--resume", "--out=o") == 1
     assert "no earlier results in the output folder" in capfd.readouterr().err

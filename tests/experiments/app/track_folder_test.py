@@ -1,5 +1,7 @@
 """Tests of mlt-track's output folder: who may write to it, and what becomes of what is in it."""
 
+import contextlib
+import math
 import os
 import pathlib
 
@@ -116,3 +118,28 @@ def test_earlier_results_come_back_after_a_kill_unless_the_new_ones_stand(tmp_pa
 def test_folder_of_a_name_that_is_no_text_is_refused(tmp_path):
     with pytest.raises(InputError, match="is no UTF-8 name: give another --out"):
         look_in(tmp_path / os.fsdecode(b"a\xff"))
+
+
+@pytest.mark.parametrize("moves", range(4))
+def test_kill_while_results_are_set_aside_loses_none(tmp_path, monkeypatch, moves):
+    for name in ("track.incomplete.mp4", "boxes.incomplete.txt", "track.incomplete.json"):
+        (tmp_path / name).write_text("old")  # A record that cannot be read, too, is kept.
+    left, replace = [moves], os.replace
+
+    def dies(source, target):
+        left[0] -= 1
+        if left[0] < 0:
+            raise SystemError
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(track_folder.os, "replace", dies)
+        with pytest.raises(SystemError) if moves < 3 else contextlib.nullcontext():
+            track_folder.set_aside(tmp_path, 4)
+    assert (tmp_path / "track.incomplete.json").read_text() == "old"
+    assert track_folder.set_aside(tmp_path, 4) == math.inf
+    assert {path.name for path in track_folder.results(tmp_path, ".earlier")} == {
+        "boxes.earlier.txt",
+        "track.earlier.json",
+        "track.earlier.mp4",
+    }

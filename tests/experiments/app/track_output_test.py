@@ -176,6 +176,26 @@ def test_broken_run_leaves_the_earlier_one_as_it_was(tmp_path):
     assert {name: (tmp_path / name).read_bytes() for name in FINAL} == earlier
 
 
+def test_later_frames_are_there_until_a_correction_has_caught_up(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, 5, error=KeyboardInterrupt())
+    old = {name: (tmp_path / name).read_bytes() for name in INCOMPLETE}
+    aside = {name: name.replace("incomplete", "earlier") for name in INCOMPLETE}
+    known = record.read(tmp_path / "track.incomplete.json").entries[:2]
+    for frames in (0, 3, 2):  # The last corrects the correction, which was killed.
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path, frames, error=KeyboardInterrupt(), known=known[:frames])
+        if frames:
+            assert names(tmp_path) == sorted([*INCOMPLETE, *aside.values()])
+            assert len(record.read(tmp_path / "track.incomplete.json").entries) == frames
+            assert {name: (tmp_path / aside[name]).read_bytes() for name in INCOMPLETE} == old
+        else:  # Came to nothing.
+            assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == old
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, 5, error=KeyboardInterrupt(), known=known)
+    assert names(tmp_path) == INCOMPLETE
+
+
 def test_complete_run_replaces_all_of_the_earlier_ones(tmp_path):
     write(tmp_path, 5)
     with pytest.raises(InputError):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from data_pipelines.batches import context_sets, sampling, streams
 from data_pipelines.crops.crop_store import CropStore
 from experiments.learning import meta_sources
+from experiments.shared import progress
 from experiments.training.recipe import MetaRecipe
 from mlt_tf import gradients, labels, pretrained
 from tests.stores import Target, smooth_image, write_set
@@ -94,6 +95,13 @@ def test_views_are_changed_as_asked_for(networks, store, tmp_path, monkeypatch):
     made = meta_sources.CachedSource(networks.matching, store, recipe, cache, 4)
     phi_x, *_ = next(iter(made.stream(0)))
     np.testing.assert_allclose(phi_x[..., 0], phi_x[..., 2], atol=0.5)
+
+
+def test_cache_that_is_made_tells_how_far_it_is(networks, store, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "EVERY", 0)
+    meta_sources.CachedSource(networks.matching, store, RECIPE, meta_sources.Cache(str(tmp_path), "checksum"), 4)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("train_meta: ")]
+    assert lines[-1].startswith(f"train_meta: {3 * TARGETS} of {3 * TARGETS} features, ")
 
 
 def test_held_out_batches_show_the_held_out_alone(source):

@@ -5,6 +5,7 @@ import pytest
 
 from data_pipelines.batches.feature_cache import FeatureCache
 from experiments.learning import simulated_tracks
+from experiments.shared import progress
 from mlt_tf.config import TrackerConfig
 from mlt_tf.matching import MatchingNetwork
 
@@ -77,7 +78,8 @@ def test_window_prefers_what_is_near(still):
     assert dict(zip(chosen.tolist(), shift.tolist()))[1] == [-1, 0]
 
 
-def test_collect_follows_each_target_from_its_anchors():
+def test_collect_follows_each_target_from_its_anchors(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "EVERY", 0)
     rng = np.random.default_rng(0)
     views = np.repeat(rng.random([2, 40, 40, 256]).astype(np.float16), [3, 3], 0)
     cache = FeatureCache(views, np.array([0, 3, 6]), ["a", "b"], np.zeros(2, int))
@@ -89,6 +91,7 @@ def test_collect_follows_each_target_from_its_anchors():
         assert rows[0] == anchor and set(rows) <= set(range(target * 3, target * 3 + 3))
         np.testing.assert_array_equal(shift, 0)  # Each view shows the very same.
         assert weights.all()
+    assert "train_meta: 1 of 2 targets with simulated tracks, " in capsys.readouterr().err
     again = simulated_tracks.collect(network, cache, np.array([1, 0]), samples=3, each=2, seed=0)
     for first, second in zip(tracks, again):
         np.testing.assert_array_equal(first, second)

@@ -130,7 +130,7 @@ def test_damaged_json(tmp_path, text, message):
 def test_the_folder_of_our_results(tmp_path):
     with pytest.raises(InputError, match="nothing in it; it must hold otb2015/"):
         table_sources.check_root(tmp_path)
-    with pytest.raises(InputError, match="nowhere: no such folder"):
+    with pytest.raises(InputError, match="nowhere: no such folder; .*experiments.evaluate .* makes"):
         table_sources.check_root(tmp_path / "nowhere")
     for name in ("otb2015", "uav123", "vot2016", ".git"):
         (tmp_path / name).mkdir()
@@ -176,7 +176,9 @@ def test_all_of_vot_has_its_number_of_frames(tmp_path):
 
 
 def test_what_is_no_summary_of_the_vot_toolkit(tmp_path):
-    with pytest.raises(InputError, match="summary.json: no such file"):
+    with pytest.raises(
+        InputError, match="summary.json: no such file; give .* of `python -m experiments.vot_workspace --run`"
+    ):
         table_sources.vot_figure(tmp_path / "summary.json", "mlt", "baseline", "accuracy")
     with pytest.raises(InputError, match="no summary of experiments.vot_workspace"):
         table_sources.vot_figure(write_vot(tmp_path, trackers=None), "mlt", "baseline", "accuracy")

@@ -11,6 +11,7 @@ import pytest
 
 from data_pipelines.datasets.sequences import Sequence
 from experiments.running import claims, runner, starting
+from experiments.shared import progress
 
 
 class State(NamedTuple):
@@ -57,6 +58,14 @@ def work(tmp_path):
 
 def log(tmp_path):
     return [int(line.split()[1]) for line in (tmp_path / "log").read_text().splitlines()]
+
+
+def test_tells_how_far_it_is(tmp_path, starts, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "EVERY", 0)
+    runner.track_all(work(tmp_path), starts, title="slow")
+    lines = capsys.readouterr().err.splitlines()
+    assert any(line.startswith("slow: 1 of 24 frames, ") for line in lines)
+    assert any(line.startswith("slow: 24 of 24 frames, ") for line in lines)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

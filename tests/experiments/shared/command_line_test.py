@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 import weakref
@@ -84,6 +85,25 @@ def test_help_of_the_console_script_lists_the_flags(tmp_path):
     done = run_python(str(tmp_path / "mlt-track"), "--help")
     assert "mlt-track clip.mp4 --box" in done.stdout and "--groundtruth" in done.stdout and "--variant" in done.stdout
     assert "tensorflow" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "start", ["export_tracks import run", "prepare_crops import console as run", "make_tables import console as run"]
+)
+def test_help_whose_reader_has_gone_ends_without_a_word(start):
+    reader, writer = os.pipe()
+    os.close(reader)  # As `head` does that has seen enough.
+    words = [sys.executable, "-c", f"from experiments.{start}; run()", "--help"]
+    done = subprocess.run(words, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.returncode == 0 and done.stderr == ""
+
+
+def test_every_command_prints_its_help_in_the_same_way():
+    commands = [path.read_text() for path in (ROOT / "experiments").glob("*.py")]
+    commands = [text for text in commands if "__main__" in text]
+    doors = re.compile(r"^    command_line\.(run_main|start)\(", re.MULTILINE)
+    assert len(commands) > 20 and all(doors.search(text) and "app.run(" not in text for text in commands)
 
 
 @pytest.mark.parametrize(

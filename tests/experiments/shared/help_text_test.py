@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from absl import flags
 
+from experiments import evaluate, make_figures, make_tables, prepare_crops, score_clips
 from experiments.shared import help_text, options
 from experiments.shared.options import option
 
@@ -49,3 +50,29 @@ def test_help_lists_own_flags_in_groups_needed_ones_first(values):
 )
 def test_help_is_asked_for_by_a_word(words, asked):
     assert help_text.is_asked_for(["program", *words]) is asked
+
+
+@pytest.mark.parametrize(
+    ("command", "needed"),
+    [
+        (evaluate, {"data_dir", "out"}),
+        (make_figures, {"dataset", "layout", "data_dir", "results_dir", "figure"}),
+        (make_tables, {"dataset", "results_dir", "data_dir", "table"}),
+        (prepare_crops, {"data_dir", "out", "cutouts"}),
+        (score_clips, {"trackers", "videos", "out"}),
+    ],
+)
+def test_help_begins_with_what_a_command_asks_for_itself(command, needed):
+    found = flags.FlagValues()
+    command.define_flags(found)
+    _, head, rest = help_text.of(found, command.__doc__, "program").partition("\n\nNeeded:\n")
+    first, _, others = rest.partition("\n\n")
+    names = {line.split()[0].removeprefix("--") for line in first.splitlines() if line.startswith("  --")}
+    assert head and names == needed
+    assert not any(f"\n  --{name} " in others for name in needed)
+
+
+def test_help_says_when_a_flag_is_needed(values):
+    help_text.need(values, steps="with --fast")
+    text = help_text.of(values, "", next(name for name in values.flags_by_module_dict() if "help_text_test" in name))
+    assert "  --steps                 Updates in all. (with --fast; a non-negative integer; default 0)\n" in text

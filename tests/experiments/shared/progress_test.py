@@ -36,3 +36,27 @@ def test_long_wait_is_named_and_a_short_one_is_not(monkeypatch, capsys):
     with progress.waiting("mlt-track", "loading"):
         time.sleep(0.2)
     assert capsys.readouterr().err == "mlt-track: loading ...\n"
+
+
+def test_bar_says_what_it_waits_for_before_the_first(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE", 0.01)
+    with progress.Bar(9, "mlt", "frames", "compiling"):
+        time.sleep(0.2)
+    with progress.Bar(None, "mlt"):
+        time.sleep(0.2)
+    assert capsys.readouterr().err == "mlt: 0 of 9 frames; compiling ...\nmlt: 0 frames ...\n"
+
+
+def test_short_work_is_silent(capsys):
+    with progress.Bar(3, "mlt") as bar:
+        bar.update(3)
+    assert capsys.readouterr().err == ""
+
+
+def test_items_may_count_for_several(monkeypatch, capsys):
+    clock = itertools.count(0.0, 10.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    assert list(progress.shown(["aa", "b"], 3, "train_meta", "features", size=len)) == ["aa", "b"]
+    assert capsys.readouterr().err == (
+        "train_meta: 2 of 3 features, 0.2 a second, 5 s left\ntrain_meta: 3 of 3 features, 0.1 a second, 0 s left\n"
+    )
