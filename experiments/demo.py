@@ -18,7 +18,7 @@ from data_pipelines.datasets import annotations, video
 from experiments.app import record, track_folder, track_output
 from experiments.app.demo_clip import CLIP, TRUTH
 from experiments.app.plan import Mark, Plan, Target
-from experiments.figures import update_figure
+from experiments.figures import moving_picture, update_figure
 from experiments.running import trackers
 from experiments.shared import command_line, drawing, options, progress, timing
 from experiments.shared.options import option
@@ -26,6 +26,7 @@ from mlt_tf import boxes
 
 REQUIRED_OVERLAP = 0.5
 REQUIRED_UPDATES = 2
+FPS = 25.0  # The clip's.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Request:
     """What to write, and by which weights."""
 
     out: str = option("demo_output", "Output folder.")
-    picture: str | None = option(None, "Also write the README's picture to this PNG.")
+    moving: str | None = option(None, "Also write the README's moving picture to this WebP.")
+    picture: str | None = option(None, "Also write the picture of docs/evaluation.md to this PNG.")
     weights: str | None = option(None, "Weight file; the bundled one if not given.")
 
 
@@ -92,7 +94,7 @@ def run_in(folder: pathlib.Path, request: Request, touch: Callable[[], None]) ->
     with progress.waiting("mlt-demo", "loading the tracker"):
         tracker = trackers.load_single("mlt", request.weights)
     plan = Plan((Target("1", (Mark(0, tuple(truth_xywh[0])),)),))
-    writer = track_output.TrackWriter(folder, plan, {"input": str(CLIP), "variant": "mlt", "fps": 25.0}, touch=touch)
+    writer = track_output.TrackWriter(folder, plan, {"input": str(CLIP), "variant": "mlt", "fps": FPS}, touch=touch)
     states, updates, pictures = track_clip(tracker, truth_xywh, writer)
     files, figure = writer.files(), folder / "updates.png"
     figure.unlink(missing_ok=True)  # An earlier run's.
@@ -105,6 +107,10 @@ def run_in(folder: pathlib.Path, request: Request, touch: Callable[[], None]) ->
             request.picture, pictures[every // 2 :: every][:4], max(updates, key=update_figure.movement)
         )
         files.append(request.picture)
+    if request.moving:
+        scores, updated = zip(*((state.score, state.updated) for state in states))
+        moving_picture.write(request.moving, pictures, scores, updated, FPS)
+        files.append(request.moving)
     return report(states, updates, truth_xywh, files)
 
 

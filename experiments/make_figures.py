@@ -5,12 +5,13 @@
     python -m experiments.make_figures --figure 6 --dataset otb2015 --data_dir OTB --out figures
 
 A results folder has a folder for each tracker, with a text file for each target, as experiments.make_tables reads.
-Figure 4: success plots, of all targets and by attribute. Figure 5: frames with boxes; by default of the paper's
-trackers that are there, and of the paper's sequences, others taking the place of those that are not. Figure 6: contexts
-and responses before and after adaptation; runs the tracker. Without --sequences it takes those whose responses the
-updates moved most or, with `--choose=gain --results_dir A`, those on which the variant's results gain most success AUC
-over mlt_mt's, then those on which they lose most. `--layout=otb` instead of --dataset is for a folder of your own in
-OTB's layout.
+Figure 4: success plots, of all targets and by attribute, precision plots likewise, and both of all targets as a pair.
+Figure 5: frames with boxes; by default of the paper's trackers that are there, and of the paper's sequences, others
+taking the place of those that are not. Figure 6: contexts and responses before and after adaptation; runs the tracker.
+Without --sequences it takes those whose responses the updates moved most or, with `--choose=gain --results_dir A`,
+those on which the variant's results gain most success AUC over mlt_mt's, then those on which they lose most.
+`--width=column` or `page` makes a figure for print: just so wide, with letters to match. PDFs have TrueType fonts in
+them. `--layout=otb` instead of --dataset is for a folder of your own in OTB's layout.
 """
 
 import dataclasses
@@ -41,6 +42,9 @@ class Asked:
 
     figure: str = option(None, "Which of the paper's.", choices=("4", "5", "6"), required=True)
     out: str = option("figures", "Folder for the files.")
+    width: str | None = option(
+        None, "Width in print: 3.25 (column) or 6.875 inches; else for a screen.", choices=tuple(figure_style.PAGES)
+    )
     sequences: tuple[str, ...] = option((), "Figures 5 and 6: these; else chosen by rule.")
     frames: int = option(5, "Figure 5: frames of a sequence.", lower=1)
     choose: str = option("moved", "Figure 6: the rule, see above.", choices=tuple(_EXAMPLES))
@@ -50,6 +54,11 @@ class Asked:
     max_frames: int = option(0, "Figure 6: run on the first so many frames; 0: on all.", lower=0)
     variant: str = option("mlt", "Figure 6: the tracker.", choices=_UPDATED)
     weights: str | None = option(None, "Figure 6: its weights; the bundled ones if not given.")
+
+    @property
+    def page(self) -> figure_style.Page:
+        """The page for `width`."""
+        return figure_style.PAGES[self.width] if self.width else figure_style.SCREEN
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -61,9 +70,15 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def figure_4(request: comparison.Request, asked: Asked) -> list[pathlib.Path]:
-    """Draws success plots of all targets and by attribute."""
+    """Draws success and precision plots by attribute, and the two of all targets side by side."""
     compared = _compare(request)
-    return figure_style.save(curve_figures.draw_by_attribute(compared), pathlib.Path(asked.out), "figure4")
+    figures = {
+        "figure4": curve_figures.draw_by_attribute(compared, asked.page),
+        "figure4_precision": curve_figures.draw_by_attribute(compared, asked.page, "precision"),
+        "figure4_overall": curve_figures.draw_overall(compared, asked.page),
+    }
+    folder = pathlib.Path(asked.out)
+    return [path for name, figure in figures.items() for path in figure_style.save(figure, folder, name, asked.page)]
 
 
 def figure_5(request: comparison.Request, asked: Asked) -> list[pathlib.Path]:
@@ -78,8 +93,8 @@ def figure_5(request: comparison.Request, asked: Asked) -> list[pathlib.Path]:
     for name in strip_figure.choose_sequences(compared, asked.sequences):
         indices = strip_figure.choose_frames(len(compared.sequences[name].frame_paths), asked.frames)
         strips[name] = strip_figure.read_shots(compared, name, indices)
-    figure = strip_figure.draw_strips(strips, list(compared.scores))
-    return figure_style.save(figure, pathlib.Path(asked.out), "figure5")
+    figure = strip_figure.draw_strips(strips, list(compared.scores), asked.page)
+    return figure_style.save(figure, pathlib.Path(asked.out), "figure5", asked.page)
 
 
 def figure_6(request: comparison.Request, asked: Asked) -> list[pathlib.Path]:
@@ -104,7 +119,8 @@ def figure_6(request: comparison.Request, asked: Asked) -> list[pathlib.Path]:
     ranked = sorted(moved, key=moved.get, reverse=True)[: asked.examples or _EXAMPLES["moved"]]
     names = moved if named else ranked
     examples = [response_figure.pick_example(name, updates[name], gains.get(name)) for name in names]
-    return figure_style.save(response_figure.draw_responses(examples), pathlib.Path(asked.out), "figure6")
+    figure = response_figure.draw_responses(examples, asked.page)
+    return figure_style.save(figure, pathlib.Path(asked.out), "figure6", asked.page)
 
 
 def _choose_by_gain(request: comparison.Request, asked: Asked) -> dict[str, float]:

@@ -96,7 +96,9 @@ def fit(request: Request) -> None:
     logging.info("flags: %s", run_record.unusual(*request))
     held = {"network": network, "optimizers": list(learner.optimizers), **average.held}
     workers = distribution.Workers(strategy)
-    run = loop.Run(folders.run_dir, run_record.own(*request), read_beside(stream, start), workers, **held)
+    run = loop.Run(
+        folders.run_dir, run_record.own(*request), read_beside(stream, start), workers, folders.watcher, **held
+    )
     if start.start_from and int(run.step) == 0:
         run.step.assign(start.start_step)
     average.begin()

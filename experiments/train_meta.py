@@ -150,7 +150,7 @@ def fit(request: Request) -> None:
     logging.info("flags: %s", run_record.unusual(*request))
     beside = {"crops": store.fingerprint, "matching": cache.matching}
     held = dict(zip(("meta_learner", "adaptation"), models)) | {"optimizer": learner.optimizer, **average.held}
-    run = loop.Run(folders.run_dir, run_record.own(*request), beside, workers, **held)
+    run = loop.Run(folders.run_dir, run_record.own(*request), beside, workers, folders.watcher, **held)
     if int(run.step) == 0:
         with progress.waiting("train_meta", "statistics of the trunk's features"):
             meta_sources.set_statistics(learned, source)

@@ -1,5 +1,6 @@
-"""Draws success plots by attribute (Fig. 4), and the success and the precision plot of a whole data set."""
+"""Draws success and precision plots, by attribute (Fig. 4) and of a whole data set."""
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 from data_pipelines.benchmarks import otb_tables
 from experiments.figures import figure_style
+from experiments.figures.figure_style import SCREEN, Page
 from experiments.scoring import comparison, metrics
 from experiments.scoring.comparison import Comparison
 
@@ -24,10 +26,11 @@ ATTRIBUTES = {
     "OCC": "Occlusion",
 }
 _COLUMNS = 3
+_PRINTED = 3.2  # Inches that a panel with its legend needs in print.
 
 
 class Panel(NamedTuple):
-    """A success plot: its title, and its targets, of how many (None where unknown)."""
+    """A plot: its title, and its targets, of how many (None where unknown)."""
 
     title: str
     targets: tuple[str, ...]
@@ -48,23 +51,49 @@ def panels(compared: Comparison) -> list[Panel]:
     return found
 
 
-def draw_by_attribute(compared: Comparison) -> Figure:
-    """Draws Fig. 4: a success plot for each of `panels`, its legend sorted by AUC."""
+def draw_by_attribute(compared: Comparison, page: Page = SCREEN, kind: str = "success") -> Figure:
+    """Draws Fig. 4: a plot for each of `panels`, with a sorted legend; of success, or of precision by `kind`."""
     shown = panels(compared)
-    rows = -(-len(shown) // _COLUMNS)
-    columns = min(_COLUMNS, len(shown))
-    looks = figure_style.styles(compared.scores)
-    legend_lines = len(looks)
-    height = max(3.0, 0.9 + 0.175 * legend_lines)
-    figure = Figure(figsize=(5.6 * columns, height * rows + 0.7), layout="constrained")
-    grid = np.ravel(figure.subplots(rows, columns, squeeze=False))
+    figure, grid = _sheet(len(shown), len(compared.scores), page, _COLUMNS)
     for axes, panel in zip(grid, shown):
-        axes.set_title(f"{panel.title} ({_count(panel)})", fontsize=11)
-        _draw_success(axes, compared, panel.targets, looks)
-    for axes in grid[len(shown) :]:
-        axes.remove()
-    figure.suptitle(f"{compared.title}: success of one-pass evaluation\n{which_targets(compared)}", fontsize=13)
+        axes.set_title(f"{panel.title} ({_count(panel)})", fontsize=page.title)
+        _DRAW[kind](axes, compared, panel.targets, page)
+    _head(figure, f"{compared.title}: {kind} of one-pass evaluation\n{which_targets(compared)}", page)
     return figure
+
+
+def draw_overall(compared: Comparison, page: Page = SCREEN) -> Figure:
+    """Draws the success plot of all targets and, beside it or in a column below it, the precision plot."""
+    figure, grid = _sheet(len(_DRAW), len(compared.scores), page, len(_DRAW))
+    for axes, (kind, draw) in zip(grid, _DRAW.items()):
+        axes.set_title(kind.capitalize(), fontsize=page.title)
+        draw(axes, compared, compared.sequences, page)
+    _head(figure, f"{compared.title}: one-pass evaluation\n{which_targets(compared)}", page)
+    return figure
+
+
+def _sheet(count: int, curves: int, page: Page, columns: int) -> tuple[Figure, list[Axes]]:
+    """Makes a figure of `count` panels, up to `columns` in a row, or as many as the page is wide for."""
+    lines = 0.0195 * page.small * curves  # Inches of a legend.
+    if page.width is None:
+        columns = min(columns, count)
+        size = 5.6 * columns, max(3.0, 0.9 + lines)
+    else:
+        columns = min(int(page.width / _PRINTED), columns, count)
+        size = page.width, max(1.75, 0.5 + lines)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(size[0], size[1] * rows + 0.054 * page.head), layout="constrained")
+    grid = np.ravel(figure.subplots(rows, columns, squeeze=False))
+    for axes in grid[count:]:
+        axes.remove()
+    return figure, list(grid[:count])
+
+
+def _head(figure: Figure, text: str, page: Page) -> None:
+    """Writes a figure's title, in lines that its width holds."""
+    letters = 200 if page.width is None else int(page.width * 72 / (0.55 * page.head))
+    lines = [part for line in text.split("\n") for part in textwrap.wrap(line, letters)]
+    figure.suptitle("\n".join(lines), fontsize=page.head)
 
 
 def which_targets(compared: Comparison) -> str:
@@ -78,24 +107,19 @@ def which_targets(compared: Comparison) -> str:
 
 def draw_success(compared: Comparison) -> Figure:
     """Draws the success plot of all targets."""
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    axes = figure.subplots()
-    axes.set_title(f"Success, {compared.title} ({_count(panels(compared)[0])})")
-    _draw_success(axes, compared, compared.sequences, figure_style.styles(compared.scores))
-    return figure
+    return _draw_alone(compared, "success")
 
 
 def draw_precision(compared: Comparison) -> Figure:
     """Draws the precision plot of all targets, its legend sorted by the precision at 20 pixels."""
+    return _draw_alone(compared, "precision")
+
+
+def _draw_alone(compared: Comparison, kind: str) -> Figure:
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
-    axes.set_title(f"Precision, {compared.title} ({_count(panels(compared)[0])})")
-    axes.axvline(metrics.PRECISION_PIXELS, color="#cccccc", linewidth=1)
-    ranked = sorted(compared.scores, key=lambda tracker: -compared.scores[tracker].precision)
-    curves = {tracker: (compared.precision_curves[tracker], compared.scores[tracker].precision) for tracker in ranked}
-    looks = figure_style.styles(compared.scores)
-    _draw_curves(axes, comparison.PRECISION_PIXELS, curves, looks, f"at {metrics.PRECISION_PIXELS} px")
-    axes.set(xlabel="centre error in pixels", ylabel="share of frames", xlim=(0, 50))
+    axes.set_title(f"{kind.capitalize()}, {compared.title} ({_count(panels(compared)[0])})")
+    _DRAW[kind](axes, compared, compared.sequences, SCREEN)
     return figure
 
 
@@ -105,52 +129,76 @@ def _count(panel: Panel) -> str:
     return f"{len(panel.targets)} of {panel.total}"
 
 
-def _draw_success(
-    axes: Axes, compared: Comparison, targets: Iterable[str], looks: Mapping[str, figure_style.Style]
-) -> None:
+def _draw_success(axes: Axes, compared: Comparison, targets: Iterable[str], page: Page) -> None:
     axes.set(xlabel="overlap threshold", ylabel="share of frames", xlim=(0, 1))
+    means = _means(axes, compared, targets)
+    curves = {tracker: (mean.success_curve, mean.auc) for tracker, mean in means.items()}
+    _draw_curves(axes, np.array(compared.protocol.thresholds), curves, "AUC", page)
+
+
+def _draw_precision(axes: Axes, compared: Comparison, targets: Iterable[str], page: Page) -> None:
+    axes.set(xlabel="centre error in pixels", ylabel="share of frames", xlim=(0, 50))
+    axes.axvline(metrics.PRECISION_PIXELS, color="#cccccc", linewidth=1)
+    targets = tuple(targets)
+    means = _means(axes, compared, targets)
+    curves = {
+        tracker: (np.mean([compared.precision_curves[tracker][name] for name in targets], 0), mean.precision)
+        for tracker, mean in means.items()
+    }
+    _draw_curves(axes, comparison.PRECISION_PIXELS, curves, f"at {metrics.PRECISION_PIXELS} px", page)
+
+
+_DRAW = {"success": _draw_success, "precision": _draw_precision}
+
+
+def _means(axes: Axes, compared: Comparison, targets: Iterable[str]) -> dict[str, metrics.Scores]:
+    """Returns each tracker's scores over some targets; none, and the axes say so, where there are no targets."""
     targets = tuple(targets)
     if not targets:
-        axes.text(0.5, 0.5, "none of the targets shown", ha="center", va="center", color="#666666")
-        axes.set(ylim=(0, 1), xticks=[], yticks=[])
-        return
-    means = {
+        axes.text(
+            0.5, 0.5, "none of the targets shown", transform=axes.transAxes, ha="center", va="center", color="#666666"
+        )
+        axes.set(xticks=[], yticks=[])
+        return {}
+    return {
         tracker: metrics.mean_scores({name: score.sequences[name] for name in targets})
         for tracker, score in compared.scores.items()
     }
-    ranked = sorted(means, key=lambda tracker: -means[tracker].auc)
-    curves = {tracker: (means[tracker].success_curve, means[tracker].auc) for tracker in ranked}
-    _draw_curves(axes, np.array(compared.protocol.thresholds), curves, looks, "AUC")
 
 
 def _draw_curves(
-    axes: Axes,
-    x: np.ndarray,
-    curves: Mapping[str, tuple[np.ndarray, float]],
-    looks: Mapping[str, figure_style.Style],
-    quantity: str,
+    axes: Axes, x: np.ndarray, curves: Mapping[str, tuple[np.ndarray, float]], quantity: str, page: Page
 ) -> None:
-    """Draws curves (y, number for the legend) in the legend's order; MLT's lies over the others."""
-    for tracker, (y, number) in curves.items():
-        look = looks[tracker]
+    """Draws curves (y, number for the legend), the legend by falling number; MLT's lies over the others."""
+    looks, every = figure_style.styles(curves), max(1, len(x) // 5)
+    for place, tracker in enumerate(sorted(curves, key=lambda tracker: -curves[tracker][1])):
+        look, (y, number) = looks[tracker], curves[tracker]
         axes.plot(
             x,
             y,
             color=look.line,
             linestyle=look.dashes,
-            linewidth=look.width,
+            linewidth=look.width * page.lines,
+            marker=look.marker,
+            markersize=4.5 * page.lines,
+            markevery=(place % every, every),
             zorder=3 if figure_style.drawn_last(tracker) else 2,
             label=f"{number:.3f}  {look.label}",
         )
     axes.set_ylim(0, 1)
     axes.grid(color="#e6e6e6", linewidth=0.6)
-    axes.legend(
-        title=quantity,
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.02),
-        borderaxespad=0,
-        fontsize=9,
-        frameon=False,
-        alignment="left",
-        handlelength=1.8,
-    )
+    axes.tick_params(labelsize=page.text)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_size(page.text)
+    if curves:
+        axes.legend(
+            title=quantity,
+            loc="upper left",
+            bbox_to_anchor=(1.01 if page.width is None else 1.06, 1.02),
+            borderaxespad=0,
+            fontsize=page.small,
+            title_fontsize=page.small + 1,
+            frameon=False,
+            alignment="left",
+            handlelength=3.0,
+        )

@@ -11,13 +11,15 @@ from matplotlib.figure import Figure
 from data_pipelines.datasets import sequences
 from data_pipelines.datasets.sequences import Sequence
 from experiments.figures import update_figure
+from experiments.figures.figure_style import SCREEN, Page
 from experiments.scoring import bootstrap
 
 if TYPE_CHECKING:  # Without TensorFlow.
     from mlt_tf.tracker import Update
 
 ROWS = ("context z", "before", "after")
-_SIDE = 1.45  # Inches of a cell.
+COLOURS = "viridis"  # Perceptually uniform, and legible without colour.
+_SIDE, _PRINTED_SIDE = 1.45, 1.05  # Inches of a cell, on a screen and at least in print.
 
 
 class Example(NamedTuple):
@@ -77,30 +79,35 @@ def pick_example(name: str, updates: "list[Update]", gain: float | None = None) 
     return Example(name, update.frame, *images, float(moved[index]), gain)
 
 
-def draw_responses(examples: list[Example], columns: int = 6) -> Figure:
+def draw_responses(examples: list[Example], page: Page = SCREEN) -> Figure:
     """Draws Fig. 6: in blocks of three rows z, before and after; a column each example.
 
-    The two maps of an example share the ends of their colours, which differ from example to example.
+    All maps share their colours, which the bar beside them explains.
     """
-    columns = min(columns, len(examples))
+    wide = 6 if page.width is None else int(page.width / _PRINTED_SIDE)
+    columns = min(wide, len(examples))
     blocks = -(-len(examples) // columns)
-    figure = Figure(figsize=(_SIDE * columns + 0.4, blocks * (3 * _SIDE + 0.28)), layout="constrained")
+    bar = 0.065 * page.text  # Inches, as are all of these.
+    side = _SIDE if page.width is None else (page.width - 0.4 - bar) / wide
+    width = side * columns + 0.4 + bar if page.width is None else page.width
+    figure = Figure(figsize=(width, blocks * (3 * side + 0.045 * page.small)), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     grid = figure.subplots(3 * blocks, columns, squeeze=False)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[])
         axes.set_frame_on(False)
+    maps = np.stack([response for example in examples for response in (example.before, example.after)])
     for position, example in enumerate(examples):
         block, column = divmod(position, columns)
         cells = grid[3 * block : 3 * block + 3, column]
-        limits = {
-            "vmin": min(example.before.min(), example.after.min()),
-            "vmax": max(example.before.max(), example.after.max()),
-        }
         cells[0].imshow(example.z)
-        cells[0].set_title(example.title, fontsize=9)
+        title = example.title if page.width is None else example.title.replace(", ", "\n")
+        cells[0].set_title(title, fontsize=page.small)
         for cell, response in zip(cells[1:], (example.before, example.after)):
-            cell.imshow(response, cmap="jet", interpolation="bicubic", **limits)
+            shown = cell.imshow(response, COLOURS, vmin=maps.min(), vmax=maps.max(), interpolation="bicubic")
     for row, axes in enumerate(grid[:, 0]):
-        axes.set_ylabel(ROWS[row % 3], fontsize=10)
+        axes.set_ylabel(ROWS[row % 3], fontsize=page.text)
+    scale = figure.colorbar(shown, ax=grid, aspect=40, shrink=0.9)
+    scale.set_label("similarity (mean cosine)", fontsize=page.text)
+    scale.ax.tick_params(labelsize=page.small)
     return figure

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from data_pipelines.datasets import sequences
 from experiments.figures import figure_style
+from experiments.figures.figure_style import SCREEN, Page
 from experiments.scoring.comparison import Comparison
 from mlt_tf.errors import InputError
 
@@ -76,50 +77,68 @@ def read_shots(compared: Comparison, name: str, indices: list[int]) -> list[Shot
     ]
 
 
-def draw_strips(strips: Mapping[str, list[Shot]], trackers: list[str]) -> Figure:
+def draw_strips(strips: Mapping[str, list[Shot]], trackers: list[str], page: Page = SCREEN) -> Figure:
     """Draws Fig. 5.
 
     Args:
       strips: Sequence to its shots; a row each.
       trackers: Whose boxes, MLT's over the others.
+      page: How wide the figure is.
     """
     columns = max(map(len, strips.values()))
-    heights = [_WIDTH * shots[0].image.shape[0] / shots[0].image.shape[1] for shots in strips.values()]
-    gap, legend = 0.06, 0.42
+    gap, margin = 0.06, 0.027 * page.title
+    side = _WIDTH if page.width is None else (page.width - margin) / columns - gap
+    keys = min(len(trackers), 9 if page.width is None else int(page.width / 0.8))
+    heights = [side * shots[0].image.shape[0] / shots[0].image.shape[1] for shots in strips.values()]
+    legend = 0.042 * page.text * -(-len(trackers) // keys)
     total = sum(heights) + gap * (len(heights) - 1) + legend
-    figure = Figure(figsize=(0.3 + columns * (_WIDTH + gap), total))
+    size = margin + columns * (side + gap), total
+    figure = Figure(figsize=size)
     looks = figure_style.styles(trackers)
     top = total
     for (name, shots), height in zip(strips.items(), heights):
         top -= height
         for column, shot in enumerate(shots):
-            left = 0.3 + column * (_WIDTH + gap)
-            size = figure.get_size_inches()
-            axes = figure.add_axes((left / size[0], top / size[1], _WIDTH / size[0], height / size[1]))
-            _draw_shot(axes, shot, trackers, looks)
+            left = margin + column * (side + gap)
+            axes = figure.add_axes((left / size[0], top / size[1], side / size[0], height / size[1]))
+            _draw_shot(axes, shot, trackers, looks, page)
             if column == 0:
-                axes.set_ylabel(name, fontsize=11, labelpad=4)
+                axes.set_ylabel(
+                    name, fontsize=page.title if page.width is None else page.small, labelpad=4 * page.lines
+                )
         top -= gap
     handles = [
-        Line2D([], [], color=looks[tracker].box, linewidth=3, label=looks[tracker].label) for tracker in trackers
+        Line2D([], [], color=looks[name].box, linewidth=3 * page.lines, label=looks[name].label) for name in trackers
     ]
     for handle in handles:  # Yellow and cyan show on white by their rims.
-        handle.set_path_effects([patheffects.withStroke(linewidth=4.4, foreground="#555555")])
-    figure.legend(handles=handles, loc="lower center", ncols=min(len(handles), 9), frameon=False, fontsize=10)
+        handle.set_path_effects([patheffects.withStroke(linewidth=4.4 * page.lines, foreground="#555555")])
+    figure.legend(
+        handles=handles,
+        loc="lower center",
+        ncols=keys,
+        frameon=False,
+        fontsize=page.text,
+        borderaxespad=0.2,
+        columnspacing=1,
+    )
     return figure
 
 
-def _draw_shot(axes: Axes, shot: Shot, trackers: list[str], looks: Mapping[str, figure_style.Style]) -> None:
+def _draw_shot(
+    axes: Axes, shot: Shot, trackers: list[str], looks: Mapping[str, figure_style.Style], page: Page
+) -> None:
     height, width = shot.image.shape[:2]
     step = max(1, -(-width // _MAX_PIXELS))
     axes.imshow(shot.image[::step, ::step], extent=(-0.5, width - 0.5, height - 0.5, -0.5), interpolation="none")
     for tracker in sorted(trackers, key=figure_style.drawn_last):
         x, y, w, h = shot.boxes_xywh[tracker]
         if np.isfinite([x, y, w, h]).all():
-            box = patches.Rectangle((x, y), w - 1, h - 1, fill=False, linewidth=1.7, edgecolor=looks[tracker].box)
+            box = patches.Rectangle(
+                (x, y), w - 1, h - 1, fill=False, linewidth=1.7 * page.lines, edgecolor=looks[tracker].box
+            )
             axes.add_patch(box)
     text = axes.text(
-        0.02, 0.97, f"#{shot.number:03d}", transform=axes.transAxes, va="top", color=NUMBER_COLOUR, fontsize=11
+        0.02, 0.97, f"#{shot.number:03d}", transform=axes.transAxes, va="top", color=NUMBER_COLOUR, fontsize=page.text
     )
     text.set_path_effects([patheffects.withStroke(linewidth=1.5, foreground="black")])
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])

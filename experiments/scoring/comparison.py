@@ -55,7 +55,7 @@ class Comparison(NamedTuple):
       boxes: Tracker to target to boxes [N, 4], 0-based; NaN in frames that a shorter result leaves out.
       overlaps: Tracker to target to overlaps [N]; NaN in frames that are left out or have no ground truth.
       scores: Tracker to its Scores.
-      precision_curves: Tracker to [51] shares of frames with a centre error up to PRECISION_PIXELS, means of targets.
+      precision_curves: Tracker to target to [51] shares of frames with a centre error up to PRECISION_PIXELS.
       fps: Tracker to target to frames a second, where times lie beside the results.
       folders: Tracker to the folder of its results.
       notes: What a reader should know of what was left out.
@@ -69,7 +69,7 @@ class Comparison(NamedTuple):
     boxes: dict[str, dict[str, np.ndarray]]
     overlaps: dict[str, dict[str, np.ndarray]]
     scores: dict[str, metrics.Scores]
-    precision_curves: dict[str, np.ndarray]
+    precision_curves: dict[str, dict[str, np.ndarray]]
     fps: dict[str, dict[str, float]]
     folders: dict[str, pathlib.Path]
     notes: tuple[str, ...]
@@ -135,7 +135,7 @@ def read(request: Request) -> Comparison:
         boxes=_each(results, lambda name, entry: _spread(entry.boxes_xywh, dataset, name, kept)),
         overlaps=_each(results, lambda name, entry: _spread(_overlaps(entry, protocol), dataset, name, kept)),
         scores={tracker: _score(entries, protocol) for tracker, entries in results.items()},
-        precision_curves={tracker: precision_curve(entries, protocol) for tracker, entries in results.items()},
+        precision_curves=_each(results, lambda name, entry: precision_curve(entry, protocol)),
         fps={tracker: _read_fps(paths[tracker], kept) for tracker in results},
         folders=folders,
         notes=tuple(notes),
@@ -244,14 +244,11 @@ def _score(entries: dict[str, scorer.Entry], protocol: Protocol) -> metrics.Scor
     return scorer.score(scorer.TrackerResults(entries, {}, ()), protocol)
 
 
-def precision_curve(entries: Mapping[str, scorer.Entry], protocol: Protocol) -> np.ndarray:
-    """Returns the mean over targets of the shares of frames whose centre error is up to 0, 1, ... 50 pixels, [51]."""
-    curves = []
-    for entry in entries.values():
-        frames = (entry.boxes_xywh, entry.truth.boxes_xywh, protocol, entry.truth.absent)
-        errors = metrics.centre_errors(*frames)[metrics.counted_frames(*frames[1:])]
-        curves.append(np.mean(errors[:, None] <= PRECISION_PIXELS, axis=0))
-    return np.mean(curves, axis=0)
+def precision_curve(entry: scorer.Entry, protocol: Protocol) -> np.ndarray:
+    """Returns the shares of a target's frames whose centre error is up to 0, 1, ... 50 pixels, [51]."""
+    frames = (entry.boxes_xywh, entry.truth.boxes_xywh, protocol, entry.truth.absent)
+    errors = metrics.centre_errors(*frames)[metrics.counted_frames(*frames[1:])]
+    return np.mean(errors[:, None] <= PRECISION_PIXELS, axis=0)
 
 
 def _read_fps(paths: Mapping[str, pathlib.Path], names: Iterable[str]) -> dict[str, float]:

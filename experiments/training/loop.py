@@ -14,7 +14,7 @@ from absl import logging
 
 from experiments.shared import progress, provenance
 from experiments.shared.options import option
-from experiments.training import distribution, run_record
+from experiments.training import distribution, run_record, watchers
 from experiments.training.checkpoints import Checkpoints, reason
 from experiments.training.training_log import Meter, Opening, loss_curve
 from mlt_tf import files
@@ -39,6 +39,9 @@ class RunOptions:
     max_minutes: float = option(0.0, "Stop cleanly after this many minutes; 0 for no limit.")
     save_every: int = option(500, "Steps between two checkpoints.", lower=1)
     log_every: int = option(50, "Steps between two log lines.", lower=1)
+    watcher: str | None = option(
+        None, "Show the run there, too: module:Class, such as experiments.training.mlflow_watcher:MLflow."
+    )
     deterministic: bool = option(False, "Let every operation repeat to the bit, where that is slower too.")
 
 
@@ -49,6 +52,7 @@ class Run:
       folder: The folder.
       flags: What this start was given, {name: value}.
       step: Steps done.
+      show: The `watchers.Watcher` that the run is shown by.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Run:
         flags: dict,
         inputs: dict | None = None,
         workers: distribution.Workers = distribution.ALONE,
+        watcher: str | None = None,
         **trackables,
     ):
         """Opens the folder and goes on from its last checkpoint, if there is one.
@@ -66,11 +71,12 @@ class Run:
           flags: The binary's flags, {name: value}.
           inputs: What it reads beside them, as `run_record.describe` takes it.
           workers: The processes that train together. All go on from the checkpoint; only the chief writes.
+          watcher: Names a class that shows the run beside TensorBoard, as `watchers.make` takes it.
           **trackables: What a checkpoint holds, beside the step and the minutes.
 
         Raises:
           InputError: The folder cannot be written, its checkpoint is damaged or of another network, or the flags would
-            make another run of it.
+            make another run of it; or there is no such watcher.
         """
         self.folder, self.flags, self._workers = folder, flags, workers
         self._opened = self._counted = time.monotonic()
@@ -84,6 +90,10 @@ class Run:
         except (OSError, tf.errors.OpError) as error:
             raise InputError(f"cannot write to {folder}: {reason(error)}; choose another --run_dir") from error
         workers.check_same(int(self.step), "the step that they go on from")
+        self.show = watchers.TensorBoard(self.events)
+        if watcher and workers.chief:
+            self.show = watchers.Several(self.show, watchers.make(watcher, folder, flags))
+        self.show.texts(int(self.step), {"command": provenance.command()})
 
     def _open(self, flags, inputs):
         if self._workers.chief:
@@ -214,9 +224,7 @@ class Run:
     def _log(self, step, scalars, left=""):
         told = "  ".join(f"{name} {value:.4g}" for name, value in scalars.items())
         logging.info("step %d  %s%s", step, told, left)
-        with self.events(step):
-            for name, value in scalars.items():
-                tf.summary.scalar(name, value)
+        self.show.scalars(step, scalars)
 
     def _call(self, hooks, step, last):
         for hook in hooks:

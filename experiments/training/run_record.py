@@ -18,7 +18,18 @@ from mlt_tf.errors import InputError
 PACKAGES = ("mlt-tf", "tensorflow", "keras", "numpy", "opencv-python")
 # Every other flag makes another run of it. Files and folders may move: what was read from them is compared.
 MAY_CHANGE = frozenset(
-    ["steps", "max_minutes", "learning_rate", "log_every", "save_every", "deterministic", "input", "distribute", "xla"]
+    [
+        "steps",
+        "max_minutes",
+        "learning_rate",
+        "log_every",
+        "save_every",
+        "deterministic",
+        "input",
+        "distribute",
+        "xla",
+        "watcher",
+    ]
     + ["data_dir", "run_dir", "cache_dir", "matching", "start_from"]
     + ["validation_sets", "validate_every", "validation_batches", "show_every", "profile_steps", "track_every"]
     + ["validation_dir", "validation_layout", "validation_frames", "validation_config", "reference_scores"]

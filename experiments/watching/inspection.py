@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run beside its scalars: sheets of held-out targets, histograms, graph, flags, profile."""
+"""What is shown of a run beside its scalars: sheets of held-out targets, histograms; graph, flags, profile."""
 
 import os
 import time
@@ -9,6 +9,7 @@ from tensorboard.plugins.hparams import api as hparams_api
 
 from experiments.training import run_record
 from experiments.training.loop import Run
+from experiments.training.watchers import Watcher
 from experiments.watching import probes, response_sheet
 from experiments.watching.request import Subject, Watching
 from mlt_tf import weights
@@ -36,8 +37,8 @@ def make_hooks(watching: Watching, subject: Subject, run: Run) -> list:
         return hooks
     if watching.show_every:
         probe = probes.make_probe(watching, subject)
-        hooks += [Sheets(watching.show_every, run.events, probe)] if probe else []
-        hooks.append(Histograms(watching.show_every, run.events, subject.networks))
+        hooks += [Sheets(watching.show_every, run.show, probe)] if probe else []
+        hooks.append(Histograms(watching.show_every, run.show, subject.networks))
     if profiled:
         first, last = profiled
         hooks.append(Profiler(os.path.join(run.folder, "tensorboard"), int(run.step), first, min(last, steps)))
@@ -90,39 +91,35 @@ def profile_range(steps: Sequence[str]) -> tuple[int, int] | None:
 class Sheets:
     """A hook that draws held-out targets with their responses, and what else shows the network at work."""
 
-    def __init__(self, every: int, events: Callable, probe):
-        """Keeps `Run.events` and what is drawn, a probe of `probes`."""
+    def __init__(self, every: int, show: Watcher, probe):
+        """Keeps `Run.show` and what is drawn, a probe of `probes`."""
         self.every = every
-        self._events, self._probe = events, probe
+        self._show, self._probe = show, probe
 
     def __call__(self, step: int) -> dict[str, float]:
         """Writes the sheet, and histograms of the probe's tensors; returns the seconds."""
         start = time.monotonic()
         examples = self._probe.examples()
         title = f"held-out {self._probe.kind.replace('_', ' ')}, step {step}"
-        with self._events(step):
-            tf.summary.image(f"sheets/{self._probe.kind}", response_sheet.draw(examples, title)[None])
-            for name, values in examples.tensors.items():
-                tf.summary.histogram(f"adaptation/{name}", values)
+        self._show.images(step, {f"sheets/{self._probe.kind}": response_sheet.draw(examples, title)})
+        self._show.histograms(step, {f"adaptation/{name}": values for name, values in examples.tensors.items()})
         return {"sheets/seconds": time.monotonic() - start}
 
 
 class Histograms:
     """A hook that writes histograms of all weights that are trained."""
 
-    def __init__(self, every: int, events: Callable, networks: Networks):
-        """Keeps `Run.events` and the networks."""
+    def __init__(self, every: int, show: Watcher, networks: Networks):
+        """Keeps `Run.show` and the networks."""
         self.every = every
         models = networks.meta_learner, networks.adaptation
-        self._events, self._models = events, [networks.matching] if models[0] is None else models
+        self._show, self._models = show, [networks.matching] if models[0] is None else models
 
     def __call__(self, step: int) -> dict[str, float]:
         """Writes the histograms."""
-        with self._events(step):
-            for model in self._models:
-                for name, values in weights.collect(model, f"{model.name}/").items():
-                    if values.ndim:  # One number is no histogram.
-                        tf.summary.histogram(name, values)
+        for model in self._models:
+            found = weights.collect(model, f"{model.name}/").items()
+            self._show.histograms(step, {name: values for name, values in found if values.ndim})  # One number is none.
         return {}
 
 

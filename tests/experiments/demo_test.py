@@ -130,6 +130,14 @@ def test_picture_is_written_where_asked(tmp_path, truth, run_demo, capsys):
     assert f"  {path}\n" in capsys.readouterr().out
 
 
+def test_moving_picture_is_written_where_asked(tmp_path, truth, run_demo, capsys):
+    path = tmp_path / "readme.webp"
+    assert run_demo(KnowingTracker(truth), moving=path) == 0
+    read, picture = cv2.imreadanimation(str(path))
+    assert read and len(picture.frames) == FRAMES // 2 and set(picture.durations) == {80}
+    assert f"  {path}\n" in capsys.readouterr().out
+
+
 def test_run_without_an_update_has_no_figure(tmp_path, truth, run_demo, capsys):
     assert run_demo(KnowingTracker(truth, interval=1000), weights="some.npz") == 1
     assert not (tmp_path / "out" / "updates.png").exists() and (tmp_path / "out" / "track.mp4").exists()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from experiments.figures import curve_figures
+from experiments.figures import curve_figures, figure_style
 from experiments.scoring import metrics
 
 
@@ -74,6 +74,40 @@ def test_precision_plot_ranks_by_precision(compare):
     assert legend_of(axes)[0] == "1.000  MLT" and axes.get_legend().get_title().get_text() == "at 20 px"
     for label, line in ((line.get_label(), line) for line in axes.lines if len(line.get_xdata()) == 51):
         assert float(label.split()[0]) == pytest.approx(line.get_ydata()[20], abs=6e-4)
+
+
+def test_precision_by_attribute_is_of_its_targets_alone(compare):
+    compared = compare()
+    curves = compared.precision_curves["DSST"] | {"Deer": np.linspace(0, 0.5, 51)}
+    compared = compared._replace(precision_curves=compared.precision_curves | {"DSST": curves})
+    figure = curve_figures.draw_by_attribute(compared, kind="precision")
+    assert len(figure.axes) == 9 and figure.get_suptitle().startswith("OTB-2015: precision of")
+
+    def curve_of(axes):
+        (line,) = (line for line in axes.lines if line.get_label().endswith("DSST"))
+        return line.get_ydata()
+
+    np.testing.assert_allclose(curve_of(axes_of(figure, "Low resolution")), curves["Deer"])
+    others = [curves[name] for name in ("Basketball", "Jogging-1", "Jogging-2")]
+    np.testing.assert_allclose(curve_of(axes_of(figure, "Occlusion")), np.mean(others, 0))
+
+
+@pytest.mark.parametrize(("page", "columns"), [("column", 1), ("page", 2), (None, 2)])
+def test_precision_is_beside_success(compare, page, columns):
+    figure = curve_figures.draw_overall(compare(), figure_style.PAGES.get(page, figure_style.SCREEN))
+    assert [axes.get_title() for axes in figure.axes] == ["Success", "Precision"]
+    assert figure.axes[0].get_gridspec().ncols == columns
+    assert legend_of(figure.axes[1])[0] == "1.000  MLT"
+    if page:
+        assert figure.get_figwidth() == figure_style.PAGES[page].width
+        figure.draw_without_rendering()
+        right = max(axes.get_tightbbox().x1 for axes in figure.axes)  # With its legend.
+        assert right <= figure.bbox.x1 + 1
+
+
+def test_curves_differ_without_colour(compare):
+    axes = curve_figures.draw_success(compare()).axes[0]
+    assert len({(line.get_linestyle(), line.get_marker()) for line in axes.lines}) == 3
 
 
 def test_success_plot(compare):

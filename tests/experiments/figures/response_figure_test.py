@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_pipelines.datasets import sequences
-from experiments.figures import response_figure
+from experiments.figures import figure_style, response_figure
 from mlt_tf.tracker import Update
 
 
@@ -66,19 +66,39 @@ def test_title_names_the_gain_there_is():
     assert response_figure.pick_example("Deer", updates, -0.0447).title == "Deer -.045\nafter frame 30"
 
 
+def make_examples(count):
+    return [response_figure.pick_example(f"S{n}", [make_update(30, 0.1 * (n + 1))]) for n in range(count)]
+
+
 def test_figure_6():
-    examples = [response_figure.pick_example(f"S{n}", [make_update(30, 0.1 * (n + 1))]) for n in range(5)]
-    figure = response_figure.draw_responses(examples, columns=3)
-    grid = np.array(figure.axes).reshape(6, 3)
+    examples = make_examples(8)
+    figure = response_figure.draw_responses(examples)
+    grid = np.array(figure.axes[:-1]).reshape(6, 6)
     assert [axes.get_ylabel() for axes in grid[:, 0]] == ["context z", "before", "after"] * 2
-    assert [axes.get_title() for axes in grid[3]] == ["S3, after 30", "S4, after 30", ""]
+    assert [axes.get_title() for axes in grid[3]] == ["S6, after 30", "S7, after 30", *[""] * 4]
+    maps = np.stack([response for example in examples for response in (example.before, example.after)])
     for position, example in enumerate(examples):
-        block, column = divmod(position, 3)
+        block, column = divmod(position, 6)
         z, before, after = (axes.images[0] for axes in grid[3 * block : 3 * block + 3, column])
         np.testing.assert_array_equal(z.get_array(), example.z)
         np.testing.assert_allclose(before.get_array(), example.before)
         np.testing.assert_allclose(after.get_array(), example.after)
-        limits = (min(example.before.min(), example.after.min()), max(example.before.max(), example.after.max()))
-        assert before.get_clim() == after.get_clim() == pytest.approx(limits)
+        assert before.get_clim() == after.get_clim() == pytest.approx((maps.min(), maps.max()))
     assert not grid[5, 2].images
-    assert len(response_figure.draw_responses(examples[:1]).axes) == 3
+    assert len(response_figure.draw_responses(examples[:1]).axes) == 4
+
+
+def test_bar_explains_colours_that_rise_in_lightness():
+    figure = response_figure.draw_responses(make_examples(2))
+    bar, after = figure.axes[-1], figure.axes[-2].images[0]
+    assert bar.get_ylabel() == "similarity (mean cosine)" and bar.get_ylim() == pytest.approx(after.get_clim())
+    lightness = after.get_cmap()(np.linspace(0, 1, 64))[:, :3] @ [0.299, 0.587, 0.114]
+    assert np.all(np.diff(lightness) > 0)
+
+
+@pytest.mark.parametrize(("page", "columns"), [("column", 3), ("page", 6)])
+def test_columns_of_print(page, columns):
+    page = figure_style.PAGES[page]
+    figure = response_figure.draw_responses(make_examples(8), page)
+    assert figure.axes[0].get_gridspec().ncols == columns and figure.get_figwidth() == page.width
+    assert figure.axes[0].get_title() == "S0\nafter 30"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from experiments.figures import strip_figure
+from experiments.figures import figure_style, strip_figure
 from mlt_tf.errors import InputError
 
 
@@ -53,6 +53,14 @@ def test_figure_5(compare):
     assert text.get_text() == "#007" and text.get_color() == "#ffff00"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["MLT", "DSST", "Newcomer"]
     assert axes.images[0].get_array().mean() == pytest.approx(70, abs=1)
+
+
+@pytest.mark.parametrize("width", ["column", "page"])
+def test_strips_fill_the_width_of_print(compare, width):
+    compared, page = compare(), figure_style.PAGES[width]
+    figure = strip_figure.draw_strips({"Deer": strip_figure.read_shots(compared, "Deer", [2, 6, 10])}, ["mlt"], page)
+    assert figure.get_figwidth() == pytest.approx(page.width)
+    assert figure.axes[-1].get_position().x1 * page.width == pytest.approx(page.width - 0.06)
 
 
 def test_box_that_is_none_is_not_drawn(compare):

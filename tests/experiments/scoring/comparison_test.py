@@ -91,7 +91,7 @@ def test_precision_curve_holds_the_metrics_precision():
     boxes[9] = truth[9] + [12, 16, 0, 0]  # 20 pixels off, which is a hit.
     for protocol in (protocols.OTB, protocols.GOT10K):
         entry = scorer.Entry(boxes, scorer.Truth(truth, None, 0), 0, False)
-        curve = precision_curve({"A": entry, "B": entry}, protocol)
+        curve = precision_curve(entry, protocol)
         assert curve.shape == (51,) and np.all(np.diff(curve) >= 0)
         assert curve[20] == pytest.approx(metrics.score_sequence(boxes, truth, protocol).precision)
 

@@ -143,3 +143,14 @@ def test_commands_start_tensorflow_without_its_messages():
     done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith("train_matching: error: ")
     assert not any(word in done.stderr for word in ("cuda", "oneDNN", "TensorRT"))
+
+
+def test_documented_lines_of_python_leave_standard_error_empty():
+    (snippet,) = re.findall(r"(?s)```python\n(.*?)```", (ROOT / "README.md").read_text())
+    frames = (
+        "import cv2; v = cv2.VideoCapture('experiments/assets/demo.mp4'); frame = v.read()[1]; next_frame = frame\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    words = [sys.executable, "-c", f"{frames}{snippet}print(state.box_xywh.shape)"]
+    done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "(4,)\n", "")

@@ -17,7 +17,7 @@ from absl import flags
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from experiments import train_matching, train_meta
-from experiments.training import run_record
+from experiments.training import run_record, watchers
 from experiments.watching import contact_sheet, inspection, probes
 from experiments.watching.request import Subject, Watching
 from mlt_tf import pretrained
@@ -43,6 +43,7 @@ def follow(folder, request, networks):
         folder=str(folder),
         flags=run_record.own(*request),
         events=writer.as_default,
+        show=watchers.TensorBoard(writer.as_default),
         step=tf.Variable(0, dtype=tf.int64),
     )
     subject = Subject(request.run.data_dir, request.recipe, networks)
