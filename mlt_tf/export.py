@@ -101,7 +101,8 @@ def make_module(
     signatures["embed"] = tf.function(lambda images: {"features": embed(images)}, [image_spec])
     signatures["match"] = tf.function(lambda x, z: {"response": match(x, z)}, pair_spec)
     graphs = [function.get_concrete_function().graph for function in (init, track, embed, match)]
-    module.kept = list({id(variable): variable for graph in graphs for variable in graph.variables}.values())
+    kept = {id(variable): variable for graph in graphs for variable in graph.variables}.values()
+    module.kept = sorted(kept, key=lambda v: (v.name, v.numpy().tobytes()))  # Graphs hold them in any order.
     return module, signatures
 
 

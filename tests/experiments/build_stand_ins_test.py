@@ -85,8 +85,13 @@ def test_videos_are_made_or_given(tmp_path, run_binary, capsys):
     ]
     videos = (tmp_path / "stand_ins" / "ilsvrc_vid").rename(tmp_path / "videos")
     (videos / "ILSVRC").rename(tmp_path / "elsewhere")
+    left = (
+        tmp_path / "second" / "tfds" / "ilsvrc_vid" / "2015" / "incomplete.A1B2C3_1.0.0"
+    )  # By a build that was killed.
+    left.mkdir(parents=True)
     with pytest.raises(SystemExit, match="^0$"):
         run_binary(build_stand_ins, out=tmp_path / "second", datasets="ilsvrc_vid", vid_dir=videos)
+    assert [path.name for path in left.parent.iterdir()] == ["1.0.0"]
     assert "ilsvrc_vid/2015 | 4 | 4 | 30" in capsys.readouterr().out.splitlines()[-1]
     assert (videos / "ILSVRC2015").is_dir()
 

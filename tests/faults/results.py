@@ -15,6 +15,7 @@ _VOLATILE = re.compile(
     re.IGNORECASE,
 )
 _EVENTS = re.compile(r"events\.out\.tfevents\..*")
+_PROGRAM = ("saved_model.pb", "fingerprint.pb")  # Of a SavedModel: no two exports give the same names to its parts.
 _TIMES = re.compile(r".*_times\.txt")
 
 
@@ -73,6 +74,8 @@ def _content(path: pathlib.Path) -> Any:
         if not data.endswith((b"%%EOF", b"</html>")):
             raise ValueError("it has no end")
         return None
+    if path.name in _PROGRAM:
+        return _program(path)
     if _TIMES.fullmatch(path.name):
         return len(path.read_text().splitlines())
     if _EVENTS.fullmatch(path.name) or ".data-" in path.name or path.name == "checkpoint":
@@ -101,6 +104,14 @@ def _frames(path: pathlib.Path) -> list[str]:
     if not found:
         raise ValueError("no frames")
     return found
+
+
+def _program(path: pathlib.Path) -> list[str] | None:
+    from tensorflow.core.protobuf import fingerprint_pb2, saved_model_pb2
+
+    kind = saved_model_pb2.SavedModel if path.name == "saved_model.pb" else fingerprint_pb2.FingerprintDef
+    message = kind.FromString(path.read_bytes())
+    return [name for graph in getattr(message, "meta_graphs", []) for name in sorted(graph.signature_def)]
 
 
 def _checkpoint(path: pathlib.Path) -> dict[str, str]:

@@ -122,3 +122,10 @@ def test_the_baselines_are_exported_too(baseline, updates):
     state, box, _ = module.track(state, frame)
     assert box.shape == [1, 4]
     assert (np.abs(state["kernel"] - before).max() > 0) == (updates == "fine_tuning")
+
+
+def test_exports_of_the_same_weights_order_their_variables_alike(baseline):
+    first, second = (export.make_module(baseline, SETTINGS)[0].kept for _ in range(2))
+    assert len(first) == len(second) > 8
+    for one, other in zip(first, second):
+        np.testing.assert_array_equal(one, other)
