@@ -20,37 +20,17 @@ from experiments.shared import command_line, options
 from experiments.shared.options import option
 from experiments.web import door
 from experiments.web.places import Place
-from mlt_tf import config
 from mlt_tf.errors import InputError
-
-_TRACKER = "The tracker"  # A heading of --help.
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class Request(requests.TrackerOptions):
     """What to serve, where, and by which tracker."""
 
     out: str | None = option(None, "Folder below which results go; mlt_output in the folder of clips if not given.")
     overwrite: bool = option(False, "Let results of other runs in the output folders make way.")
     host: str = option("127.0.0.1", "Address to listen on; with another than loopback's, others can try to connect.")
     port: int | None = option(None, "Port to listen on; 8765, or a free one, if not given.", lower=0, upper=65535)
-    variant: str | None = option(
-        None,
-        "The tracker (Table 2). If not given, mlt, or what --weights holds.",
-        choices=config.VARIANTS,
-        group=_TRACKER,
-    )
-    weights: str | None = option(
-        None, "Weight file that a training wrote; the package's own if not given.", group=_TRACKER
-    )
-    fast: bool = option(False, "Reduced mode: a third of the network's work, a little less exact.", group=_TRACKER)
-    config: str = option(
-        "", 'Settings of the tracker that differ from the defaults: "tau=0.6,memory=64".', group=_TRACKER
-    )
-    bfloat16: bool = option(
-        False, "Compute in bfloat16: faster where the processor has it, a little less exact.", group=_TRACKER
-    )
-    threads: int = option(0, "Threads of the tracker; 0: as many as it likes.", lower=0, group=_TRACKER)
 
 
 def define_flags(values: flags.FlagValues) -> flags.FlagValues:

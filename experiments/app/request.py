@@ -20,7 +20,30 @@ _PAGE = "A page in the browser"
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class TrackerOptions:
+    """Which tracker, and how it computes."""
+
+    variant: str | None = option(
+        None,
+        "The tracker (Table 2). If not given, mlt, or what --weights holds: a matching network is mlt_mt.",
+        choices=config.VARIANTS,
+        group=_TRACKER,
+    )
+    weights: str | None = option(
+        None, "Weight file that a training wrote; the package's own if not given.", group=_TRACKER
+    )
+    fast: bool = option(False, "Reduced mode: a third of the network's work, a little less exact.", group=_TRACKER)
+    config: str = option(
+        "", 'Settings of the tracker that differ from the defaults: "tau=0.6,memory=64".', group=_TRACKER
+    )
+    bfloat16: bool = option(
+        False, "Compute in bfloat16: faster where the processor has it, a little less exact.", group=_TRACKER
+    )
+    threads: int = option(0, "Threads of the tracker; 0: as many as it likes.", lower=0, group=_TRACKER)
+
+
+@dataclasses.dataclass(frozen=True)
+class Request(TrackerOptions):
     """What to follow, by which tracker, and what to write."""
 
     input: str | None = option(None, "Video file, folder or glob of images, address, or camera number.", group=_TARGETS)
@@ -65,33 +88,7 @@ class Request:
     export: tuple[str, ...] = option(
         (), "Also write these formats to <out>/export: mot, coco, cvat, yolo, as mot,coco.", group=_OUTPUT
     )
-    browser: bool = option(
-        False,
-        "Serve a page on which targets are marked, tracked and corrected; no display is needed. See mlt-web.",
-        group=_PAGE,
-    )
-    host: str = option("127.0.0.1", "Address to listen on; by another than loopback's, others may try.", group=_PAGE)
-    port: int | None = option(
-        None, "Port to listen on; 8765, or a free one, if not given.", lower=0, upper=65535, group=_PAGE
-    )
     display: bool = option(False, "Show the frames live; q or Esc stops.", group=_OUTPUT)
-    variant: str | None = option(
-        None,
-        "The tracker (Table 2). If not given, mlt, or what --weights holds: a matching network is mlt_mt.",
-        choices=config.VARIANTS,
-        group=_TRACKER,
-    )
-    weights: str | None = option(
-        None, "Weight file that a training wrote; the package's own if not given.", group=_TRACKER
-    )
-    fast: bool = option(False, "Reduced mode: a third of the network's work, a little less exact.", group=_TRACKER)
-    config: str = option(
-        "", 'Settings of the tracker that differ from the defaults: "tau=0.6,memory=64".', group=_TRACKER
-    )
-    bfloat16: bool = option(
-        False, "Compute in bfloat16: faster where the processor has it, a little less exact.", group=_TRACKER
-    )
-    threads: int = option(0, "Threads of the tracker; 0: as many as it likes.", lower=0, group=_TRACKER)
     browser: bool = option(
         False,
         "Serve a page on which targets are marked, tracked and corrected; no display is needed. See mlt-web.",
@@ -107,7 +104,7 @@ class Request:
     )
 
 
-def tracker_settings(request: Request) -> dict[str, Any]:
+def tracker_settings(request: TrackerOptions) -> dict[str, Any]:
     """Returns the tracker's settings that the flags change.
 
     Raises:

@@ -36,7 +36,7 @@ def test_exemplars_are_cut_about_their_targets():
 def test_exemplars_at_an_edge_go_on_beyond_it(contexts):
     cut = size_loss.cut_exemplars(contexts, tf.constant([[4.0, -4.0]] * 4), size_loss.wrong_sizes(4))
     assert cut.shape == [12, 127, 127, 3]
-    assert float(tf.reduce_min(tf.math.reduce_std(cut[:, :8, -8:], [1, 2]))) >= 0 and float(tf.reduce_min(cut)) > 1
+    assert float(tf.reduce_min(cut)) > 1  # Beyond a context there is no black.
 
 
 def test_loss_is_low_where_the_sizes_agree_and_high_where_they_do_not(network, contexts):
