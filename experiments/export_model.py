@@ -109,7 +109,7 @@ def export_model(values: flags.FlagValues) -> None:
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow has much to say of what it writes.
     with progress.waiting("export_model", "loading the weights"):
-        networks = pretrained.load(values.variant, values.weights, settings.bfloat16)
+        networks = pretrained.load(values.variant, values.weights, settings.bfloat16, settings.trunk)
     settings = pretrained.configure(networks, trackers.parse_config(values.config))
     updates = config.UPDATES[values.variant] if values.variant else networks.updates
     contexts = list(_shown_contexts(values.data_dir, values.samples)) if values.int8 else None

@@ -231,7 +231,7 @@ def run(request: Request) -> dict:
     if skipped := [sequence.name for sequence in shorter]:
         print(f"study_updates: note: skipped, shorter than two updates: {', '.join(skipped)}", file=sys.stderr)
     with progress.waiting("study_updates", "loading the weights"):
-        networks = pretrained.load("mlt", request.weights, settings.bfloat16)
+        networks = pretrained.load("mlt", request.weights, settings.bfloat16, settings.trunk)
     settings = pretrained.configure(networks, overrides)
     found = study_all(UpdateStudy(networks, settings), chosen, request)
     show(found)

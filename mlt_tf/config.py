@@ -20,6 +20,8 @@ VARIANTS = tuple(UPDATES)
 # Where the three scales come from: three contexts z, as in the paper, or three exemplars x, with one context a frame.
 PYRAMIDS = ("contexts", "exemplars")
 REDUCED = {"pyramid": "exemplars"}  # Settings of the reduced mode: a third of the trunk's work.
+TRUNKS = ("full", "light")  # The paper's, and the one of `light.LightTrunk` that gives its features for a fifth of its work.
+FAST = {**REDUCED, "trunk": "light"}  # The reduced mode with the light trunk.
 GONE = {"penalise": "the penalties multiply (similarity + 1) / 2"}  # Settings that lost; 171a062 last had them.
 LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.
 
@@ -41,6 +43,7 @@ class TrackerConfig:
     label_radius: float = LABEL_RADIUS  # Of the label in Eq. 2, cells; that which the networks were trained with.
     keep_first: bool = True  # [ours] The first frame's context is always among the M.
     pyramid: str = "contexts"  # See PYRAMIDS; "exemplars" needs a third of the trunk's work.
+    trunk: str = "full"  # [ours] See TRUNKS.
     lost_below: float = 0.35  # [ours] `lost` labels frames whose similarity is lower; it changes nothing.
     bfloat16: bool = False  # [ours] The trunk computes in bfloat16: faster where the processor has it.
     finetune_interval: int = 50  # MLT-mt+ft: frames between two updates (Sec. 4.2.1).
@@ -48,13 +51,15 @@ class TrackerConfig:
     finetune_rate: float = 1e-3  # MLT-mt+ft: Adam's learning rate.
 
     def __post_init__(self):
+        choices = {"pyramid": PYRAMIDS, "trunk": TRUNKS}
+        for name, known in choices.items():
+            if (value := getattr(self, name)) not in known:
+                raise InputError(f"{name}={value!r} in the tracker's settings: give one of {', '.join(known)}")
         for name in ("update_interval", "samples", "memory", "finetune_interval", "finetune_steps"):
             if getattr(self, name) < 1:
                 raise InputError(
                     f"{name}={getattr(self, name)} in the tracker's settings: give a whole number from 1 up"
                 )
-        if self.pyramid not in PYRAMIDS:
-            raise InputError(f"pyramid={self.pyramid!r} in the tracker's settings: give one of {', '.join(PYRAMIDS)}")
         if self.label_radius < 0:
             raise InputError(f"label_radius={self.label_radius:g} in the tracker's settings: give a number from 0 up")
         if self.scale_step <= 1 or not 0 <= self.window_influence <= 1:

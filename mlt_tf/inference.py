@@ -17,7 +17,7 @@ class InferenceTrunk(tf.Module):
         """
         super().__init__(name="trunk")
         self._dtype = tf.bfloat16 if bfloat16 else tf.as_dtype(extractor.compute_dtype)
-        self._layers = [
+        self.layers = [
             tuple(tf.Variable(tf.cast(value, self._dtype), trainable=False) for value in _folded(number, block))
             for number, block in enumerate(extractor.blocks)
         ]
@@ -25,14 +25,14 @@ class InferenceTrunk(tf.Module):
 
     def fold(self, extractor: Extractor) -> None:
         """Takes over an extractor's present weights; functions that were compiled with this trunk then use them."""
-        for number, (block, variables) in enumerate(zip(extractor.blocks, self._layers)):
+        for number, (block, variables) in enumerate(zip(extractor.blocks, self.layers)):
             for variable, value in zip(variables, _folded(number, block)):
                 variable.assign(tf.cast(value, self._dtype))
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """Extracts features of images [N, side, side, 3] in 0..255: float32 [N, cells, cells, 256]."""
         hidden = tf.cast(tf.cast(images, tf.float32) - RGB_MEAN, self._dtype)
-        for number, ((kernel, offset), strides) in enumerate(zip(self._layers, self._strides)):
+        for number, ((kernel, offset), strides) in enumerate(zip(self.layers, self._strides)):
             hidden = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(hidden, kernel, strides, "VALID"), offset))
             if number < POOLED_BLOCKS:
                 hidden = tf.nn.max_pool2d(hidden, 3, 2, "VALID")

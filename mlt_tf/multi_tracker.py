@@ -234,8 +234,8 @@ class MultiTracker:
 def load(variant: str | None, weights: str | None, tflite: str | None, overrides: Mapping[str, Any]) -> tuple:
     """Loads what a tracker is made of, as `MultiTracker.load` says: (networks, settings, trunk, updates)."""
     turns.check_process()
-    bfloat16 = config.TrackerConfig().replace(**overrides).bfloat16  # Bad settings show before the file is read.
-    networks = pretrained.load(variant, weights, bfloat16)
+    asked = config.TrackerConfig().replace(**overrides)  # Bad settings show before the file is read.
+    networks = pretrained.load(variant, weights, asked.bfloat16, asked.trunk)
     settings = pretrained.configure(networks, overrides)
     updates = networks.updates if variant is None else config.UPDATES[variant]
     if tflite is None:

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlt_tf import config, weight_file, weights
+from mlt_tf import config, light_file, weight_file, weights
 from mlt_tf.adaptation import Adaptation
 from mlt_tf.errors import InputError
+from mlt_tf.light import LightTrunk
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.meta_learner import HIDDEN_UNITS, MetaLearner
 
@@ -27,6 +28,7 @@ class Networks(NamedTuple):
       adaptation: Likewise.
       checksum: The file's.
       settings: Those of `SETTINGS` that the networks were trained with, where they are known.
+      light: What tracks in the place of the matching network's trunk; None for that trunk.
     """
 
     matching: MatchingNetwork
@@ -34,6 +36,7 @@ class Networks(NamedTuple):
     adaptation: Adaptation | None = None
     checksum: str = "untrained"
     settings: Mapping[str, Any] = MappingProxyType({})
+    light: LightTrunk | None = None
 
     @property
     def updates(self) -> str:
@@ -68,16 +71,20 @@ def build(variant: str, layout: str = "paired", bfloat16: bool = False, units: i
     return _make(Contents(config.MATCHING_CHANNELS, layout, units), bfloat16)
 
 
-def load(variant: str | None = None, path: str | None = None, bfloat16: bool = False) -> Networks:
+def load(
+    variant: str | None = None, path: str | None = None, bfloat16: bool = False, trunk: str = "full"
+) -> Networks:
     """Loads networks from a file of either training.
 
     Args:
       variant: The one of `config.VARIANTS` that they are for; None for what the file holds.
       path: The weight file; None for the one that the package carries, MLT's where no variant is given.
       bfloat16: Whether the trunk computes in bfloat16.
+      trunk: One of `config.TRUNKS`; "light" loads the light trunk of these networks from the file beside theirs.
 
     Raises:
-      InputError: The file is missing, damaged, or no file of ours, or the variant needs another.
+      InputError: The file is missing, damaged, or no file of ours, or the variant needs another; or there is no light
+        trunk of these networks.
     """
     if variant is not None:
         _check_known(variant)
@@ -94,7 +101,11 @@ def load(variant: str | None = None, path: str | None = None, bfloat16: bool = F
                 weights.assign(model, arrays, prefix)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    return networks._replace(checksum=record[weight_file.CHECKSUM], settings=settings)
+    networks = networks._replace(checksum=record[weight_file.CHECKSUM], settings=settings)
+    if trunk == "light":
+        light = light_file.load(light_file.beside(path), networks.matching.extractor, bfloat16)
+        return networks._replace(light=light, checksum=f"{networks.checksum} with light {light_file.digest(light)}")
+    return networks
 
 
 def variant_in(path: str) -> str:

@@ -104,16 +104,18 @@ class TrackingSteps(tf.Module):
         Args:
           settings: Settings of Algorithm 1.
           networks: The networks that track.
-          trunk: What to use for the trunk; None for the network's own, folded.
+          trunk: What to use for the trunk; None for the networks' light one, or their own, folded.
           updates: A name of `update_rules.RULES`; None for the meta-learner's where there is one, otherwise none.
 
         Raises:
-          InputError: There is no such rule.
+          InputError: There is no such rule, or the settings' trunk is not the one at hand.
         """
+        if (settings.trunk == "light") != (trunk is None and networks.light is not None):
+            raise InputError(f"trunk={settings.trunk} in the settings, and another trunk that is to track: load anew")
         super().__init__()
         self.updates = updates or networks.updates
         self.interval = update_rules.interval(self.updates, settings)
-        self.trunk = trunk or InferenceTrunk(networks.matching.extractor)
+        self.trunk = trunk or networks.light or InferenceTrunk(networks.matching.extractor)
         self._learn = self.interval and functools.partial(update_rules.RULES[self.updates], networks, settings)
         self._settings, self._network = settings, networks.matching
         self._localise = Localiser(settings)

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from experiments.running.trackers import UNADAPTED, TrackerSpec
-from mlt_tf import config, pretrained, tracker, weights
+from mlt_tf import config, light_file, pretrained, tracker, weights
 
 
 def make(spec: TrackerSpec) -> tracker.MultiTracker:
@@ -37,24 +37,29 @@ def load_single(variant: str, path: str | None) -> tracker.Tracker:
     return tracker.Tracker.load(variant, path)
 
 
-def load_unadapted(path: str, bfloat16: bool) -> pretrained.Networks:
+def load_unadapted(path: str, bfloat16: bool, trunk: str = "full") -> pretrained.Networks:
     """Loads the matching network, of any number of channels, of a weight file as `Networks` without updates.
 
     Raises:
       InputError: The file is missing, damaged, or has no matching network.
     """
-    return pretrained.load(None, path, bfloat16)._replace(meta_learner=None, adaptation=None)
+    return pretrained.load(None, path, bfloat16, trunk)._replace(meta_learner=None, adaptation=None)
 
 
 def _make_unadapted(spec):
     overrides = dict(spec.overrides)
-    networks = load_unadapted(_weight_file(spec), config.TrackerConfig().replace(**overrides).bfloat16)
+    settings = config.TrackerConfig().replace(**overrides)
+    networks = load_unadapted(_weight_file(spec), settings.bfloat16, settings.trunk)
     return tracker.MultiTracker(networks, pretrained.configure(networks, overrides))
 
 
 def checksum(spec: TrackerSpec) -> str | None:
     """Returns the checksum of a tracker's weights, as their record has it; the networks are not built for it."""
-    return weights.load_record(_weight_file(spec)).get("sha256")
+    path = _weight_file(spec)
+    own = weights.load_record(path).get("sha256")
+    if config.TrackerConfig().replace(**dict(spec.overrides)).trunk == "light":
+        return f"{own} with light {light_file.checksum_in(path)}"
+    return own
 
 
 def _weight_file(spec):
