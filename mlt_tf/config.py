@@ -20,7 +20,10 @@ VARIANTS = tuple(UPDATES)
 # Where the three scales come from: three contexts z, as in the paper, or three exemplars x, with one context a frame.
 PYRAMIDS = ("contexts", "exemplars")
 REDUCED = {"pyramid": "exemplars"}  # Settings of the reduced mode: a third of the trunk's work.
-TRUNKS = ("full", "light")  # The paper's, and the one of `light.LightTrunk` that gives its features for a fifth of its work.
+TRUNKS = (
+    "full",
+    "light",
+)  # The paper's, and the one of `light.LightTrunk` that gives its features for a fifth of its work.
 FAST = {**REDUCED, "trunk": "light"}  # The reduced mode with the light trunk.
 GONE = {"penalise": "the penalties multiply (similarity + 1) / 2"}  # Settings that lost; 171a062 last had them.
 LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.

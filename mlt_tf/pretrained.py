@@ -71,9 +71,7 @@ def build(variant: str, layout: str = "paired", bfloat16: bool = False, units: i
     return _make(Contents(config.MATCHING_CHANNELS, layout, units), bfloat16)
 
 
-def load(
-    variant: str | None = None, path: str | None = None, bfloat16: bool = False, trunk: str = "full"
-) -> Networks:
+def load(variant: str | None = None, path: str | None = None, bfloat16: bool = False, trunk: str = "full") -> Networks:
     """Loads networks from a file of either training.
 
     Args:

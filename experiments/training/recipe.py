@@ -94,6 +94,23 @@ class MatchingRecipe(Recipe):
 
 
 @dataclasses.dataclass(frozen=True)
+class LightRecipe(Mixture):
+    """How a light trunk is taught to give the full one's features; the paper has none."""
+
+    batch: int = option(8, "Contexts in a batch, two of each target.", lower=2)
+    context_size: int = option(191, "Side of the contexts in pixels, from 127 up.", lower=config.EXEMPLAR_SIZE)
+    augmentation: str = option("strong", "Of the contexts, as in sampling.py.", choices=AUGMENTATIONS)
+    steps: int = option(3000, "Updates in all.")
+    learning_rate: float = option(3e-4, "Adam's learning rate.")
+    schedule: str = option("cosine", "Learning-rate schedule.", choices=("constant", "cosine"))
+    warmup: int = option(50, "Steps of linear warm-up (cosine only).")
+    clip_norm: float = option(1.0, "Global norm that gradients are clipped to; 0 for none.")
+    factors: bool = option(True, "Start from low-rank factors of the full trunk's kernels; else at random.")
+    responses: float = option(1.0, "Weight of the loss on similarities, beside the one on features.", lower=0)
+    bfloat16: bool = option(False, "Compute the full trunk in bfloat16, where that is faster.")
+
+
+@dataclasses.dataclass(frozen=True)
 class MetaRecipe(Recipe):
     """How the meta-learner is trained (Sec. 3.2.2)."""
 

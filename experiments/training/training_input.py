@@ -10,7 +10,7 @@ from absl import logging
 from data_pipelines.batches import backgrounds, pairs, sampling, streams
 from data_pipelines.crops.crop_store import CropStore
 from experiments.training import distribution
-from experiments.training.recipe import PARTS, SPLITS, MatchingRecipe, Mixture
+from experiments.training.recipe import PARTS, SPLITS, LightRecipe, MatchingRecipe, Mixture
 from mlt_tf.errors import InputError
 
 INPUTS = ("auto", "host", "device", "resident")
@@ -82,6 +82,19 @@ def matching_stream(data_dir: str, recipe: MatchingRecipe, seed: int) -> streams
         return streams.Stream(store, sampler, pairs.pairs(recipe.batch, *look))
     pasting = backgrounds.Pasting(recipe.pasted_stills, store.target_wh) if recipe.pasted_stills else None
     return streams.Stream(store, sampler, pairs.contexts(recipe.batch // 2, 2, *look, recipe.patches, pasting))
+
+
+def context_stream(data_dir: str, recipe: LightRecipe, seed: int) -> streams.Stream:
+    """Opens the prepared crops and streams contexts, two of each target: a `pairs.ContextBatch`.
+
+    Raises:
+      InputError: Crops are not there, or the recipe contradicts itself.
+    """
+    if recipe.batch % 2:
+        raise InputError(f"--batch={recipe.batch}: give an even number of contexts, two of each target")
+    store = open_crops(data_dir, recipe)
+    sampler = make_sampler(store, recipe, AUGMENTATIONS[recipe.augmentation], seed)
+    return streams.Stream(store, sampler, pairs.contexts(recipe.batch // 2, 2, context_size=recipe.context_size))
 
 
 def make_augmentation(recipe: MatchingRecipe) -> sampling.Augmentation:
