@@ -99,4 +99,5 @@ def factorise(light: LightTrunk, extractor: Extractor) -> None:
 
 def _leading(tensor, rank):
     """Returns the leading left singular vectors [first axis, rank] of a tensor."""
-    return np.linalg.svd(tensor.reshape(len(tensor), -1), full_matrices=False)[0][:, :rank]
+    rows = tensor.reshape(len(tensor), -1)
+    return np.linalg.eigh(rows @ rows.T)[1][:, ::-1][:, :rank]

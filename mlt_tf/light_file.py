@@ -92,7 +92,10 @@ def trunks(path: str) -> dict[str, dict]:
 def _check_has(path, of):
     if not os.path.isfile(path) or of not in trunks(path):
         found = f"has none of trunk {of}" if os.path.isfile(path) else "is not there"
-        raise InputError(f"no light trunk for these weights: {path} {found}; experiments.train_light makes one")
+        raise InputError(
+            f"no light trunk for these weights: {path} {found}; experiments.train_light makes one, "
+            "and trunk=full tracks without"
+        )
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> str:

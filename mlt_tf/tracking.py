@@ -8,6 +8,7 @@ import tensorflow as tf
 from mlt_tf import config, crops, last_layer, memory, pyramid, update_rules
 from mlt_tf.config import TrackerConfig
 from mlt_tf.crops import Frames
+from mlt_tf.errors import InputError
 from mlt_tf.inference import InferenceTrunk
 from mlt_tf.last_layer import LastLayer
 from mlt_tf.localisation import Localiser

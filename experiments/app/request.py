@@ -32,7 +32,9 @@ class TrackerOptions:
     weights: str | None = option(
         None, "Weight file that a training wrote; the package's own if not given.", group=_TRACKER
     )
-    fast: bool = option(False, "Reduced mode: a third of the network's work, a little less exact.", group=_TRACKER)
+    fast: bool = option(
+        False, "The light trunk, and one context a frame: several times as fast, a little less exact.", group=_TRACKER
+    )
     config: str = option(
         "", 'Settings of the tracker that differ from the defaults: "tau=0.6,memory=64".', group=_TRACKER
     )
@@ -111,6 +113,8 @@ def tracker_settings(request: TrackerOptions) -> dict[str, Any]:
       InputError: One is given twice.
     """
     settings = trackers.parse_config(request.config)
+    if request.fast and "trunk" not in settings:  # With the full one it is the reduced mode.
+        settings["trunk"] = config.FAST["trunk"]
     others = {**(config.REDUCED if request.fast else {}), **({"bfloat16": True} if request.bfloat16 else {})}
     for name, value in others.items():
         if settings.setdefault(name, value) != value:

@@ -9,7 +9,13 @@ from mlt_tf.errors import InputError
 
 def test_settings_come_from_three_flags():
     asked = Request(fast=True, bfloat16=True, config="tau=0.6")
-    assert request.tracker_settings(asked) == {"tau": 0.6, "pyramid": "exemplars", "bfloat16": True}
+    assert request.tracker_settings(asked) == {
+        "tau": 0.6, "pyramid": "exemplars", "trunk": "light", "bfloat16": True,
+    }  # fmt: skip
+    assert request.tracker_settings(Request(fast=True, config="trunk=full")) == {
+        "pyramid": "exemplars",
+        "trunk": "full",
+    }
     assert request.tracker_settings(Request(bfloat16=True, config="bfloat16=True")) == {"bfloat16": True}
     with pytest.raises(InputError, match="--config sets bfloat16=False, and another flag True"):
         request.tracker_settings(Request(bfloat16=True, config="bfloat16=False"))

@@ -1,0 +1,86 @@
+"""Tests of the light trunk's training, by a few steps on the crops of a tiny ILSVRC."""
+
+import numpy as np
+import pytest
+
+from experiments import train_light
+from experiments.learning import light_step
+from mlt_tf import light, light_file, pretrained, weights
+from mlt_tf.config import FAST
+from mlt_tf.tracker import MultiTracker
+
+SMALL = {"batch": 2, "context_size": 143, "save_every": 1}
+
+
+@pytest.fixture(scope="module")
+def weight_file(tmp_path_factory):
+    """Returns a weight file of an untrained network of MLT-mt."""
+    path = tmp_path_factory.mktemp("weights") / "own.npz"
+    pretrained.save(str(path), pretrained.build("mlt_mt"), {})
+    return path
+
+
+def read(path):
+    """Returns the arrays of a file's one light trunk, by the names without the digest."""
+    return {name.split("/", 1)[1]: array for name, array in weights.load(str(path)).items()}
+
+
+@pytest.mark.parametrize("factors", ["factors", "nofactors"])
+def test_finished_trunk_is_beside_the_weights(crops, tmp_path, run_binary, weight_file, factors):
+    out = tmp_path / "light.npz"
+    run_binary(
+        train_light, f"--{factors}", data_dir=crops, run_dir=tmp_path / "run", weights=weight_file, out=out, steps=3,
+        learning_rate=1e-3, warmup=1, **SMALL,
+    )  # fmt: skip
+    arrays = read(out)
+    start = light.LightTrunk()
+    light.factorise(start, pretrained.load(None, str(weight_file)).matching.extractor)
+    moved = [np.abs(arrays[name] - array).max() for name, array in weights.collect(start).items()]
+    assert min(moved) > 1e-4 and (factors == "nofactors" or max(moved) < 0.02)
+    (record,) = light_file.trunks(str(out)).values()
+    assert record["of"] == weights.checksum(str(weight_file)) and record["step"] == 3
+    assert record["recipe"].items() >= {"batch": 2, "factors": factors == "factors"}.items()
+
+
+def test_a_tracker_runs_on_what_was_made(crops, tmp_path, run_binary, weight_file):
+    own = tmp_path / "own.npz"
+    own.write_bytes(weight_file.read_bytes())
+    run_binary(train_light, data_dir=crops, run_dir=tmp_path / "run", weights=own, steps=1, warmup=0, **SMALL)
+    tracker = MultiTracker.load(weights=str(own), **FAST)
+    frame = np.random.default_rng(0).integers(0, 255, [200, 200, 3], np.uint8)
+    tracker.add(frame, [[80, 80, 40, 30]])
+    assert tracker.update(frame)[0].score > 0.9
+
+
+def test_resumed_run_ends_as_an_uninterrupted_one(crops, tmp_path, run_binary, weight_file, deterministic_ops):
+    options = {"data_dir": crops, "weights": weight_file, "steps": 3, "warmup": 1, **SMALL}
+    run_binary(train_light, run_dir=tmp_path / "whole", out=tmp_path / "whole.npz", **options)
+    run_binary(train_light, run_dir=tmp_path / "parts", out=tmp_path / "parts.npz", max_minutes=1e-9, **options)
+    assert not (tmp_path / "parts.npz").exists()
+    run_binary(train_light, run_dir=tmp_path / "parts", out=tmp_path / "parts.npz", **options)
+    whole, parts = read(tmp_path / "whole.npz"), read(tmp_path / "parts.npz")
+    for name, array in whole.items():
+        np.testing.assert_array_equal(parts[name], array, err_msg=name)
+
+
+def test_held_out_differences_are_measured(crops, tmp_path, run_binary, weight_file, monkeypatch):
+    monkeypatch.setattr(train_light, "HELD_OUT", 1)
+    run_binary(
+        train_light, data_dir=crops, run_dir=tmp_path / "run", weights=weight_file, out=tmp_path / "light.npz", steps=1,
+        warmup=0, validate_every=1, **SMALL,
+    )  # fmt: skip
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+
+
+def test_equal_features_do_not_differ_and_others_do():
+    network = pretrained.build("mlt_mt").matching
+    phi = np.maximum(np.random.default_rng(0).normal(size=[4, 12, 12, 256]), 0).astype(np.float32)
+    assert all(abs(float(part)) < 1e-6 for part in light_step.differences(network, phi, phi))
+    near = light_step.differences(network, phi, 1.1 * phi)
+    far = light_step.differences(network, phi, phi[::-1])
+    assert all(float(n) < float(f) for n, f in zip(near, far)) and float(near.features) > 0.005
+
+
+def test_odd_batches_are_refused(crops, tmp_path, run_binary):
+    with pytest.raises(SystemExit, match="--batch=3: give an even number"):
+        run_binary(train_light, data_dir=crops, run_dir=tmp_path / "run", batch=3)
