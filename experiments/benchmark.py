@@ -23,7 +23,7 @@ from data_pipelines.batches.context_sets import ContextSet
 from data_pipelines.batches.pairs import ContextBatch, PairBatch
 from experiments import recipes
 from experiments.app import demo_clip, target_box
-from experiments.benchmarks import benchmark_input, benchmark_track
+from experiments.benchmarks import benchmark_input, benchmark_track, benchmark_trunks
 from experiments.learning import matching_step, meta_step
 from experiments.running.trackers import parse_config
 from experiments.shared import command_line, help_text, progress, provenance, timing
@@ -147,10 +147,17 @@ def run_track() -> None:
     parts = {b: benchmark_track.in_a_process(benchmark_track.measure_parts, setup, b) for b in shown}
     with progress.waiting("benchmark", "timing whole trackers"):
         trackers = benchmark_track.in_a_process(benchmark_track.measure_trackers, setup)
-    figures = benchmark_track.Figures(parts, trackers)
+    with progress.waiting("benchmark", "timing the trunks alone"):
+        trunks = benchmark_track.in_a_process(benchmark_trunks.measure, setup)
+    figures = benchmark_track.Figures(parts, trackers, trunks, benchmark_trunks.instructions())
     print(benchmark_track.format_figures(figures))
     if FLAGS.json:
-        record = {**figures._asdict(), "ratios": benchmark_track.ratios(figures), **provenance.made_by()}
+        record = {
+            **figures._asdict(),
+            "trunks": dict(trunks),
+            "ratios": benchmark_track.ratios(figures),
+            **provenance.made_by(),
+        }
         files.write_text(pathlib.Path(FLAGS.json), json.dumps(record, indent=1) + "\n")
 
 

@@ -6,7 +6,8 @@ import multiprocessing
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import cv2
@@ -25,6 +26,8 @@ MODES = {
     "bfloat16": {"bfloat16": True},
     "reduced": config.REDUCED,
     "reduced, bfloat16": {**config.REDUCED, "bfloat16": True},
+    "fast": config.FAST,
+    "fast, bfloat16": {**config.FAST, "bfloat16": True},
 }
 
 
@@ -45,10 +48,14 @@ class Figures(NamedTuple):
     Attributes:
       parts: Of each number of targets, what `measure_parts` returned.
       trackers: What `measure_trackers` returned.
+      trunks: What `benchmark_trunks.measure` returned.
+      cpu: What `benchmark_trunks.instructions` returned.
     """
 
     parts: dict[int, dict[str, float]]
     trackers: dict[str, float]
+    trunks: Mapping[str, float] = MappingProxyType({})
+    cpu: str = ""
 
 
 def ratios(figures: Figures) -> dict[str, float]:
@@ -59,6 +66,7 @@ def ratios(figures: Figures) -> dict[str, float]:
         "mlt / mlt_mt, a frame": trackers["mlt"] / trackers["mlt_mt"],
         "update / fine-tuning": first["update"] / first["fine-tuning"],
         **{f"speed of {name}": trackers["mlt"] / value for name, value in trackers.items() if name != "mlt"},
+        **({"fast / reduced": trackers["mlt, reduced"] / trackers["mlt, fast"]} if "mlt, fast" in trackers else {}),
     }
 
 
@@ -70,7 +78,9 @@ def format_figures(figures: Figures) -> str:
         lines.append(f"{batch:<14d}" + "".join(f"{parts[name]:12.1f}" for name in names))
     lines += ["", f"{'one target, updates included':32s}{'ms/frame':>12s}{'frames/s':>12s}"]
     lines += [f"{name:32s}{value:12.1f}{1e3 / value:12.2f}" for name, value in figures.trackers.items()]
-    lines += ["", *(f"{name:32s}{value:12.3f}" for name, value in ratios(figures).items())]
+    lines += ["", f"{'a trunk alone, one context':32s}{'ms':>12s}{'a second':>12s}"]
+    lines += [f"{name:32s}{value:12.1f}{1e3 / value:12.2f}" for name, value in figures.trunks.items()]
+    lines += ["", *(f"{name:32s}{value:12.3f}" for name, value in ratios(figures).items()), "", f"CPU: {figures.cpu}"]
     return "\n".join(lines)
 
 
@@ -98,7 +108,7 @@ def measure_parts(setup: Setup, batch: int) -> dict[str, float]:
     Returns:
       Milliseconds by part, medians but for the trunk, which is its fastest; "peak_mb", the process's largest memory.
     """
-    _use_threads(setup.threads)
+    use_threads(setup.threads)
     frames = read_clip(setup.clip, 32)
     settings = dataclasses.asdict(setup.settings)
     targets = {name: MultiTracker.load(name, **settings) for name in ("mlt", "mlt_mt_ft")}
@@ -161,7 +171,7 @@ def measure_trackers(setup: Setup) -> dict[str, float]:
     A turn follows the target over as many frames as two updates are apart, or one of MLT-mt+ft's, and its time is the
     mean. Medians of the turns; the first of each is not counted.
     """
-    _use_threads(setup.threads)
+    use_threads(setup.threads)
     lengths = dict.fromkeys(config.VARIANTS, 2 * setup.settings.update_interval)
     lengths["mlt_mt_ft"] = setup.settings.finetune_interval
     trackers = {name: MultiTracker.load(name, **dataclasses.asdict(setup.settings)) for name in config.VARIANTS}
@@ -192,7 +202,7 @@ def _follow(tracker, frames, box_xywh):
 
 def measure_memory(setup: Setup, count: int, every: int) -> list[tuple[int, float]]:
     """Tracks `count` frames, the clip over and over, and returns (frames, MB of memory) every so often."""
-    _use_threads(setup.threads)
+    use_threads(setup.threads)
     frames = read_clip(setup.clip)
     frames = frames + frames[::-1]
     tracker = MultiTracker.load("mlt", **dataclasses.asdict(setup.settings))
@@ -211,7 +221,8 @@ def _memory_mb():
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
-def _use_threads(threads):
+def use_threads(threads: int) -> None:
+    """Lets this process compute in so many threads; 0: as many as it likes."""
     tf.get_logger().setLevel("ERROR")  # It takes the steps of several trackers for one function that is traced again.
     if threads:
         cv2.setNumThreads(threads)

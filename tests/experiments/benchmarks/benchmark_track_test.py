@@ -37,15 +37,17 @@ def test_figures_are_printed_and_written(run_binary, tmp_path, monkeypatch, caps
 
     def measure(function, setup, *rest):
         asked.append((function.__name__, setup.settings, *rest))
-        return PARTS if rest else FIGURES.trackers
+        return PARTS if rest else FIGURES.trackers if function.__name__ == "measure_trackers" else {"full": 50.0}
 
     monkeypatch.setattr(benchmark_track, "in_a_process", measure)
     run_binary(benchmark, "track", batches="1,4", config="tau=0.3", json=tmp_path / "track.json")
     settings = config.TrackerConfig(tau=0.3)
-    assert asked == [("measure_parts", settings, 1), ("measure_parts", settings, 4), ("measure_trackers", settings)]
+    assert asked[:2] == [("measure_parts", settings, 1), ("measure_parts", settings, 4)]
+    assert asked[2:] == [("measure_trackers", settings), ("measure", settings)]
     record = json.loads((tmp_path / "track.json").read_text())
     assert record["parts"]["4"] == PARTS and record["ratios"]["frame / trunk"] == pytest.approx(1.1)
-    assert record["commit"] and "frame / trunk" in capsys.readouterr().out
+    assert record["commit"] and record["trunks"] == {"full": 50.0} and record["cpu"]
+    assert "frame / trunk" in capsys.readouterr().out
 
 
 def test_numbers_of_targets_must_be_numbers(run_binary):
@@ -62,14 +64,14 @@ def setup():
 
 
 def test_parts_are_measured(setup, monkeypatch):
-    monkeypatch.setattr(benchmark_track, "_use_threads", lambda threads: None)
+    monkeypatch.setattr(benchmark_track, "use_threads", lambda threads: None)
     parts = benchmark_track.measure_parts(setup, 2)
     assert set(parts) == {*PARTS, "peak_mb"} and min(parts.values()) > 0
     assert parts["frame"] > parts["crop"]
 
 
 def test_memory_is_told_every_so_often(setup, monkeypatch, capsys):
-    monkeypatch.setattr(benchmark_track, "_use_threads", lambda threads: None)
+    monkeypatch.setattr(benchmark_track, "use_threads", lambda threads: None)
     sizes = benchmark_track.measure_memory(setup, 4, 2)
     assert [count for count, _ in sizes] == [2, 4] and min(size for _, size in sizes) > 10
     assert len(capsys.readouterr().out.splitlines()) == 2

@@ -1,0 +1,26 @@
+"""Tests of the trunks' benchmark: that each trunk is the one that it is called, and the CPU is named."""
+
+import numpy as np
+import tensorflow as tf
+
+from experiments.benchmarks import benchmark_trunks
+from mlt_tf import config
+
+
+def test_trunks_are_what_they_are_called():
+    z = np.full([1, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3], 90, np.float32)
+    z[0, ::7] = 200
+    features = {
+        name: benchmark_trunks._trunk(settings, tf.constant(z))() for name, settings in benchmark_trunks.KINDS.items()
+    }
+    full = features["full"]
+    errors = {name: np.linalg.norm(phi - full) / np.linalg.norm(full) for name, phi in features.items()}
+    assert errors["full"] == 0 < errors["full, bfloat16"] < errors["light"] < 0.5
+    assert not np.array_equal(features["light"], features["light, bfloat16"])
+
+
+def test_cpu_is_named_with_the_limit_that_is_set(monkeypatch):
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    assert benchmark_trunks.instructions() and "oneDNN" not in benchmark_trunks.instructions()
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert benchmark_trunks.instructions().endswith("oneDNN is held to AVX2")
