@@ -1,5 +1,7 @@
 """Tests of files of light trunks: which trunk is whose, what is kept, what is refused."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -71,3 +73,18 @@ def test_missing_or_strange_files_are_told(folder, tmp_path, mlt):
     (tmp_path / "light.npz").write_bytes(b"damaged")
     with pytest.raises(InputError, match="light.npz is damaged"):
         pretrained.load(None, str(tmp_path / "mlt.npz"), trunk="light")
+
+
+@pytest.mark.parametrize("variant", ["mlt", "mlt_mt"])
+def test_the_package_carries_one_for_each_of_its_files(variant):
+    networks = pretrained.load(variant, trunk="light")
+    noise = tf.random.stateless_uniform([1, 24, 24, 3], [1, 2], 0, 255)
+    picture = tf.image.resize(noise, [255, 255], "bicubic")
+    full, light = (tf.nn.l2_normalize(trunk(picture), -1) for trunk in (networks.matching.extractor, networks.light))
+    assert 0.97 < tf.reduce_mean(tf.reduce_sum(full * light, -1)) < 0.99999
+    records = light_file.trunks(f"{weights.FOLDER}/{light_file.NAME}").values()
+    assert len(records) == 2 and all(record["step"] and record["command"] for record in records)
+
+
+def test_all_weights_together_are_small():
+    assert sum(os.path.getsize(entry.path) for entry in os.scandir(weights.FOLDER)) < 25e6
