@@ -48,8 +48,8 @@ wheel: venv  ## Builds dist/mlt_tf-*.whl
 
 lock: venv  ## Pins the newest versions that setup.cfg allows, with the hashes of their files
 	$(PIP) install --quiet uv
-	$(LOCK) --extra=train --extra=web --extra=beam --extra=vot --extra=export --extra=dev \
-	  --output-file=requirements-dev.txt setup.cfg
+	$(LOCK) --extra=train --extra=web --extra=beam --extra=vot --extra=export --extra=openvino \
+	  --extra=onnx --extra=dev --output-file=requirements-dev.txt setup.cfg
 	$(LOCK) --extra=train --extra=web --constraint=requirements-dev.txt --output-file=requirements.txt setup.cfg
 
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv --no-config pip compile --quiet --upgrade --generate-hashes \

@@ -19,11 +19,11 @@ from collections.abc import Mapping
 from absl import flags
 
 from data_pipelines.datasets import sequences
-from experiments.running import choice, results_folder, runner, starting, trackers
+from experiments.running import choice, results_folder, runner, runtime, starting, trackers
 from experiments.running.choice import Choice
 from experiments.running.trackers import TrackerSpec
 from experiments.scoring import scorer
-from experiments.shared import command_line, help_text, progress
+from experiments.shared import command_line, help_text, options, progress
 from mlt_tf.config import VARIANTS
 from mlt_tf.errors import InputError
 
@@ -49,6 +49,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define("weights", None, "Weights of the variants; those of the package when not given.")
     flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
     define("tflite", None, "TensorFlow Lite trunk, of the same weights, to compute with (export_model).")
+    options.define(runtime.RuntimeOptions, values)
     define("config", "", 'Settings of the variants that differ from the defaults: "tau=0.6,memory=64".')
     define("score_results", None, "Run nothing: score this folder of result files (see make_tables for many).")
     define("out", None, "Results folder.")
@@ -75,7 +76,8 @@ def tracker_specs(args: flags.FlagValues) -> list[TrackerSpec]:
         raise InputError("--batch: OpenCV's trackers follow one target at a time; run --baseline without it")
     overrides = tuple(trackers.parse_config(args.config).items())
     names = args.variant or ([trackers.variant_in(args.weights)] if args.weights and not args.baseline else [])
-    specs = [TrackerSpec(name, args.weights, overrides, args.threads, args.batch, args.tflite) for name in names]
+    others = {"tflite": args.tflite, **runtime.loaded_with(options.read(runtime.RuntimeOptions, args))}
+    specs = [TrackerSpec(name, args.weights, overrides, args.threads, args.batch, **others) for name in names]
     specs += [TrackerSpec(name, args.baseline_models, threads=args.threads) for name in args.baseline]
     if not specs or len({spec.name for spec in specs}) != len(specs):
         raise InputError("give --variant, --baseline or --score_results, and each tracker once")

@@ -2,15 +2,18 @@
 
     python -m experiments.export_model --variant mlt --out mlt_saved_model
     python -m experiments.export_model --variant mlt --format tflite --int8 --data_dir crops --out mlt_lite
+    python -m experiments.export_model --variant mlt --format openvino --data_dir crops --out mlt_openvino
+    python -m experiments.export_model --variant mlt --format onnx --out mlt_onnx
     python -m experiments.export_model --variant mlt --format hlo --batch 16 --out mlt_hlo
 
 `saved_model`: the complete tracker (signatures `init` and `track`) and the network (`embed`, `match`); TensorFlow alone
-runs it. `tflite`: `match.tflite` and `trunk.tflite`, the network for TensorFlow Lite. `hlo`: the compiled steps as XLA
-programs. docs/export.md has examples.
+runs it. `tflite`: `match.tflite` and `trunk.tflite`, the network for TensorFlow Lite. `openvino`: the trunk in 8 bits,
+for `mlt-track --runtime=openvino`. `onnx`: `trunk.onnx`, `match.onnx` and `layer.npz`, the network for what reads ONNX.
+`hlo`: the compiled steps as XLA programs. docs/export.md has examples.
 """
 
 import dataclasses
-import hashlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -21,10 +24,11 @@ from absl import flags, logging
 
 from experiments.running import trackers
 from experiments.shared import command_line, help_text, progress, provenance
-from mlt_tf import config, files
+from mlt_tf import config, files, sealed
 from mlt_tf.errors import InputError
 
-FORMATS = ("saved_model", "tflite", "hlo")
+FORMATS = ("saved_model", "tflite", "openvino", "onnx", "hlo")
+PACKAGES = {"openvino": ("openvino", "nncf"), "onnx": ("onnx", "onnxruntime", "tf2onnx")}  # That formats need.
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -34,11 +38,11 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("config", "", 'Settings of the tracker: "pyramid=exemplars".', flag_values=values)
     flags.DEFINE_enum("format", "saved_model", FORMATS, "What to write.", flag_values=values)
     flags.DEFINE_bool("int8", False, "With --format=tflite: compute with 8-bit integers.", flag_values=values)
-    flags.DEFINE_string("data_dir", None, "With --int8: folder of prepared crops, for the ranges.", flag_values=values)
-    flags.DEFINE_integer("samples", 200, "With --int8: how many of them.", 1, flag_values=values)
+    flags.DEFINE_string("data_dir", None, "For integers: folder of prepared crops, for the ranges.", flag_values=values)
+    flags.DEFINE_integer("samples", 200, "For integers: how many of them.", 1, flag_values=values)
     flags.DEFINE_integer("batch", 1, "With --format=hlo: number of targets.", 1, flag_values=values)
     flags.DEFINE_string("out", None, "Folder to write, which must not exist.", required=True, flag_values=values)
-    help_text.need(values, data_dir="with --int8")
+    help_text.need(values, data_dir="with --int8 and --format=openvino")
 
 
 def sample_contexts(data_dir: str, count: int) -> Iterator[np.ndarray]:
@@ -74,6 +78,22 @@ def write_lite(networks, contexts: list[np.ndarray] | None, folder: pathlib.Path
     (folder / "match.tflite").write_bytes(lite.convert_network(networks, contexts))
 
 
+def write_openvino(networks, contexts: list[np.ndarray], folder: pathlib.Path) -> None:
+    """Writes the trunk for OpenVINO, in integers with ranges from the contexts."""
+    from mlt_tf import openvino_trunk
+
+    folder.mkdir()
+    openvino_trunk.write_trunk(networks, contexts, folder)
+
+
+def write_onnx(networks, folder: pathlib.Path) -> None:
+    """Writes the network as ONNX, if ONNX Runtime then computes what TensorFlow does."""
+    from mlt_tf import onnx_models
+
+    folder.mkdir()
+    onnx_models.write_models(networks, folder)
+
+
 def write_programs(networks, settings: config.TrackerConfig, batch: int, updates: str, folder: pathlib.Path) -> None:
     """Writes each compiled step as an XLA program, its weights, and what goes in and comes out."""
     from mlt_tf import programs
@@ -97,8 +117,12 @@ def check(values: flags.FlagValues) -> config.TrackerConfig:
         raise InputError(f"{values.out} exists already; remove it or choose another --out")
     if values.int8 and (values.format != "tflite" or not values.data_dir):
         raise InputError("--int8 needs --format=tflite, and --data_dir with the crops that its ranges come from")
-    if values.format == "tflite" and settings.bfloat16:
-        raise InputError("--config=bfloat16=True: TensorFlow Lite has no such type; leave it out, or give --int8")
+    if values.format == "openvino" and not values.data_dir:
+        raise InputError("--format=openvino needs --data_dir with the crops that the 8 bits' ranges come from")
+    if missing := [name for name in PACKAGES.get(values.format, ()) if importlib.util.find_spec(name) is None]:
+        raise InputError(f"{' and '.join(missing)} not installed: pip install 'mlt_tf[{values.format}]'")
+    if values.format in ("tflite", "openvino", "onnx") and settings.bfloat16:
+        raise InputError(f"--config=bfloat16=True: --format={values.format} has no such type; leave it out")
     return settings
 
 
@@ -112,7 +136,8 @@ def export_model(values: flags.FlagValues) -> None:
         networks = pretrained.load(values.variant, values.weights, settings.bfloat16, settings.trunk)
     settings = pretrained.configure(networks, trackers.parse_config(values.config))
     updates = config.UPDATES[values.variant] if values.variant else networks.updates
-    contexts = list(_shown_contexts(values.data_dir, values.samples)) if values.int8 else None
+    integers = values.int8 or values.format == "openvino"
+    contexts = list(_shown_contexts(values.data_dir, values.samples)) if integers else None
     out = pathlib.Path(values.out)
     try:
         with files.whole(out) as (name,), progress.waiting("export_model", f"compiling and writing {out}"):
@@ -121,12 +146,16 @@ def export_model(values: flags.FlagValues) -> None:
                 write_saved_model(networks, settings, updates, part)
             elif values.format == "tflite":
                 write_lite(networks, contexts, part)
+            elif values.format == "openvino":
+                write_openvino(networks, contexts, part)
+            elif values.format == "onnx":
+                write_onnx(networks, part)
             else:
                 write_programs(networks, settings, values.batch, updates, part)
             described = {"variant": update_rules.variant_of(updates), "weights_checksum": networks.checksum}
-            sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in part.glob("*.tflite")}
-            record = {**described, "settings": dataclasses.asdict(settings), "sha256": sums, **provenance.made_by()}
-            (part / "record.json").write_text(json.dumps(record, indent=1) + "\n")
+            described |= {"settings": dataclasses.asdict(settings), sealed.CHECKSUMS: sealed.sums(part)}
+            record = {**described, **provenance.made_by()}
+            (part / sealed.RECORD).write_text(json.dumps(record, indent=1) + "\n")
     except OSError as error:
         raise InputError(f"cannot write {out}: {error.strerror}; make room or choose another --out") from error
     for path in sorted(out.rglob("*")):

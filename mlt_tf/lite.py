@@ -8,14 +8,12 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import config, files, last_layer, ops
+from mlt_tf import config, last_layer, ops, sealed
 from mlt_tf.errors import InputError
 from mlt_tf.inference import InferenceTrunk
 from mlt_tf.pretrained import Networks
 
 _X = [1, config.EXEMPLAR_SIZE, config.EXEMPLAR_SIZE, 3]
-RECORD = "record.json"  # Beside exported models: with the SHA-256 of each, by its name, under CHECKSUMS.
-CHECKSUMS = "sha256"
 _IDENTIFIER = b"TFL3"  # Of the FlatBuffer, after the 4 bytes that say where its root is.
 _Z = [1, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3]
 
@@ -124,17 +122,6 @@ def _check_model(model: bytes) -> None:
         raise InputError("not a TensorFlow Lite trunk: it does not begin as a model; export it again")
 
 
-def _check_sealed(path, model):
-    record = path.with_name(RECORD)
-    if not record.is_file():
-        raise InputError(f"no {RECORD} is beside it: copy export_model's folder as a whole, or export it again")
-    expected = files.read_record(record, "export it again", **{CHECKSUMS: dict}).get(CHECKSUMS, {}).get(path.name)
-    if expected is None:
-        raise InputError(f"the {RECORD} beside it does not have its checksum: export it again")
-    if expected != hashlib.sha256(model).hexdigest():
-        raise InputError(f"it is damaged, or not the one that {RECORD} beside it is of: copy or export it again")
-
-
 def load_trunk(path: str | os.PathLike) -> LiteTrunk:
     """Loads a `LiteTrunk` from a file of export_model, if the record beside it has its SHA-256.
 
@@ -144,10 +131,9 @@ def load_trunk(path: str | os.PathLike) -> LiteTrunk:
       InputError: The file cannot be read, is damaged, or holds something else.
     """
     try:
-        with open(path, "rb") as file:
-            model = file.read()
+        model = pathlib.Path(path).read_bytes()
         _check_model(model)
-        _check_sealed(pathlib.Path(path), model)
+        sealed.check(pathlib.Path(path), model)
         return LiteTrunk(model)
     except OSError as error:
         told = "make it with `python -m experiments.export_model --format tflite --out FOLDER`"

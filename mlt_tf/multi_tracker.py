@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import boxes, config, lite, pretrained, tracker_input, turns, update_rules
+from mlt_tf import boxes, config, lite, openvino_trunk, pretrained, tracker_input, turns, update_rules
 from mlt_tf.errors import InputError
 from mlt_tf.tracking import TargetState, TrackingSteps
 from mlt_tf.turns import in_turn
@@ -91,7 +91,12 @@ class MultiTracker:
 
     @classmethod
     def load(
-        cls, variant: str | None = None, weights: str | None = None, tflite: str | None = None, **overrides
+        cls,
+        variant: str | None = None,
+        weights: str | None = None,
+        tflite: str | None = None,
+        openvino: str | None = None,
+        **overrides,
     ) -> "MultiTracker":
         """Loads a tracker.
 
@@ -100,13 +105,15 @@ class MultiTracker:
             for what the weights hold: "mlt" or, where there is a matching network alone, "mlt_mt".
           weights: A weight file of either training; None for those that the package carries.
           tflite: A file of `lite.convert_trunk`, made from these weights, that computes in the trunk's place.
+          openvino: Likewise the trunk.xml of `openvino_trunk.write_trunk`.
           **overrides: Settings of `config.TrackerConfig` that differ from the paper's, or from those that the weights
             were trained with.
 
         Raises:
-          InputError: The weights are missing, damaged or another variant's; a setting is unknown.
+          InputError: The weights are missing, damaged or another variant's; a setting is unknown; a trunk is missing,
+            damaged, or there are two.
         """
-        return cls(*load(variant, weights, tflite, overrides))
+        return cls(*load(variant, weights, tflite, openvino, overrides))
 
     def __len__(self):
         return len(self._frames)
@@ -231,16 +238,24 @@ class MultiTracker:
         return updated
 
 
-def load(variant: str | None, weights: str | None, tflite: str | None, overrides: Mapping[str, Any]) -> tuple:
+def load(
+    variant: str | None, weights: str | None, tflite: str | None, openvino: str | None, overrides: Mapping[str, Any]
+) -> tuple:
     """Loads what a tracker is made of, as `MultiTracker.load` says: (networks, settings, trunk, updates)."""
     turns.check_process()
+    if tflite and openvino:
+        raise InputError("two trunks, one for TensorFlow Lite and one for OpenVINO: give one of them")
     asked = config.TrackerConfig().replace(**overrides)  # Bad settings show before the file is read.
+    if openvino and asked.bfloat16:
+        raise InputError(
+            "bfloat16=True says how TensorFlow computes the trunk: leave it out, OpenVINO does so in 8 bits"
+        )
     networks = pretrained.load(variant, weights, asked.bfloat16, asked.trunk)
     settings = pretrained.configure(networks, overrides)
     updates = networks.updates if variant is None else config.UPDATES[variant]
-    if tflite is None:
+    if not (tflite or openvino):
         return networks, settings, None, updates
-    trunk = lite.load_trunk(tflite)
+    trunk = lite.load_trunk(tflite) if tflite else openvino_trunk.load_trunk(openvino, networks.checksum)
     return networks._replace(checksum=f"{networks.checksum} on {trunk.checksum}"), settings, trunk, updates
 
 

@@ -24,10 +24,15 @@ class Tracker:
 
     @classmethod
     def load(
-        cls, variant: str | None = None, weights: str | None = None, tflite: str | None = None, **overrides
+        cls,
+        variant: str | None = None,
+        weights: str | None = None,
+        tflite: str | None = None,
+        openvino: str | None = None,
+        **overrides,
     ) -> "Tracker":
         """Loads a tracker; see `MultiTracker.load`."""
-        return cls(*multi_tracker.load(variant, weights, tflite, overrides))
+        return cls(*multi_tracker.load(variant, weights, tflite, openvino, overrides))
 
     def warm_up(self) -> None:
         """Compiles all that will run, updates too, so that no frame waits for it."""

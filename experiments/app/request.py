@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.app import display, exports, planning, target_box
 from experiments.app.planning import Asked
-from experiments.running import trackers
+from experiments.running import runtime, trackers
 from experiments.shared.options import option
 from mlt_tf import config
 from mlt_tf.errors import InputError
@@ -20,7 +20,7 @@ _PAGE = "A page in the browser"
 
 
 @dataclasses.dataclass(frozen=True)
-class TrackerOptions:
+class TrackerOptions(runtime.RuntimeOptions):
     """Which tracker, and how it computes."""
 
     variant: str | None = option(
@@ -107,19 +107,19 @@ class Request(TrackerOptions):
 
 
 def tracker_settings(request: TrackerOptions) -> dict[str, Any]:
-    """Returns the tracker's settings that the flags change.
+    """Returns the tracker's settings that the flags change, and what else `trackers.load` takes by its name.
 
     Raises:
-      InputError: One is given twice.
+      InputError: One is given twice, or flags do not go together.
     """
     settings = trackers.parse_config(request.config)
-    if request.fast and "trunk" not in settings:  # With the full one it is the reduced mode.
+    if request.fast and request.runtime == "tensorflow" and "trunk" not in settings:  # Else it is the reduced mode.
         settings["trunk"] = config.FAST["trunk"]
     others = {**(config.REDUCED if request.fast else {}), **({"bfloat16": True} if request.bfloat16 else {})}
     for name, value in others.items():
         if settings.setdefault(name, value) != value:
             raise InputError(f"--config sets {name}={settings[name]}, and another flag {value}: give one of them")
-    return settings
+    return settings | runtime.loaded_with(request)
 
 
 def choose_input(request: Request, positional: list[str]) -> str:

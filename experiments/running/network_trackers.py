@@ -18,7 +18,8 @@ def make(spec: TrackerSpec) -> tracker.MultiTracker:
     if spec.name == UNADAPTED:
         _set_threads(spec.threads)
         return _make_unadapted(spec)
-    return load(spec.threads, variant=spec.name, weights=spec.weights, tflite=spec.tflite, **dict(spec.overrides))
+    files = {"weights": spec.weights, "tflite": spec.tflite, "openvino": spec.openvino}
+    return load(spec.threads, variant=spec.name, **files, **dict(spec.overrides))
 
 
 def _set_threads(threads):

@@ -31,6 +31,7 @@ class TrackerSpec:
     threads: int = 0
     batch: int = 1
     tflite: str | None = None
+    openvino: str | None = None
 
 
 def parse_config(text: str, flag: str = "--config") -> dict[str, Any]:

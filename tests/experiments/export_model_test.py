@@ -52,6 +52,7 @@ def test_folder_with_a_record(tmp_path, written, capsys):
         (["--int8"], "--int8 needs --format=tflite"),
         (["--int8", "--format=tflite"], "--data_dir"),
         (["--format=tflite", "--config=bfloat16=True"], "no such type"),
+        (["--format=openvino"], "--format=openvino needs --data_dir"),
         (["--config=taw=1"], "unknown tracker setting 'taw'"),
     ],
 )
@@ -92,6 +93,37 @@ def test_lite_with_ranges_from_prepared_crops(tmp_path, crops):
     contexts = list(export_model.sample_contexts(crops, 3))
     assert len(contexts) == 3 and contexts[0].shape == (255, 255, 3)
     assert np.ptp(contexts[0]) > 0
+
+
+def test_openvino_needs_its_packages(tmp_path, monkeypatch):
+    monkeypatch.setattr(export_model.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"openvino and nncf not installed: pip install 'mlt_tf\[openvino\]'"):
+        export_model.export_model(parse("--format=openvino", "--data_dir=crops", f"--out={tmp_path / 'out'}"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_trunk_in_8_bits_for_the_tracker(tmp_path, crops):
+    pytest.importorskip("openvino")
+    pytest.importorskip("nncf")
+    out = tmp_path / "ov"
+    arguments = ["--variant=mlt_mt", "--format=openvino", f"--data_dir={crops}", "--samples=2", f"--out={out}"]
+    export_model.export_model(parse(*arguments))
+    assert {path.name for path in out.iterdir()} == {"trunk.xml", "trunk.bin", "record.json"}
+    tracker = Tracker.load("mlt_mt", openvino=out / "trunk.xml")
+    assert " on " in tracker.weights_checksum
+    with pytest.raises(InputError, match="made from other weights"):
+        Tracker.load("mlt", openvino=out / "trunk.xml")
+
+
+def test_onnx_that_computes_something_else_is_not_written(tmp_path, monkeypatch):
+    pytest.importorskip("tf2onnx")
+    from mlt_tf import onnx_models
+
+    monkeypatch.setattr(onnx_models, "_convert", lambda function, signature, path: path.write_bytes(b"half"))
+    monkeypatch.setattr(onnx_models, "_session", lambda path: lambda inputs: {"features": np.zeros([2, 8, 8, 256])})
+    with pytest.raises(InputError, match="trunk.onnx: ONNX Runtime's features differ by .*: not exported"):
+        export_model.export_model(parse("--variant=mlt_mt", "--format=onnx", f"--out={tmp_path / 'onnx'}"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_programs(tmp_path):

@@ -22,4 +22,10 @@ def test_what_a_specification_says_is_loaded(monkeypatch):
     monkeypatch.setattr("mlt_tf.tracker.MultiTracker.load", lambda **options: options)
     monkeypatch.setattr("tensorflow.config.threading.set_intra_op_parallelism_threads", print)
     spec = trackers.TrackerSpec("mlt", None, (("tau", 0.6),))
-    assert trackers.make_tracker.__wrapped__(spec) == {"variant": "mlt", "weights": None, "tflite": None, "tau": 0.6}
+    assert trackers.make_tracker.__wrapped__(spec) == {
+        "variant": "mlt",
+        "weights": None,
+        "tflite": None,
+        "openvino": None,
+        "tau": 0.6,
+    }
