@@ -10,7 +10,7 @@ from experiments.shared import options
 from mlt_tf.errors import InputError
 
 
-@pytest.mark.parametrize("asked", [{"runtime": "openvino"}, {"trunk": "trunk.xml"}])
+@pytest.mark.parametrize("asked", [{"runtime": "openvino"}, {"trunk_file": "trunk.xml"}])
 def test_a_runtime_and_its_trunk_go_together(asked):
     with pytest.raises(
         InputError, match="--runtime=openvino and --trunk_file=FOLDER/trunk.xml go together; .*--format"
