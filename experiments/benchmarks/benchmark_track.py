@@ -98,7 +98,7 @@ def measure_parts(setup: Setup, batch: int) -> dict[str, float]:
     Returns:
       Milliseconds by part, medians but for the trunk, which is its fastest; "peak_mb", the process's largest memory.
     """
-    _use_threads(setup.threads)
+    use_threads(setup.threads)
     frames = read_clip(setup.clip, 32)
     settings = dataclasses.asdict(setup.settings)
     targets = {name: MultiTracker.load(name, **settings) for name in ("mlt", "mlt_mt_ft")}
@@ -161,7 +161,7 @@ def measure_trackers(setup: Setup) -> dict[str, float]:
     A turn follows the target over as many frames as two updates are apart, or one of MLT-mt+ft's, and its time is the
     mean. Medians of the turns; the first of each is not counted.
     """
-    _use_threads(setup.threads)
+    use_threads(setup.threads)
     lengths = dict.fromkeys(config.VARIANTS, 2 * setup.settings.update_interval)
     lengths["mlt_mt_ft"] = setup.settings.finetune_interval
     trackers = {name: MultiTracker.load(name, **dataclasses.asdict(setup.settings)) for name in config.VARIANTS}
@@ -192,7 +192,7 @@ def _follow(tracker, frames, box_xywh):
 
 def measure_memory(setup: Setup, count: int, every: int) -> list[tuple[int, float]]:
     """Tracks `count` frames, the clip over and over, and returns (frames, MB of memory) every so often."""
-    _use_threads(setup.threads)
+    use_threads(setup.threads)
     frames = read_clip(setup.clip)
     frames = frames + frames[::-1]
     tracker = MultiTracker.load("mlt", **dataclasses.asdict(setup.settings))
@@ -211,7 +211,8 @@ def _memory_mb():
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
-def _use_threads(threads):
+def use_threads(threads: int) -> None:
+    """Keeps OpenCV and TensorFlow to so many threads; 0: as many as they like."""
     tf.get_logger().setLevel("ERROR")  # It takes the steps of several trackers for one function that is traced again.
     if threads:
         cv2.setNumThreads(threads)

@@ -62,14 +62,14 @@ def setup():
 
 
 def test_parts_are_measured(setup, monkeypatch):
-    monkeypatch.setattr(benchmark_track, "_use_threads", lambda threads: None)
+    monkeypatch.setattr(benchmark_track, "use_threads", lambda threads: None)
     parts = benchmark_track.measure_parts(setup, 2)
     assert set(parts) == {*PARTS, "peak_mb"} and min(parts.values()) > 0
     assert parts["frame"] > parts["crop"]
 
 
 def test_memory_is_told_every_so_often(setup, monkeypatch, capsys):
-    monkeypatch.setattr(benchmark_track, "_use_threads", lambda threads: None)
+    monkeypatch.setattr(benchmark_track, "use_threads", lambda threads: None)
     sizes = benchmark_track.measure_memory(setup, 4, 2)
     assert [count for count, _ in sizes] == [2, 4] and min(size for _, size in sizes) > 10
     assert len(capsys.readouterr().out.splitlines()) == 2
