@@ -4,10 +4,12 @@
     python -m experiments.benchmark input --data_dir crops --stills_share 0.4
     python -m experiments.benchmark track --json track.json
     python -m experiments.benchmark memory --frames 10000
+    python -m experiments.benchmark start
+    python -m experiments.benchmark evenness --frames 300
 
 `train` works on random pictures: it needs no data, and no time goes into reading them. `input` takes prepared crops
-(experiments.prepare_crops). `track` and `memory` run the shipped weights on the bundled clip. Medians over
---repetitions.
+(experiments.prepare_crops). The others run the shipped weights on the bundled clip: `start` times mlt-track up to its
+first boxes, as whole processes, `evenness` frames with updates at once and in parts. Medians over --repetitions.
 """
 
 import dataclasses
@@ -23,7 +25,13 @@ from data_pipelines.batches.context_sets import ContextSet
 from data_pipelines.batches.pairs import ContextBatch, PairBatch
 from experiments import recipes
 from experiments.app import demo_clip, target_box
-from experiments.benchmarks import benchmark_input, benchmark_track, benchmark_trunks
+from experiments.benchmarks import (
+    benchmark_evenness,
+    benchmark_input,
+    benchmark_start,
+    benchmark_track,
+    benchmark_trunks,
+)
 from experiments.learning import matching_step, meta_step
 from experiments.running.trackers import parse_config
 from experiments.shared import command_line, help_text, progress, provenance, timing
@@ -46,10 +54,12 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_float("stills_share", 0.0, "Share of still images among the targets (input).", flag_values=values)
     flags.DEFINE_float("cutouts_share", 0.0, "Share of targets made of cut-outs (input).", flag_values=values)
     flags.DEFINE_list("batches", ["1", "4", "16"], "Numbers of targets (track).", flag_values=values)
-    flags.DEFINE_integer("threads", 0, "Threads; 0: as many as it likes (track, memory).", 0, flag_values=values)
-    flags.DEFINE_integer("frames", 10_000, "Frames (memory).", 10, flag_values=values)
+    flags.DEFINE_integer(
+        "threads", 0, "Threads; 0: as many as it likes (track, memory, evenness).", 0, flag_values=values
+    )
+    flags.DEFINE_integer("frames", 10_000, "Frames (memory, evenness).", 10, flag_values=values)
     flags.DEFINE_string(
-        "config", "", 'Settings of the tracker: "pyramid=exemplars" (track, memory).', flag_values=values
+        "config", "", 'Settings of the tracker: "pyramid=exemplars" (track, memory, evenness).', flag_values=values
     )
     flags.DEFINE_string("json", None, "File to write the figures to (track).", flag_values=values)
     flags.DEFINE_float("seconds", 10.0, "How long each way to make batches is timed (input).", flag_values=values)
@@ -167,9 +177,22 @@ def run_memory() -> None:
     print(f"grown by {sizes[-1][1] - sizes[0][1]:.1f} MB from frame {sizes[0][0]} to frame {sizes[-1][0]}")
 
 
+def run_start() -> None:
+    """Prints what the start of mlt-track takes."""
+    box = ",".join(f"{number:g}" for number in target_box.read_first_box(str(demo_clip.TRUTH)))
+    with progress.waiting("benchmark", "timing whole processes"):
+        print(benchmark_start.table(benchmark_start.measure(str(demo_clip.CLIP), box, FLAGS.repetitions)))
+
+
+def run_evenness() -> None:
+    """Prints how even the times of frames are, updates at once and in parts."""
+    print(benchmark_evenness.table(benchmark_evenness.measure(track_setup(), FLAGS.frames)))
+
+
 def main(argv: list[str]) -> None:
     """Runs the benchmark that is named."""
     runs = {"train": run_train, "input": run_input, "track": run_track, "memory": run_memory}
+    runs |= {"start": run_start, "evenness": run_evenness}
 
     def run():
         if len(argv) != 2 or argv[1] not in runs:

@@ -89,12 +89,13 @@ def track_sequence(
     return True
 
 
-def load_ready(request: Request, settings: dict[str, Any], load: Callable):
-    """Loads the tracker and compiles it, so that no frame waits for that."""
+def load_tracker(request: Request, settings: dict[str, Any], load: Callable, lives: bool):
+    """Loads the tracker; for a live source it compiles all of it, so that no frame is missed for that."""
     with progress.waiting("mlt-track", "loading the tracker"):
         tracker = load(request.variant, request.weights, request.threads, **settings)
-    with progress.waiting("mlt-track", "compiling the tracker"):
-        tracker.warm_up()
+    if lives:
+        with progress.waiting("mlt-track", "compiling the tracker"):
+            tracker.warm_up()
     return tracker
 
 
@@ -168,7 +169,8 @@ def track(spec: str, request: Request, load: Callable) -> None:
         lives = live.is_live(spec, source) if request.live is None else request.live
         if lives and requests.uses_earlier(request):
             raise InputError("--resume and --fix need frames that can be read again: give a file, not a live source")
-        tracker = load_ready(request, settings, load) if lives else None
+        settings = live.tracker_settings(settings) if lives else settings
+        tracker = load_tracker(request, settings, load, lives) if lives else None
         frames = live.newest(source.frames()) if lives else source.frames()
         stack.callback(frames.close)
         first = first_frame(frames, planning.first_frame(asked, source.fps), source)
@@ -176,7 +178,7 @@ def track(spec: str, request: Request, load: Callable) -> None:
         claim = stack.enter_context(track_folder.own(folder, request.overwrite or requests.uses_earlier(request)))
         before = planning.read_earlier(folder, request.resume) if requests.uses_earlier(request) else None
         plan = planning.make(asked, before, source.fps, request.resume)
-        tracker = load_ready(request, settings, load) if tracker is None else tracker
+        tracker = load_tracker(request, settings, load, lives) if tracker is None else tracker
         meta = run_report.describe(source, first.image, tracker, **described(request, spec, lives))
         if before:
             planning.check_same(before, meta, folder)

@@ -48,6 +48,7 @@ class TrackerConfig:
     pyramid: str = "contexts"  # See PYRAMIDS; "exemplars" needs a third of the trunk's work.
     trunk: str = "full"  # [ours] See TRUNKS.
     lost_below: float = 0.35  # [ours] `lost` labels frames whose similarity is lower; it changes nothing.
+    update_beside: bool = False  # [ours] Updates come in parts, one a frame, and are used when all are done.
     bfloat16: bool = False  # [ours] The trunk computes in bfloat16: faster where the processor has it.
     finetune_interval: int = 50  # MLT-mt+ft: frames between two updates (Sec. 4.2.1).
     finetune_steps: int = 30  # MLT-mt+ft: Adam steps of an update.

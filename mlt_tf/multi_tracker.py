@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import boxes, config, lite, openvino_trunk, pretrained, tracker_input, turns, update_rules
+from mlt_tf import boxes, config, lite, openvino_trunk, pretrained, tracker_input, turns, update_parts, update_rules
 from mlt_tf.errors import InputError
 from mlt_tf.tracking import TargetState, TrackingSteps
 from mlt_tf.turns import in_turn
@@ -22,7 +22,8 @@ class State(NamedTuple):
       lost: Whether the score is so low that the box should not be trusted; a label that changes nothing.
       updated: Whether the network was updated after this frame.
       network_ms: Milliseconds of the search, of all targets that were searched for together.
-      update_ms: Milliseconds of the update, of all targets that were updated together; 0 where this one was not.
+      update_ms: Milliseconds of the update, or of parts of it, of all targets that were updated together; 0 where this
+        one was not.
     """
 
     box_xywh: np.ndarray
@@ -88,6 +89,8 @@ class MultiTracker:
         self.state: TargetState | None = None
         self._frames = np.zeros(0, np.int64)  # What the state holds too, here without waiting for it.
         self._sizes_wh = np.zeros([0, 2], np.float32)
+        self._numbers, self._numbered = np.zeros(0, np.int64), 0  # Each target's own, and how many there have been.
+        self._under_way = update_parts.UnderWay(self.steps)
 
     @classmethod
     def load(
@@ -148,6 +151,8 @@ class MultiTracker:
         self.state = new if not len(self) else _join(self.state, new)
         self._frames = np.append(self._frames, np.ones(len(checked), np.int64))
         self._sizes_wh = np.concatenate([self._sizes_wh, np.repeat(sizes_wh, len(checked), 0)])
+        self._numbers = np.append(self._numbers, self._numbered + np.arange(len(checked)))
+        self._numbered += len(checked)
         self.last_updates = self.last_updates + [None] * len(checked)
         took = _milliseconds(start)
         return [State(box, 1.0, False, False, took, 0.0) for box in boxes.cxcywh_to_xywh(box_cxcywh)]
@@ -158,7 +163,10 @@ class MultiTracker:
         images, sizes_wh, frame_of = np.zeros([1, 64, 64, 3], np.uint8), np.float32([[64, 64]]), np.int32([0])
         state = self.steps.start(images, sizes_wh, frame_of, np.float32([[32, 32, 20, 20]]))
         state, _ = self.steps.track(state, images, sizes_wh, frame_of)
-        if self.steps.interval is not None:
+        if self.steps.interval is not None and self.config.update_beside:
+            for _ in update_parts.parts(self.steps, state):
+                pass
+        elif self.steps.interval is not None:
             self.steps.update(state)
 
     @in_turn
@@ -174,7 +182,9 @@ class MultiTracker:
             return
         keep = np.setdiff1d(np.arange(len(self)), indices)
         self.state = _take(self.state, keep) if len(keep) else None
-        self._frames, self._sizes_wh = self._frames[keep], self._sizes_wh[keep]
+        self._frames, self._sizes_wh, self._numbers = (
+            each[keep] for each in (self._frames, self._sizes_wh, self._numbers)
+        )
         self.last_updates = [self.last_updates[index] for index in keep]
 
     @in_turn
@@ -199,11 +209,12 @@ class MultiTracker:
         boxes_xywh = boxes.cxcywh_to_xywh(self.state.box_cxcywh.numpy())
         scores = found.score.numpy()
         network_ms, start = _milliseconds(start), time.perf_counter()
-        updated = self._maybe_update_networks()
+        touched, updated = self._update_networks()
         update_ms = _milliseconds(start)
+        lost = scores < self.config.lost_below
         return [
-            State(box, float(score), bool(score < self.config.lost_below), new, network_ms, update_ms if new else 0.0)
-            for box, score, new in zip(boxes_xywh, scores, updated)
+            State(box, float(score), bool(low), place in updated, network_ms, update_ms if place in touched else 0.0)
+            for place, (box, score, low) in enumerate(zip(boxes_xywh, scores, lost))
         ]
 
     def _checked_frames(self, frames):
@@ -220,22 +231,37 @@ class MultiTracker:
                 raise InputError(f"frame {seen + 1} is {shown[0]}, the first was {shown[1]}: give one size only")
         return stacked, sizes_wh, frame_of
 
-    def _maybe_update_networks(self) -> list[bool]:
-        """Updates the layers of the targets whose turn it is (Algorithm 1, second half); says of each if it did."""
-        updated = [False] * len(self)
+    def _update_networks(self) -> tuple[set[int], set[int]]:
+        """Updates the layers of the targets whose turn it is (Algorithm 1, second half), at once or in parts.
+
+        Returns:
+          The places of the targets for which anything was done, and of those that have new layers.
+        """
         due = [] if self.steps.interval is None else np.flatnonzero(self._frames % self.steps.interval == 0)
-        if not len(due):
-            return updated
-        state = self.state if len(due) == len(self) else _take(self.state, due)
-        state, done = self.steps.update(state)
-        self.state = self.state._replace(layer=_put(self.state.layer, due, state.layer))
-        for index, *parts in zip(due, *(part.numpy() for part in done)):
-            contexts, weights, *maps = parts
-            if count := int(weights.sum()):  # Else there was nothing to learn from, and nothing has changed.
-                updated[index] = True
+        state = None
+        if len(due):
+            state = self.state if len(due) == len(self) else _take(self.state, due)
+        if self.config.update_beside:
+            if state is not None:
+                self._under_way.begin(self._numbers[due], state)
+            touched, ended = self._under_way.go_on(self._numbers)
+            return touched, {place for done in ended for place in self._take_over(done)}
+        if state is None:
+            return set(), set()
+        state, updated = self.steps.update(state)
+        new = set(self._take_over(update_parts.Done(due, state.layer, updated)))
+        return new, new
+
+    def _take_over(self, done: update_parts.Done) -> list[int]:
+        """Puts new layers in place; returns the places of the targets for which there was something to learn from."""
+        self.state = self.state._replace(layer=_put(self.state.layer, done.places, done.layer))
+        new = []
+        for place, contexts, weights, *maps in zip(done.places.tolist(), *(part.numpy() for part in done.updated)):
+            if count := int(weights.sum()):  # Else nothing has changed.
+                new.append(place)
                 learnt = (part[:count] for part in (contexts, *maps))
-                self.last_updates[index] = Update(int(self._frames[index]), *learnt)
-        return updated
+                self.last_updates[place] = Update(int(self._frames[place]), *learnt)
+        return new
 
 
 def load(

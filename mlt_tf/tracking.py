@@ -16,6 +16,7 @@ from mlt_tf.memory import ContextMemory
 from mlt_tf.pretrained import Networks
 
 MIN_SIDE = 4.0  # [ours] Pixels of the frame.
+STRIPS = 3  # [ours] See `update_parts`.
 CHANNELS = config.MATCHING_CHANNELS + config.TARGET_CHANNELS  # Of every variant's last layer while it tracks.
 
 
@@ -97,6 +98,9 @@ class TrackingSteps(tf.Module):
       updates: How the last layer is updated: a name of `update_rules.RULES`.
       interval: Frames between two updates of a target; None where there are none.
       trunk: Maps images [N, side, side, 3] to features [N, cells, cells, 256].
+      samples: Contexts of an update.
+      strips: Into how many strips `update_parts` divides a context.
+      strip_height: Of each, rows: those that its cells need.
     """
 
     def __init__(self, settings: TrackerConfig, networks: Networks, trunk=None, updates: str | None = None):
@@ -118,6 +122,11 @@ class TrackingSteps(tf.Module):
         self.interval = update_rules.interval(self.updates, settings)
         self.trunk = trunk or networks.light or InferenceTrunk(networks.matching.extractor)
         self._learn = self.interval and functools.partial(update_rules.RULES[self.updates], networks, settings)
+        self.samples = min(settings.samples, 1 + settings.memory)
+        one_context_a_frame = len(pyramid.make(settings).contexts) == 1  # Beside which another is much.
+        self.strips = STRIPS if one_context_a_frame and isinstance(self.trunk, InferenceTrunk) else 1
+        left_out = config.CONTEXT_CELLS - config.CONTEXT_CELLS // self.strips
+        self.strip_height = config.CONTEXT_SIZE - config.STRIDE * left_out
         self._settings, self._network = settings, networks.matching
         self._localise = Localiser(settings)
         self._pyramid = pyramid.make(settings)
@@ -127,9 +136,17 @@ class TrackingSteps(tf.Module):
             tf.TensorSpec([None, 2]),
             tf.TensorSpec([None], tf.int32),
         ]
-        self.start = tf.function(self.start, [*frames, tf.TensorSpec([None, 4])])
-        self.track = tf.function(self.track, [state, *frames])
-        self.update = tf.function(self.update, [state])
+        compiled = functools.partial(tf.function, autograph=False)  # Which would take most of the time of tracing.
+        self.start = compiled(self.start, [*frames, tf.TensorSpec([None, 4])])
+        self.track = compiled(self.track, [state, *frames])
+        self.update = compiled(self.update, [state])
+        self.embed = compiled(self.embed, [tf.TensorSpec([None, self.strip_height, config.CONTEXT_SIZE, 3], tf.uint8)])
+        phi_x, phi_z = (
+            tf.TensorSpec([None, *shape]) for shape in (_EXEMPLAR_FEATURES, (self.samples, *_CONTEXT_FEATURES))
+        )
+        known = tf.TensorSpec([None], tf.bool)
+        self.learn = compiled(self.learn, [state.layer, phi_x, phi_z, tf.TensorSpec([None, self.samples]), known])
+        self.maps = compiled(self.maps, [state.layer, phi_x, phi_z])
 
     def start(self, images: tf.Tensor, sizes_wh: tf.Tensor, frame_of: tf.Tensor, box_cxcywh: tf.Tensor) -> TargetState:
         """Takes the exemplars and the first contexts of targets in their first frame.
@@ -187,12 +204,24 @@ class TrackingSteps(tf.Module):
         phi_x = state.phi_x[:, 0]
         features = tf.TensorSpec([contexts.shape[1], *_CONTEXT_FEATURES])
         phi_z = tf.map_fn(self.trunk, contexts, parallel_iterations=1, fn_output_signature=features)  # Sparing memory.
-        learnt = self._learn(state.layer, phi_x, phi_z, weights)
-        known = memory.is_filled(state.memory)
-        layer = LastLayer(*(tf.where(_beside(known, new), new, old) for new, old in zip(learnt, state.layer)))
+        layer = self.learn(state.layer, phi_x, phi_z, weights, memory.is_filled(state.memory))
+        return state._replace(layer=layer), Updated(contexts, weights, *self.maps(layer, phi_x, phi_z))
+
+    def embed(self, strips: tf.Tensor) -> tf.Tensor:
+        """Passes strips of contexts [D, rows, 255, 3] uint8 through the trunk: [D, cells, 24, 256]."""
+        return self.trunk(strips)
+
+    def learn(
+        self, layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor, weights: tf.Tensor, known: tf.Tensor
+    ) -> LastLayer:
+        """Makes new layers by the rule of the updates, for those targets of which a context is known, bool [D]."""
+        learnt = self._learn(layer, phi_x, phi_z, weights)
+        return LastLayer(*(tf.where(_beside(known, new), new, old) for new, old in zip(learnt, layer)))
+
+    def maps(self, layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Matches contexts by the network as it was trained, and by a layer: twice [D, M, 17, 17]."""
         unadapted = last_layer.unadapted(self._network, tf.shape(phi_x)[0])
-        maps = (last_layer.similarity(part, phi_x, phi_z) for part in (unadapted, layer))
-        return state._replace(layer=layer), Updated(contexts, weights, *maps)
+        return tuple(last_layer.similarity(part, phi_x, phi_z) for part in (unadapted, layer))
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
         """Passes [B, S, side, side, 3] through the trunk: [B, S, cells, cells, 256]."""
@@ -211,6 +240,7 @@ class TrackingSteps(tf.Module):
         return tf.cast(tf.round(z), tf.uint8)
 
 
+_EXEMPLAR_FEATURES = (config.EXEMPLAR_CELLS, config.EXEMPLAR_CELLS, config.TRUNK_CHANNELS)
 _CONTEXT_FEATURES = (config.CONTEXT_CELLS, config.CONTEXT_CELLS, config.TRUNK_CHANNELS)
 
 

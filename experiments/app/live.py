@@ -6,6 +6,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from data_pipelines.datasets import video
 
@@ -15,6 +16,11 @@ _PATIENCE = 2.0  # Seconds that the thread, which may wait for a picture, has to
 def is_live(spec: str, source: video.Source) -> bool:
     """Says whether an input goes on whether it is read or not: a camera, a stream, a pipe."""
     return source.live or (os.path.exists(spec) and stat.S_ISFIFO(os.stat(spec).st_mode))
+
+
+def tracker_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns a tracker's settings for a live source: updates in parts, so that few frames are dropped for one."""
+    return {"update_beside": True, **settings}
 
 
 def newest(frames: Iterator[video.Frame]) -> Iterator[video.Frame]:

@@ -41,6 +41,12 @@ class TrackerOptions(runtime.RuntimeOptions):
     bfloat16: bool = option(
         False, "Compute in bfloat16: faster where the processor has it, a little less exact.", group=_TRACKER
     )
+    update_beside: bool | None = option(
+        None,
+        "Do updates in parts, one a frame, so that no frame takes much longer than others; they are used some frames "
+        "later. If not given: for cameras, streams and pipes.",
+        group=_TRACKER,
+    )
     threads: int = option(0, "Threads of the tracker; 0: as many as it likes.", lower=0, group=_TRACKER)
 
 
@@ -116,6 +122,8 @@ def tracker_settings(request: TrackerOptions) -> dict[str, Any]:
     if request.fast and request.runtime == "tensorflow" and "trunk" not in settings:  # Else it is the reduced mode.
         settings["trunk"] = config.FAST["trunk"]
     others = {**(config.REDUCED if request.fast else {}), **({"bfloat16": True} if request.bfloat16 else {})}
+    if request.update_beside is not None:
+        others["update_beside"] = request.update_beside
     for name, value in others.items():
         if settings.setdefault(name, value) != value:
             raise InputError(f"--config sets {name}={settings[name]}, and another flag {value}: give one of them")

@@ -24,7 +24,6 @@ from experiments.app.plan import Plan
 from experiments.app.record import Entry, Seen
 from experiments.app.track_folder import INCOMPLETE
 from experiments.app.video_file import VideoFile
-from experiments.figures import score_figure
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
@@ -173,9 +172,7 @@ class TrackWriter:
                     self._video.finish()
             if self._save_figure:
                 with _writing(self._partial.figure):
-                    score_figure.write(
-                        self._partial.figure, self._courses(), self._meta.get("settings", {}).get("lost_below")
-                    )
+                    self._draw_scores(self._partial.figure)
         except BaseException as error:  # Ctrl-C too.
             self._write_json(self._partial.json, _describe(error), self.frames_written)
             raise
@@ -192,7 +189,9 @@ class TrackWriter:
         self.complete = True
         self._forget()
 
-    def _courses(self) -> list[score_figure.Course]:
+    def _draw_scores(self, path: pathlib.Path) -> None:
+        from experiments.figures import score_figure  # Late: Matplotlib takes longer to start than most else here.
+
         frames = np.array([entry.frame for entry in self._entries])
         courses = []
         for target in self._plan.targets:
@@ -200,7 +199,7 @@ class TrackWriter:
             scores = np.array([math.nan if found is None else found.score for found in seen])
             flags = ([bool(found and getattr(found, name)) for found in seen] for name in ("lost", "updated", "fixed"))
             courses.append(score_figure.Course(target.id, frames, scores, *map(np.array, flags)))
-        return courses
+        score_figure.write(path, courses, self._meta.get("settings", {}).get("lost_below"))
 
     def _write_json(self, path: pathlib.Path, error: str | None, frames: int | None) -> None:
         """Writes the record whole, complete where there is no error."""

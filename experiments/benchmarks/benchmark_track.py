@@ -222,7 +222,7 @@ def _memory_mb():
 
 
 def use_threads(threads: int) -> None:
-    """Lets this process compute in so many threads; 0: as many as it likes."""
+    """Keeps OpenCV and TensorFlow to so many threads; 0: as many as they like."""
     tf.get_logger().setLevel("ERROR")  # It takes the steps of several trackers for one function that is traced again.
     if threads:
         cv2.setNumThreads(threads)

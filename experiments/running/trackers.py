@@ -6,6 +6,7 @@ This is the one door to TensorFlow for all that runs trackers: what can start wi
 import ast
 import dataclasses
 import functools
+import gc
 from types import ModuleType
 from typing import Any
 
@@ -54,10 +55,20 @@ def parse_config(text: str, flag: str = "--config") -> dict[str, Any]:
     return settings
 
 
-def _networks() -> ModuleType:
-    """Imports what starts TensorFlow: here alone, and late, so that baselines, scoring and bad input do without."""
-    from experiments.running import network_trackers
+@functools.cache
+def networks() -> ModuleType:
+    """Imports what starts TensorFlow: here alone, and late, so that baselines, scoring and bad input do without.
 
+    Looking for garbage among its hundred thousands of objects, which stay for good, would take a sixth of that time.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        from experiments.running import network_trackers
+    finally:
+        gc.freeze()
+        if collecting:
+            gc.enable()
     return network_trackers
 
 
@@ -72,7 +83,7 @@ def make_tracker(spec: TrackerSpec) -> Any:
         cv2.setNumThreads(spec.threads)
     if spec.name.startswith(OPENCV):
         return opencv_trackers.OpenCVTracker(spec.name.removeprefix(OPENCV), spec.weights)
-    return _networks().make(spec)
+    return networks().make(spec)
 
 
 def load_single(variant: str, weights: str | None) -> Any:
@@ -81,14 +92,14 @@ def load_single(variant: str, weights: str | None) -> Any:
     Raises:
       InputError: Unknown variant or weights.
     """
-    return _networks().load_single(variant, weights)
+    return networks().load_single(variant, weights)
 
 
 def load(variant: str | None, weights: str | None, threads: int = 0, **settings: Any) -> Any:
     """Loads a tracker of several targets as `MultiTracker.load` does, which says what None means; 0: any threads."""
     if threads:
         cv2.setNumThreads(threads)
-    return _networks().load(threads, variant=variant, weights=weights, **settings)
+    return networks().load(threads, variant=variant, weights=weights, **settings)
 
 
 def variant_in(weights: str) -> str:
@@ -97,7 +108,7 @@ def variant_in(weights: str) -> str:
     Raises:
       InputError: It is missing or damaged.
     """
-    return _networks().pretrained.variant_in(weights)
+    return networks().pretrained.variant_in(weights)
 
 
 def checksum(spec: TrackerSpec) -> str | None:
@@ -106,4 +117,4 @@ def checksum(spec: TrackerSpec) -> str | None:
     Raises:
       InputError: The weights have no record.
     """
-    return _networks().checksum(spec)
+    return networks().checksum(spec)

@@ -15,9 +15,8 @@ def test_speed_is_told_relative_to_the_first(capsys):
 
 @pytest.mark.parametrize("words", [[], ["speed"], ["train", "input"]])
 def test_an_unknown_name_is_said_in_one_line(run_binary, words):
-    expected = (
-        "benchmark: error: name what to measure: python -m experiments.benchmark train or input or track or memory"
-    )
+    names = "train or input or track or memory or start or evenness"
+    expected = f"benchmark: error: name what to measure: python -m experiments.benchmark {names}"
     with pytest.raises(SystemExit, match=f"^{expected}$"):
         run_binary(benchmark, *words)
 

@@ -96,7 +96,7 @@ def trunk_features():
 def _blind(images):
     """Stands for a trunk where no feature matters."""
     cells = config.EXEMPLAR_CELLS if images.shape[1] == config.EXEMPLAR_SIZE else config.CONTEXT_CELLS
-    return tf.zeros([len(images), cells, cells, config.TRUNK_CHANNELS])
+    return tf.zeros([tf.shape(images)[0], cells, cells, config.TRUNK_CHANNELS])
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def find(mlt):
         key = tuple(sorted(settings.items()))
         chosen = TrackerConfig(memory=2, **settings)
         if key not in compiled:
-            compiled[key] = TrackingSteps(chosen, mlt, lambda images: tf.zeros([len(images), 24, 24, 256]))
+            compiled[key] = TrackingSteps(chosen, mlt, lambda images: tf.zeros([tf.shape(images)[0], 24, 24, 256]))
         planted.assign(np.float32(maps))
         image, batch, size_wh = gradual(frame_wh)[None], len(maps), np.float32([frame_wh])
         spec = tracking.state_spec(chosen, batch)

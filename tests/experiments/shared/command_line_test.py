@@ -74,6 +74,14 @@ def test_other_errors_pass():
         command_line.end_in_one_line("binary", work)
 
 
+def test_tracking_starts_without_what_it_does_not_need():
+    late = "{'aiohttp', 'datumaro', 'matplotlib', 'tensorflow_addons', 'tensorflow_datasets'}"
+    found = f"print(*({late} | {{'tensorflow'}}) & sys.modules.keys())"
+    code = f"import sys; from experiments import track; {found}; track.trackers.networks(); {found}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["", "tensorflow"]
+
+
 @pytest.mark.parametrize("binary", ["evaluate", "export_model", "make_tables"])
 def test_tensorflow_starts_only_where_it_is_needed(binary):
     code = f"import sys; from experiments import {binary}; sys.exit('tensorflow' in sys.modules)"
