@@ -273,9 +273,7 @@ def load(
         raise InputError("two trunks, one for TensorFlow Lite and one for OpenVINO: give one of them")
     asked = config.TrackerConfig().replace(**overrides)  # Bad settings show before the file is read.
     if openvino and asked.bfloat16:
-        raise InputError(
-            "bfloat16=True says how TensorFlow computes the trunk: leave it out, OpenVINO does so in 8 bits"
-        )
+        raise InputError("bfloat16=True is of TensorFlow's trunk: leave it out, OpenVINO computes in 8 bits")
     networks = pretrained.load(variant, weights, asked.bfloat16, asked.trunk)
     settings = pretrained.configure(networks, overrides)
     updates = networks.updates if variant is None else config.UPDATES[variant]

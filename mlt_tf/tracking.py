@@ -11,6 +11,7 @@ from mlt_tf.crops import Frames
 from mlt_tf.errors import InputError
 from mlt_tf.inference import InferenceTrunk
 from mlt_tf.last_layer import LastLayer
+from mlt_tf.light import LightTrunk
 from mlt_tf.localisation import Localiser
 from mlt_tf.memory import ContextMemory
 from mlt_tf.pretrained import Networks
@@ -124,7 +125,7 @@ class TrackingSteps(tf.Module):
         self._learn = self.interval and functools.partial(update_rules.RULES[self.updates], networks, settings)
         self.samples = min(settings.samples, 1 + settings.memory)
         one_context_a_frame = len(pyramid.make(settings).contexts) == 1  # Beside which another is much.
-        self.strips = STRIPS if one_context_a_frame and isinstance(self.trunk, InferenceTrunk) else 1
+        self.strips = STRIPS if one_context_a_frame and isinstance(self.trunk, InferenceTrunk | LightTrunk) else 1
         left_out = config.CONTEXT_CELLS - config.CONTEXT_CELLS // self.strips
         self.strip_height = config.CONTEXT_SIZE - config.STRIDE * left_out
         self._settings, self._network = settings, networks.matching
