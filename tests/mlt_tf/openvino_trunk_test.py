@@ -92,7 +92,7 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch, mlt, contexts
 def test_trunks_that_cannot_be_asked_for():
     with pytest.raises(InputError, match="two trunks"):
         MultiTracker.load("mlt", tflite="a.tflite", openvino="trunk.xml")
-    with pytest.raises(InputError, match="bfloat16=True says how TensorFlow computes"):
+    with pytest.raises(InputError, match="bfloat16=True is of TensorFlow.s trunk"):
         MultiTracker.load("mlt", openvino="trunk.xml", bfloat16=True)
 
 
