@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 SIZE = (320, 240)
 FRAMES = 24
-expect.set_options(timeout=30_000)  # Of a busy machine.
+expect.set_options(timeout=120_000)  # Of a busy machine.
 SLOW = """
 const wait = () => new Promise((go) => setTimeout(go, 400)), ask = fetch;
 window.fetch = async (path, ...given) => {

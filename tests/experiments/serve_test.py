@@ -14,7 +14,7 @@ from playwright.sync_api import expect, sync_playwright
 from experiments import serve
 from experiments.web.places import Place
 from tests import clips
-from tests.endings import exit_code, run_python
+from tests.endings import PATIENCE, exit_code, run_python
 from tests.processes import ROOT
 from tests.web_hands import FRAMES, SIZE, choose, drag, open_slowly, place_of, see
 from tests.web_pages import FLAGS, SteppedTracker, find_browser, served
@@ -46,7 +46,7 @@ def open_tab(browser):
         contexts.append(browser.new_context(**options))
         tab = contexts[-1].new_page()
         tab.add_init_script(script)
-        tab.set_default_timeout(30_000)
+        tab.set_default_timeout(120_000)
         tab.on("pageerror", lambda error: faults.append(str(error)))
         tab.on("console", lambda told: faults.append(told.text) if "Content Security" in told.text else None)
         tab.goto(url)
@@ -237,7 +237,7 @@ def test_sigterm_in_the_middle_keeps_what_was_tracked(open_tab, folder, process)
     expect(tab.locator("#state")).to_contain_text(re.compile(rf"frame ([3-9]|1\d) of {FRAMES}"))
     process.send_signal(signal.SIGTERM)
     expect(tab.locator("#link")).to_contain_text("no connection")
-    assert process.wait(timeout=30) == 130 and "stopped; what was tracked is kept" in process.stderr.read()
+    assert process.wait(timeout=PATIENCE) == 130 and "stopped; what was tracked is kept" in process.stderr.read()
     out = folder / "mlt_output" / "clip.mp4"
     record = json.loads((out / "track.incomplete.json").read_text())
     assert record["meta"]["error"] == "stopped by the user" and 3 <= record["meta"]["frames"] < FRAMES

@@ -12,6 +12,7 @@ from experiments.web import access, server
 from experiments.web.places import Place
 from mlt_tf.errors import InputError
 from tests import clips
+from tests.endings import PATIENCE
 from tests.web_pages import SteppedTracker, fetch, served
 
 
@@ -95,7 +96,7 @@ def test_what_was_meant_for_another_clip_is_refused(page):
 def test_answer_says_which_event_tells_of_it(page):
     body = json.dumps({"target": None, "frame": 0, "box": [10, 10, 20, 20]}).encode()
     told = [page.post("do/mark", body)[1]["told"] for _ in range(2)]
-    with urllib.request.urlopen(page.url + "events", timeout=10) as events:
+    with urllib.request.urlopen(page.url + "events", timeout=PATIENCE) as events:
         assert told[0] < told[1] <= int(events.readline().removeprefix(b"id: "))  # The clip's news may come between.
 
 
