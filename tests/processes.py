@@ -31,6 +31,12 @@ def wait_until(process: subprocess.Popen, condition: Callable[[], bool]) -> None
         time.sleep(0.002)
 
 
+def wait_at_most(process: subprocess.Popen, seconds: float, condition: Callable[[], bool]) -> None:
+    """Waits so long, or until a running process has made something true: a busy machine may be idle the next moment."""
+    end = time.monotonic() + seconds
+    wait_until(process, lambda: time.monotonic() >= end or condition())
+
+
 def kill(process: subprocess.Popen) -> None:
     """Kills a process, which must not have ended by itself."""
     process.kill()

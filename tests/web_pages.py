@@ -17,6 +17,7 @@ import pytest
 from experiments.web import access, door, server
 from experiments.web.board import Board
 from experiments.web.places import Place
+from tests.endings import PATIENCE
 from tests.trackers import DriftingTracker, Found
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -86,13 +87,13 @@ class Served(NamedTuple):
         async def take():
             return self.board.snapshot()
 
-        return asyncio.run_coroutine_threadsafe(take(), self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(take(), self.loop).result(PATIENCE)
 
 
 def fetch(request: urllib.request.Request) -> tuple[int, Any]:
     """Sends a request; returns status and answer, as JSON where it is that, else as bytes."""
     try:
-        answer = urllib.request.urlopen(request, timeout=10)
+        answer = urllib.request.urlopen(request, timeout=PATIENCE)
     except urllib.error.HTTPError as error:
         answer = error
     with answer:
@@ -119,7 +120,7 @@ def served(place: Place, tracker: SteppedTracker, hosts: Sequence[str] = ("127.0
 
     thread = threading.Thread(target=asyncio.run, args=(main(),))
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(PATIENCE)
     try:
         yield found["served"]
     finally:

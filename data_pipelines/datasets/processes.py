@@ -20,7 +20,10 @@ def pool(jobs: int, prepare: Callable | None = None, *arguments) -> concurrent.f
 
 
 def end_with_parent() -> None:
-    """Lets this process end as soon as the one that started it is gone: killed, too, which nothing else tells it."""
+    """Lets this process end as soon as the one that started it is gone: killed, too, which nothing else tells it.
+
+    That begins once its modules are imported; where the other one is gone by then, it ends at once.
+    """
     parent = multiprocessing.parent_process()
 
     def watch():

@@ -105,7 +105,7 @@ class Board:
         self.plan = plan  # Nothing has changed where a name is bad.
         self._record = self._record and views.renamed(self._record, target, new.id)
         self.updates = {(new.id if id == target else id, at): kept for (id, at), kept in self.updates.items()}
-        self.listeners.tell("snapshot", self.snapshot())
+        self.listeners.tell("snapshot", {**self.snapshot(), "renamed": [target, new.id]})
 
     def span(self, start: int, stop: int | None) -> None:
         """Sets the first frame, and the first that is not tracked any more; None for the clip's end."""

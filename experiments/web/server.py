@@ -69,11 +69,17 @@ class Page:
         return await self._board.listeners.serve(request, self._board.snapshot())
 
     async def act(self, request: web.Request) -> web.StreamResponse:
-        """Does what a tab asks for; where it cannot be, it answers with the line that says why."""
+        """Does what a tab asks for; where it cannot be, it answers with the line that says why.
+
+        It says what the last event is that tells of what was done, `told`. A tab says which clip it means.
+        """
         try:
             given = _given(request.match_info["action"], await request.text())
+            if request.query.get("clip", str(self._board.number)) != str(self._board.number):
+                raise InputError("another clip was opened meanwhile, and stays as it is: do that again")
             done = getattr(self._board, request.match_info["action"])(**given)
-            return web.json_response({"done": await done if inspect.isawaitable(done) else done})
+            done = await done if inspect.isawaitable(done) else done
+            return web.json_response({"told": self._board.listeners.told, "done": done})
         except InputError as error:
             return web.json_response({"error": str(error)}, status=400)
 

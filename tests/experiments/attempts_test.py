@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -47,9 +48,17 @@ def start(*words, **options):
     attempts.run(shared_options.read(attempts.Request, values), rest[1:])
 
 
-def test_interrupted_training_may_save(tmp_path):
+def test_interrupted_training_may_save(tmp_path, monkeypatch):
+    class Popen(subprocess.Popen):
+        def wait(self, *given, **named):
+            (tmp_path / "waits").touch()
+            return super().wait(*given, **named)
+
+    monkeypatch.setattr(attempts.subprocess, "Popen", Popen)
     saving = (
-        "import os, signal, time; time.sleep(0.3); os.kill(os.getppid(), signal.SIGINT); time.sleep(1); print('saved')"
+        "import os, signal, time\n"
+        f"while not os.path.exists({str(tmp_path / 'waits')!r}): time.sleep(0.01)\n"
+        "os.kill(os.getppid(), signal.SIGINT); time.sleep(1); print('saved')"
     )
     with open(tmp_path / "log", "w") as log, pytest.raises(KeyboardInterrupt):
         attempts.follow([sys.executable, "-c", saving], log)

@@ -9,8 +9,16 @@ from data_pipelines.crops import preparation
 from data_pipelines.crops.crop_jobs import CropSettings
 from data_pipelines.datasets import trajectories
 from experiments.scoring import comparison
-from experiments.shared import command_line, options
+from experiments.shared import command_line, options, progress
 from tests import made_data
+from tests.endings import PATIENCE
+
+
+@pytest.fixture(autouse=True)
+def silent_on_a_busy_machine(monkeypatch):
+    """Has no command tell of its progress because it happens to be slow: tests look at all that is written."""
+    monkeypatch.setattr(progress, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(progress, "EVERY", PATIENCE)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from absl import flags
 from experiments import evaluate
 from experiments.running import results_folder, trackers
 from mlt_tf.errors import InputError
+from tests.endings import PATIENCE
 from tests.trackers import FakeTracker
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -199,7 +200,7 @@ def test_a_sequence_that_others_are_at_is_exit_code_1(data_dir, tmp_path, use, m
 
 def binary(*arguments):
     command = [sys.executable, "-m", "experiments.evaluate", "--baseline=opencv_mil", "--threads=1", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_the_binary_shares_sequences_among_processes_and_exits_with_1_if_one_failed(data_dir, tmp_path):

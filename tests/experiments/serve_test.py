@@ -14,13 +14,11 @@ from playwright.sync_api import expect, sync_playwright
 from experiments import serve
 from experiments.web.places import Place
 from tests import clips
-from tests.endings import exit_code, run_python
+from tests.endings import PATIENCE, exit_code, run_python
 from tests.processes import ROOT
+from tests.web_hands import FRAMES, SIZE, choose, drag, open_slowly, place_of, see
 from tests.web_pages import FLAGS, SteppedTracker, find_browser, served
 
-SIZE = (320, 240)
-FRAMES = 24
-expect.set_options(timeout=30_000)  # Of a busy machine.
 PHONE = {"viewport": {"width": 400, "height": 800}, "has_touch": True, "is_mobile": True}
 
 
@@ -44,10 +42,11 @@ def open_tab(browser):
     """Returns a function that opens a page in a tab of its own browser; what goes wrong in a script fails the test."""
     contexts, faults = [], []
 
-    def open_it(url, **options):
+    def open_it(url, script="", **options):
         contexts.append(browser.new_context(**options))
         tab = contexts[-1].new_page()
-        tab.set_default_timeout(30_000)
+        tab.add_init_script(script)
+        tab.set_default_timeout(120_000)
         tab.on("pageerror", lambda error: faults.append(str(error)))
         tab.on("console", lambda told: faults.append(told.text) if "Content Security" in told.text else None)
         tab.goto(url)
@@ -57,29 +56,6 @@ def open_tab(browser):
     for context in contexts:
         context.close()
     assert faults == []
-
-
-def place_of(tab, x, y):
-    """Returns where a pixel of the frame is in the window."""
-    left, top, width = tab.evaluate(
-        "() => {const b = document.getElementById('stage').getBoundingClientRect(); return [b.left, b.top, b.width];}"
-    )
-    return left + x * width / SIZE[0], top + y * width / SIZE[0]
-
-
-def drag(tab, x, y, to_x, to_y):
-    tab.mouse.move(*place_of(tab, x, y))
-    tab.mouse.down()
-    tab.mouse.move(*place_of(tab, (x + to_x) / 2, (y + to_y) / 2))
-    tab.mouse.move(*place_of(tab, to_x, to_y))
-    tab.mouse.up()
-
-
-def choose(tab, frames=FRAMES):
-    """Opens the clip of a folder's page, and waits until it is read."""
-    tab.select_option("#clips", "clip.mp4")
-    expect(tab.locator("#about")).to_contain_text(f"{frames} frames")
-    expect(tab.locator("#about")).not_to_contain_text("reading")
 
 
 def test_mark_track_correct_and_download(open_tab, folder):
@@ -93,6 +69,7 @@ def test_mark_track_correct_and_download(open_tab, folder):
         tab.press("body", "n")
         for _ in range(2):
             tab.press("body", "ArrowRight")
+        see(tab, 2)
         drag(tab, 200, 100, 240, 160)
         expect(tab.locator("#targets li")).to_have_count(2)
         expect(tab.locator("#targets")).to_contain_text("start 2")
@@ -103,7 +80,7 @@ def test_mark_track_correct_and_download(open_tab, folder):
         tab.wait_for_function("document.getElementById('update').naturalWidth > 300")
         plot = tab.locator(".plot canvas").first.bounding_box()
         tab.mouse.click(plot["x"] + plot["width"] * 10.5 / FRAMES, plot["y"] + 20)
-        expect(tab.locator("#number")).to_have_value("10")
+        see(tab, 10)
         tab.press("body", "1")
         drag(tab, 50, 50, 50, 120)  # The box that was found, 10 pixels on: it is moved.
         expect(tab.locator("#targets")).to_contain_text("fix 10")
@@ -125,6 +102,7 @@ def test_finger_draws_and_a_narrow_page_fits(open_tab, folder):
         tab = open_tab(page.url, **PHONE)
         tab.locator("#stage").scroll_into_view_if_needed()
         expect(tab.locator("#hint")).to_contain_text("drag a box")
+        see(tab, 0)
         finger = tab.context.new_cdp_session(tab)
         for kind, x in (("touchStart", 40), ("touchMove", 70), ("touchMove", 100)):
             where = dict(zip("xy", place_of(tab, x, x)))
@@ -172,12 +150,60 @@ def test_keys_play_and_delete(open_tab, folder):
         expect(tab.locator("#play")).to_have_text("Pause")
         expect(number).to_have_value(str(FRAMES - 1))  # 2 s at 12 frames a second.
         expect(tab.locator("#play")).to_have_text("Play")
+        see(tab, FRAMES - 1)
         drag(tab, 20, 30, 60, 70)
         expect(tab.locator("#targets")).to_contain_text("start 23")
         tab.press("body", "Delete")
         expect(tab.locator("#targets li")).to_have_count(0)
         tab.click("#stage")  # A click draws nothing.
         assert page.snapshot()["plan"]["targets"] == []
+
+
+def targets(page):
+    return page.snapshot()["plan"]["targets"]
+
+
+@pytest.mark.parametrize("late", ["answers", "events"])
+def test_who_does_not_wait_for_the_server_gets_what_was_meant(open_tab, folder, late):
+    with served(Place(clip=str(folder / "clip.mp4"), out=folder / "out"), SteppedTracker()) as page:
+        tab = open_slowly(open_tab, page.url, late)
+        drag(tab, 20, 30, 60, 70)
+        tab.press("body", "n")
+        drag(tab, 200, 100, 240, 160)
+        drag(tab, 220, 120, 230, 130)  # The box that was drawn just now: it is moved.
+        expect(tab.locator("#targets li")).to_have_count(2)
+        expect(tab.locator("#targets li.chosen")).to_contain_text("start 0")
+        name = tab.get_by_label("Name of target 2")
+        name.fill("cup")
+        name.press("Enter")
+        drag(tab, 230, 130, 240, 130)  # Still its box.
+        tab.press("body", "n")
+        drag(tab, 100, 20, 140, 60)
+        tab.press("body", "Delete")
+        tab.press("body", "n")
+        drag(tab, 150, 180, 190, 220)
+        expect(tab.locator("#targets li.chosen input")).to_have_value("3")
+        meant = {"1": [20, 30, 40, 40], "cup": [220, 110, 40, 60], "3": [150, 180, 40, 40]}
+        assert {target["id"]: np.round(target["marks"][0][1:5], -1).tolist() for target in targets(page)} == meant
+        assert [len(target["marks"]) for target in targets(page)] == [1, 1, 1]
+
+
+def test_stroke_is_of_the_frame_that_is_seen(open_tab, folder):
+    with served(Place(clip=str(folder / "clip.mp4"), out=folder / "out"), SteppedTracker()) as page:
+        tab = open_slowly(open_tab, page.url, "frames")
+        tab.press("body", "End")
+        expect(tab.locator("#number")).to_have_value(str(FRAMES - 1))
+        drag(tab, 20, 30, 60, 70)
+        expect(tab.locator("#targets")).to_contain_text("start 0")
+        see(tab, 0)
+        tab.press("body", "End")
+        see(tab, FRAMES - 1)
+        tab.mouse.move(*place_of(tab, 30, 30))
+        tab.mouse.down()
+        tab.press("body", "Home")
+        tab.mouse.move(*place_of(tab, 90, 90))
+        tab.mouse.up()
+        expect(tab.locator("#targets")).to_contain_text(f"start 0fix {FRAMES - 1}")
 
 
 SERVER = """
@@ -211,7 +237,7 @@ def test_sigterm_in_the_middle_keeps_what_was_tracked(open_tab, folder, process)
     expect(tab.locator("#state")).to_contain_text(re.compile(rf"frame ([3-9]|1\d) of {FRAMES}"))
     process.send_signal(signal.SIGTERM)
     expect(tab.locator("#link")).to_contain_text("no connection")
-    assert process.wait(timeout=30) == 130 and "stopped; what was tracked is kept" in process.stderr.read()
+    assert process.wait(timeout=PATIENCE) == 130 and "stopped; what was tracked is kept" in process.stderr.read()
     out = folder / "mlt_output" / "clip.mp4"
     record = json.loads((out / "track.incomplete.json").read_text())
     assert record["meta"]["error"] == "stopped by the user" and 3 <= record["meta"]["frames"] < FRAMES

@@ -190,7 +190,9 @@ def test_killed_run_ends_as_an_uninterrupted_one(options, tmp_path, run_binary, 
     processes.wait_until(process, lambda: "] step 1 " in log.read_text())
     stepped = time.monotonic()
     processes.wait_until(process, lambda: processes.checkpoints(run_dir))
-    time.sleep(rng.uniform(0, time.monotonic() - stepped))
+    processes.wait_at_most(
+        process, rng.uniform(0, time.monotonic() - stepped), lambda: processes.checkpoints(run_dir)[-1:] >= [4]
+    )
     processes.kill(process)
 
     run_binary(train_meta, **options)

@@ -11,6 +11,7 @@ from absl import flags
 from experiments import vot_tracker
 from experiments.shared.options import read
 from mlt_tf.errors import InputError
+from tests.endings import PATIENCE
 from tests.trackers import FakeTracker
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -175,7 +176,7 @@ def test_real_session(frames):
                 assert 0.3 < float(properties["confidence"]) <= 1
         with pytest.raises(trax.TraxException):
             client.frame({"color": trax.FileImage.create(frames[0] + ".gone")}, {}, [])
-        error = process.communicate(timeout=60)[1].decode()
+        error = process.communicate(timeout=PATIENCE)[1].decode()
     finally:
         process.kill()
     assert process.returncode == 1

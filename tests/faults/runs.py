@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from tests.faults import results
 from tests.faults.cases import ROOT, Case
 
-GRACE = 10.0  # Seconds that the other processes of a command that has ended have to end.
+GRACE = 60.0  # Seconds that its other processes have to end: a worker that starts imports its modules first.
 POLL = 0.001  # Seconds between two looks at what a command writes.
 _MARK = "MLT_TF_KILLED"  # Of the environment: tells the processes of a run, whatever becomes of them.
 

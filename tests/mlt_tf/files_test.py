@@ -9,6 +9,7 @@ import pytest
 
 from mlt_tf import files
 from mlt_tf.errors import InputError
+from tests.endings import GONE
 
 
 def test_folder_is_made_and_nothing_else_left(tmp_path):
@@ -72,22 +73,20 @@ def test_sweep_takes_what_killed_processes_left_and_nothing_else(tmp_path):
 
 
 def test_sweep_spares_what_others_may_be_writing(tmp_path):
-    for name, seconds in ((".1.part.a", 0), (".2.part.a", 50), (".3.part.a", 70)):
+    for name, seconds in ((".1.part.a", 0), (".2.part.a", 3_000), (".3.part.a", 9_000)):
         (tmp_path / name).write_text("x")
         os.utime(tmp_path / name, (time.time() - seconds,) * 2)
-    files.sweep(tmp_path, age=60)
+    files.sweep(tmp_path, age=6_000)
     assert sorted(os.listdir(tmp_path)) == [".1.part.a", ".2.part.a"]
 
 
 def abandoned(name):
     """Returns the name of what a process of this machine, which is gone, wrote for a file."""
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    return f".{gone.pid}@{files._host()}.part.{name}"
+    return f".{GONE}@{files._host()}.part.{name}"
 
 
 def test_process_that_has_ended_is_not_alive_though_nobody_has_asked_how():
-    assert files.is_alive(os.getpid()) and files.is_alive(1) and not files.is_alive(2**22 + 5)
+    assert files.is_alive(os.getpid()) and files.is_alive(1) and not files.is_alive(GONE)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     while files.is_alive(ended.pid):
         time.sleep(0.01)

@@ -16,6 +16,14 @@ export class Frames {
     this.kept = new Map(); // By number, the one that was used last at the end.
     this.loading = new Map();
     this.queue = [];
+    this.shown = null;
+  }
+
+  // The picture for a frame, {index, bitmap}: its own, or until it has come the last that was shown; null before any.
+  show(index) {
+    const bitmap = this.get(index);
+    if (bitmap) this.shown = { index, bitmap };
+    return this.shown;
   }
 
   get(index) {
@@ -60,6 +68,7 @@ export class Frames {
     const most = Math.max(FEWEST, BUDGET / (bitmap.width * bitmap.height));
     for (const [old, gone] of this.kept) {
       if (this.kept.size <= most) break;
+      if (gone === this.shown?.bitmap) continue;
       this.kept.delete(old);
       gone.close();
     }

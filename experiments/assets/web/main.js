@@ -1,7 +1,7 @@
 // The page: what is shown, what keys and buttons do. The session itself is the server's; see model.js.
 
 import { Frames } from "./frames.js";
-import { ask, listen } from "./link.js";
+import { Requests, listen } from "./link.js";
 import { LOST, Model } from "./model.js";
 import { TargetList, isActive, showFiles, showRun, showUpdate } from "./panels.js";
 import { Plot } from "./plot.js";
@@ -12,32 +12,32 @@ const AHEAD = 8; // Frames that are loaded before they are needed.
 const NEW = "#ffffff"; // Of a box whose target has no colour yet.
 
 const model = new Model();
-const frames = new Frames((index) => {
-  if (index === frame || !shown) draw();
-});
+const requests = new Requests();
+const frames = new Frames((index) => index === frame && draw());
 const plots = new Map();
-let frame = 0; // That the user is at.
-let shown = null; // The bitmap on the stage, the last that was there where `frame` is not loaded yet.
-let chosen = null; // Target that a stroke is of; null for a new one.
+let frame = 0; // That the user is at; the stage shows the one before until its picture has come.
+let choice = { id: null }; // Target that a stroke is of, see `Requests`; its id is null for a new one.
 let playing = null; // {from, since}: the frame and the time that playing began.
-let drafted = null; // {id, frame, box} that the server has not answered of yet.
+let drafts = []; // {choice, frame, box} that the server has not answered of yet, in order.
 let updateFrames = {};
 let waits = false;
 
-const stage = new Stage($("stage"), scene, mark, choose);
-const list = new TargetList(choose, rename, remove, go);
+const stage = new Stage($("stage"), scene, begin, mark, choose);
+const list = new TargetList((id) => choose({ id }), rename, remove, go);
 
+// What the stage shows: a frame's picture with that frame's boxes.
 function scene() {
-  shown = frames.get(frame) ?? shown;
+  const { index, bitmap } = frames.show(frame) ?? { index: frame };
   const boxes = [];
+  const latest = new Map(drafts.filter((draft) => draft.frame === index).map((draft) => [draft.choice, draft.box]));
   for (const target of model.plan.targets) {
-    const here = model.at(target, frame);
-    const isChosen = target.id === chosen;
-    const box = drafted?.id === target.id && drafted.frame === frame ? drafted.box : here?.box;
-    if (box) boxes.push({ kind: here?.kind, lost: here?.lost, box, id: target.id, name: target.id, colour: target.colour, chosen: isChosen });
+    const here = model.at(target, index);
+    const [, box] = [...latest].findLast(([{ id }]) => id === target.id) ?? [null, here?.box];
+    const chosen = target.id === choice.id;
+    if (box) boxes.push({ kind: here?.kind, lost: here?.lost, box, choice: { id: target.id }, name: target.id, colour: target.colour, chosen });
   }
-  if (drafted && drafted.id === null && drafted.frame === frame) boxes.push({ box: drafted.box, colour: NEW });
-  return { bitmap: shown, size: model.clip?.size, boxes, colour: model.target(chosen)?.colour ?? NEW };
+  for (const [of, box] of latest) if (of.id === null) boxes.push({ box, choice: of, colour: NEW, chosen: of === choice });
+  return { index, bitmap, size: model.clip?.size, boxes, colour: model.target(choice.id)?.colour ?? NEW };
 }
 
 // Shows all anew before the browser's next picture, once however often this is called.
@@ -76,17 +76,17 @@ function show() {
   const [start, stop] = model.span;
   $("span-text").textContent = `${start} to ${Math.max(stop, start)}`;
   $("span").hidden = $("legend").hidden = !plan.targets.length;
-  $("unmark").disabled = !model.mark(chosen, frame);
-  $("new").disabled = chosen === null;
+  $("unmark").disabled = !isMarked();
+  $("new").disabled = choice.id === null;
   if (document.activeElement !== $("box")) {
-    const here = model.target(chosen) && model.at(model.target(chosen), frame);
+    const here = model.target(choice.id) && model.at(model.target(choice.id), frame);
     $("box").value = here ? here.box.map((number) => Number(number.toFixed(1))).join(",") : "";
   }
-  stage.draw();
-  list.show(model, chosen, frame);
+  stage.paint();
+  list.show(model, choice.id, frame);
   showRun(model);
   showPlots();
-  updateFrames = showUpdate(model, chosen ?? plan.targets[0]?.id, frame);
+  updateFrames = showUpdate(model, choice.id ?? plan.targets[0]?.id, frame);
   $("update-before").disabled = updateFrames.before === undefined;
   $("update-after").disabled = updateFrames.after === undefined;
   showFiles(model);
@@ -96,11 +96,12 @@ function hint() {
   if (!model.clip.size) return "";
   if (model.clip.damaged.includes(frame)) return "This frame is damaged; the one before is shown, and keeps its boxes.";
   if (!model.plan.targets.length) return "Go to a frame that shows the target, and drag a box around it.";
-  if (chosen === null) return "Drag a box around the new target.";
-  const here = model.at(model.target(chosen), frame);
-  if (!here) return `Drag a box around ${chosen} on this frame.`;
-  if (here.kind === "mark") return `${chosen}: your box. Drag it, or its corners, to change it.`;
-  return `${chosen}: where the box is wrong, drag it right, and track on from here.`;
+  const target = model.target(choice.id);
+  if (!target) return "Drag a box around the new target.";
+  const here = model.at(target, frame);
+  if (!here) return `Drag a box around ${target.id} on this frame.`;
+  if (here.kind === "mark") return `${target.id}: your box. Drag it, or its corners, to change it.`;
+  return `${target.id}: where the box is wrong, drag it right, and track on from here.`;
 }
 
 function showPlots() {
@@ -128,10 +129,11 @@ function tell(text, kind = "") {
   $("notice").dataset.kind = kind;
 }
 
-// Asks the server; what it cannot do is told at the top of the page.
-async function request(action, data) {
+// Asks the server, about the target of a choice where one is given; what it cannot do is told at the top of the page.
+async function request(action, data = {}, of = null) {
+  const clip = action === "open" ? null : model.clip?.number ?? null;
   try {
-    const done = await ask(action, data);
+    const done = await requests.ask(action, data, clip, of);
     if ($("notice").dataset.kind !== "fault") tell("");
     return done;
   } catch (error) {
@@ -140,9 +142,9 @@ async function request(action, data) {
   }
 }
 
-// Goes to a frame, and loads it and those after it, or, going back, before it.
+// Goes to a frame, but stays while a box is drawn on one; loads it and those after it, or, going back, before it.
 function go(index) {
-  const to = Math.min(Math.max(index, 0), Math.max(0, model.total - 1));
+  const to = stage.stroke ? frame : Math.min(Math.max(index, 0), Math.max(0, model.total - 1));
   const step = to < frame ? -1 : 1;
   frame = to;
   frames.want(Array.from({ length: AHEAD }, (_, ahead) => to + step * ahead).filter((at) => at >= 0 && at < model.clip.frames));
@@ -185,40 +187,50 @@ function tick(now) {
   requestAnimationFrame(tick);
 }
 
-async function mark(box) {
+// Begins a stroke on the frame that is seen, and returns of which target it is.
+function begin(index) {
+  go(index);
+  return choice;
+}
+
+async function mark(box, of = choice) {
   play(false);
-  const draft = { id: chosen, frame, box };
-  drafted = draft;
+  const draft = { choice: of, frame, box };
+  drafts.push(draft);
   draw();
-  const id = await request("mark", { target: chosen, frame, box });
-  if (drafted === draft) drafted = null;
-  if (id !== undefined) choose(id);
+  await request("mark", { frame, box }, of);
+  drafts = drafts.filter((other) => other !== draft);
+  settle();
   draw();
 }
 
-function choose(id) {
-  chosen = id;
+function choose(of) {
+  choice = of;
   draw();
 }
 
 async function rename(id, input) {
   const name = input.value.trim();
   if (name === id) return;
-  if ((await request("rename", { target: id, name })) === undefined) input.value = id;
-  else if (chosen === id) choose(name);
+  const of = { id };
+  if ((await request("rename", { name }, of)) === undefined) input.value = of.id;
 }
 
 async function remove(id) {
   if (model.cells.get(id)?.length && !confirm(`Remove target ${id} and what was tracked of it?`)) return;
-  await request("remove", { target: id });
+  await request("remove", {}, { id });
+}
+
+function isMarked() {
+  return Boolean(model.mark(choice.id, frame)) || drafts.some((draft) => draft.choice === choice && draft.frame === frame);
 }
 
 function unmark() {
-  if (model.mark(chosen, frame)) request("unmark", { target: chosen, frame });
+  if (isMarked()) request("unmark", { frame }, choice);
 }
 
 function track(resume = false) {
-  if (!resume && $("track").disabled) return;
+  if (!resume && $("track").disabled && !drafts.length) return;
   $("follow").checked = true;
   play(false);
   request("track", { resume });
@@ -228,26 +240,47 @@ function nextWhere(fits) {
   for (let index = frame + 1; index < model.total; index++) if (fits(index)) return seek(index);
 }
 
+// Chooses another target where the chosen one is gone.
 function settle() {
-  if (chosen !== null && !model.target(chosen)) chosen = model.plan.targets[0]?.id ?? null;
+  if (choice.id !== null && !model.target(choice.id)) choice = { id: model.plan.targets[0]?.id ?? null };
+}
+
+// Stays with a target that somebody has renamed.
+function follow([old, name]) {
+  for (const each of new Set([choice, ...requests.choices])) if (each.id === old) each.id = name;
+  list.rename(old, name);
+  if (plots.has(old)) plots.set(name, plots.get(old));
+  plots.delete(old);
+}
+
+function showClips() {
+  const key = JSON.stringify(model.clips);
+  if ($("clips").dataset.key !== key) {
+    $("clips").dataset.key = key;
+    $("clips").replaceChildren(new Option("choose…", ""), ...model.clips.map((name) => new Option(name, name)));
+  }
+  $("clips").value = model.clip?.name ?? "";
+}
+
+async function open(clip) {
+  await request("open", { clip });
+  showClips();
 }
 
 listen({
   snapshot(snapshot) {
     const isNew = model.restore(snapshot);
+    if (snapshot.renamed && snapshot.renamed[0] !== snapshot.renamed[1]) follow(snapshot.renamed);
     if (isNew) {
-      shown = drafted = null;
-      chosen = model.plan.targets[0]?.id ?? null;
+      stage.cancel();
+      drafts = [];
+      choice = { id: model.plan.targets[0]?.id ?? null };
       play(false);
       frames.open(model.clip?.number ?? 0);
       frame = 0;
     }
     settle();
-    if (model.clips) {
-      const options = model.clips.map((name) => new Option(name, name));
-      $("clips").replaceChildren(new Option("choose…", ""), ...options);
-      $("clips").value = model.clip?.name ?? "";
-    }
+    if (model.clips) showClips();
     if (model.clip) go($("follow").checked && isActive(model.run) ? model.run.next - 1 : frame);
     draw();
   },
@@ -270,7 +303,7 @@ listen({
   rows(rows) {
     model.addRows(rows);
     const last = rows.rows.at(-1)?.[0];
-    if (last !== undefined && $("follow").checked && !stage.stroke) go(last);
+    if (last !== undefined && $("follow").checked) go(last);
     draw();
   },
   update(update) {
@@ -279,7 +312,7 @@ listen({
   },
 }, (linked) => ($("link").textContent = linked ? "" : "no connection, trying again…"));
 
-$("clips").addEventListener("change", () => $("clips").value && request("open", { clip: $("clips").value }));
+$("clips").addEventListener("change", () => $("clips").value && open($("clips").value));
 $("previous").addEventListener("click", () => seek(frame - 1));
 $("next").addEventListener("click", () => seek(frame + 1));
 $("play").addEventListener("click", () => play());
@@ -289,7 +322,7 @@ $("track").addEventListener("click", () => track());
 $("resume").addEventListener("click", () => track(true));
 $("pause").addEventListener("click", () => request("pause"));
 $("stop").addEventListener("click", () => request("stop"));
-$("new").addEventListener("click", () => choose(null));
+$("new").addEventListener("click", () => choose({ id: null }));
 $("unmark").addEventListener("click", unmark);
 $("start-here").addEventListener("click", () => request("span", { start: frame, stop: model.plan.span[1] }));
 $("end-here").addEventListener("click", () => request("span", { start: model.plan.span[0], stop: frame + 1 }));
@@ -298,6 +331,7 @@ $("update-before").addEventListener("click", () => seek(updateFrames.before));
 $("update-after").addEventListener("click", () => seek(updateFrames.after));
 $("numbers").addEventListener("submit", (event) => {
   event.preventDefault();
+  $("box").blur();
   const box = $("box").value.split(/[\s,;]+/).filter(Boolean).map(Number);
   if (box.length === 4 && box.every(Number.isFinite)) mark(box);
   else tell("give four numbers: x,y,w,h in pixels of the frame");
@@ -314,18 +348,19 @@ const KEYS = {
   Delete: unmark,
   Backspace: unmark,
   Escape: () => stage.cancel(),
-  n: () => choose(null),
+  n: () => choose({ id: null }),
   l: () => nextWhere((index) => model.plan.targets.some(({ id }) => (model.cells.get(id)?.[index]?.[5] ?? 0) & LOST)),
   m: () => nextWhere((index) => model.plan.targets.some(({ id }) => model.mark(id, index))),
   t: () => (isActive(model.run) && model.run.phase !== "paused" && $("track").disabled ? request("pause") : track()),
 };
 for (let number = 1; number <= 9; number++) {
-  KEYS[number] = () => model.plan.targets[number - 1] && choose(model.plan.targets[number - 1].id);
+  KEYS[number] = () => model.plan.targets[number - 1] && choose({ id: model.plan.targets[number - 1].id });
 }
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || !model.clip) return;
   const into = event.target;
+  if (event.key === "Enter" && into.matches("#targets input, #number")) into.blur(); // Keys are the page's again.
   if (into.matches("input[type=text], input[type=number], select")) return;
   if (event.key === " " && into.matches("button, summary, input[type=checkbox]")) return;
   const action = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];

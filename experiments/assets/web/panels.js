@@ -60,8 +60,8 @@ function progress(run, end) {
 
 // The list of targets; its lines stay while their targets do, so that a name being typed is not lost.
 export class TargetList {
-  constructor(choose, rename, remove, go) {
-    Object.assign(this, { choose, rename, remove, go, lines: new Map() });
+  constructor(choose, named, remove, go) {
+    Object.assign(this, { choose, named, remove, go, lines: new Map() });
   }
 
   show(model, chosen, frame) {
@@ -79,26 +79,42 @@ export class TargetList {
     });
   }
 
+  // Gives a target's line to its new name.
+  rename(old, name) {
+    const line = this.lines.get(old);
+    if (!line) return;
+    this.lines.delete(old);
+    this.lines.set(name, line);
+    const input = line.querySelector("input");
+    if (input !== document.activeElement) input.value = name;
+    this.label(line, name);
+  }
+
+  label(line, id) {
+    line.dataset.id = id;
+    line.querySelector("input").setAttribute("aria-label", `Name of target ${id}`);
+    line.querySelector("button").setAttribute("aria-label", `Remove target ${id}`);
+  }
+
   make(target) {
     const line = document.createElement("li");
     const name = line.appendChild(document.createElement("div"));
     name.className = "name";
     const input = name.appendChild(document.createElement("input"));
     Object.assign(input, { type: "text", value: target.id, maxLength: 40 });
-    input.setAttribute("aria-label", `Name of target ${target.id}`);
-    input.addEventListener("change", () => this.rename(target.id, input));
-    input.addEventListener("focus", () => this.choose(target.id));
+    input.addEventListener("change", () => this.named(line.dataset.id, input));
+    input.addEventListener("focus", () => this.choose(line.dataset.id));
     const now = name.appendChild(document.createElement("span"));
     now.className = "now";
     const gone = name.appendChild(document.createElement("button"));
     Object.assign(gone, { textContent: "✕", title: "Remove this target" });
-    gone.setAttribute("aria-label", `Remove target ${target.id}`);
     gone.addEventListener("click", (event) => {
       event.stopPropagation();
-      this.remove(target.id);
+      this.remove(line.dataset.id);
     });
     line.appendChild(document.createElement("div")).className = "chips";
-    line.addEventListener("click", () => this.choose(target.id));
+    line.addEventListener("click", () => this.choose(line.dataset.id));
+    this.label(line, target.id);
     this.lines.set(target.id, line);
     return line;
   }
@@ -111,17 +127,18 @@ export class TargetList {
     now.textContent = !here ? "not here" : here.kind === "mark" ? "your box" : here.lost ? "lost" : here.score?.toFixed(2) ?? "";
     now.classList.toggle("lost", Boolean(here?.lost));
     const chips = line.querySelector(".chips");
-    const key = target.marks.map((mark) => mark[0] + mark[5]).join() + `@${frame}`;
-    if (chips.dataset.key === key) return;
-    chips.dataset.key = key;
-    chips.replaceChildren(...target.marks.map((mark) => {
-      const chip = document.createElement("button");
-      chip.textContent = `${mark[5]} ${mark[0]}`;
-      chip.title = `Go to frame ${mark[0]}`;
-      chip.classList.toggle("here", mark[0] === frame);
-      chip.addEventListener("click", () => this.go(mark[0]));
-      return chip;
-    }));
+    const key = target.marks.map((mark) => mark[0] + mark[5]).join();
+    if (chips.dataset.key !== key) {
+      chips.dataset.key = key;
+      chips.replaceChildren(...target.marks.map((mark) => {
+        const chip = document.createElement("button");
+        chip.textContent = `${mark[5]} ${mark[0]}`;
+        chip.title = `Go to frame ${mark[0]}`;
+        chip.addEventListener("click", () => this.go(mark[0]));
+        return chip;
+      }));
+    }
+    target.marks.forEach((mark, index) => chips.children[index].classList.toggle("here", mark[0] === frame));
   }
 }
 

@@ -5,10 +5,11 @@ const TAP = 5; // CSS pixels that a stroke must be long to draw.
 const SMALLEST = 2; // Frame pixels of a side.
 
 export class Stage {
-  // canvas; shown() gives {bitmap, size, boxes: [{id, box, colour, name, kind, lost, chosen}]}; drawn(box) gets what was
-  // drawn or moved, in frame pixels; tapped(id) the target whose box was tapped.
-  constructor(canvas, shown, drawn, tapped) {
-    Object.assign(this, { canvas, shown, drawn, tapped, stroke: null, waits: false });
+  // canvas; shown() gives {index, bitmap, size, colour, boxes: [{choice, box, colour, name, kind, lost, chosen}]}, of the
+  // frame `index`; began(index), where a stroke begins, gives the choice that it is of; drawn(box, choice) gets what was
+  // drawn or moved, in frame pixels; tapped(choice) the target whose box was tapped.
+  constructor(canvas, shown, began, drawn, tapped) {
+    Object.assign(this, { canvas, shown, began, drawn, tapped, stroke: null, waits: false });
     canvas.addEventListener("pointerdown", (event) => this.begin(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
     canvas.addEventListener("pointerup", (event) => this.end(event));
@@ -47,8 +48,9 @@ export class Stage {
   }
 
   paint() {
-    const { bitmap, size, boxes } = this.shown();
+    const { index, bitmap, size, boxes } = this.shown();
     if (!size) return;
+    this.canvas.dataset.frame = bitmap ? index : "";
     const ratio = this.fit(size);
     const context = this.canvas.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -95,14 +97,16 @@ export class Stage {
 
   begin(event) {
     if (event.button !== 0 || !event.isPrimary) return this.cancel();
-    const { size, boxes, colour } = this.shown();
-    if (!size) return;
+    this.paint(); // What it will be measured by.
+    const { index, bitmap, size, boxes, colour } = this.shown();
+    if (!size || !bitmap) return;
     event.preventDefault();
     this.canvas.setPointerCapture(event.pointerId);
     const at = this.place(event);
+    const of = this.began(index);
     const chosen = boxes.find((each) => each.chosen);
     this.stroke = { ...grip(chosen?.box, at, (event.pointerType === "touch" ? 20 : 9) / this.scale), size, colour };
-    Object.assign(this.stroke, { from: [event.clientX, event.clientY], at, old: chosen?.box, box: null });
+    Object.assign(this.stroke, { from: [event.clientX, event.clientY], at, old: chosen?.box, box: null, choice: of });
   }
 
   move(event) {
@@ -128,9 +132,9 @@ export class Stage {
       const [x, y] = this.place(event);
       const hit = this.shown().boxes.filter(({ box }) => inside(box, x, y));
       hit.sort((a, b) => a.box[2] * a.box[3] - b.box[2] * b.box[3]);
-      if (hit.length) this.tapped(hit[0].id);
+      if (hit.length) this.tapped(hit[0].choice);
     } else if (stroke.box[2] >= SMALLEST && stroke.box[3] >= SMALLEST) {
-      this.drawn(stroke.box.map((number) => Math.round(number * 10) / 10));
+      this.drawn(stroke.box.map((number) => Math.round(number * 10) / 10), stroke.choice);
     }
     this.draw();
   }

@@ -10,9 +10,9 @@ import time
 import pytest
 
 from data_pipelines.datasets import processes
-from tests.processes import ROOT
+from tests.endings import PATIENCE, ROOT
 
-# A parent whose two workers tell their numbers and then wait for an hour.
+# A parent whose two workers tell their numbers, when they start or when they work, and then wait for an hour.
 PARENT = """
 import multiprocessing, os, sys, time
 from data_pipelines.datasets import processes
@@ -21,6 +21,9 @@ def work(_):
     print(os.getpid(), flush=True)
     time.sleep(3600)
 
+if __name__ == "__mp_main__" and STARTING:
+    print(os.getpid(), flush=True)
+    time.sleep(1)
 if __name__ == "__main__":
     with processes.pool(2) as pool:
         list(pool.map(work, range(2)))
@@ -35,9 +38,10 @@ def is_alive(number):
         return False
 
 
+@pytest.mark.parametrize("starting", [False, True])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_workers_end_with_a_parent_that_is_killed(tmp_path, number):
-    (tmp_path / "parent.py").write_text(PARENT)
+def test_workers_end_with_a_parent_that_is_killed_also_while_they_start(tmp_path, number, starting):
+    (tmp_path / "parent.py").write_text(PARENT.replace("STARTING", str(starting)))
     words = [sys.executable, str(tmp_path / "parent.py")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as parent:
@@ -45,9 +49,8 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path, number):
         assert all(map(is_alive, workers))
         parent.send_signal(number)
         parent.wait()
-        for _ in range(100):
-            if not any(map(is_alive, workers)):
-                break
+        deadline = time.monotonic() + PATIENCE
+        while any(map(is_alive, workers)) and time.monotonic() < deadline:
             time.sleep(0.1)
     assert not any(map(is_alive, workers))
 

@@ -13,6 +13,7 @@ from experiments import track
 from experiments.app import live, record
 from mlt_tf.errors import InputError
 from tests.clips import write_red_video
+from tests.endings import PATIENCE
 from tests.mlt_track import in_an_empty_folder, run
 from tests.trackers import DriftingTracker
 
@@ -91,7 +92,8 @@ def test_damaged_pictures_are_dropped_and_times_are_those_of_arrival():
     assert first.time == 0 and 0 < second.time < 60 and second.dropped == 3
 
 
-def test_closing_ends_the_thread():
+def test_closing_ends_the_thread(monkeypatch):
+    monkeypatch.setattr(live, "_PATIENCE", PATIENCE)
     camera = Camera()
     taken = live.newest(camera.frames())
     camera._told.release()
@@ -110,9 +112,12 @@ def test_cameras_streams_and_pipes_are_live(tmp_path):
 
 
 def test_slow_tracker_keeps_up_with_a_camera(monkeypatch, in_an_empty_folder, capfd):
+    made = threading.Semaphore(0)
+
     class Slow(DriftingTracker):
         def update(self, image):
-            time.sleep(0.05)
+            for _ in range(5):  # So many pictures come meanwhile.
+                made.acquire()
             return super().update(image)
 
     tracker = Slow()
@@ -121,6 +126,8 @@ def test_slow_tracker_keeps_up_with_a_camera(monkeypatch, in_an_empty_folder, ca
         for number in range(100):
             time.sleep(0.01)
             yield video.Picture("frame", np.full((48, 64, 3), number, np.uint8))
+            made.release()
+        made.release(100)
 
     monkeypatch.setattr(track.video, "open_source", lambda spec: video.Source("camera0", pictures(), live=True))
     assert run("0", "--box=10,20,30,15", "--out=o", tracker=tracker) == 0

@@ -17,6 +17,7 @@ import pytest
 from experiments.app import video_file
 from experiments.app.video_file import VideoFile
 from mlt_tf.errors import InputError
+from tests.endings import PATIENCE
 
 ROOT = pathlib.Path(__file__).parents[3]
 CHROMIUM = pathlib.Path("/usr/bin/chromium")
@@ -164,7 +165,7 @@ def test_browser_plays_it(tmp_path):
             [*words, f"http://127.0.0.1:{server.server_port}/"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            assert told.get(timeout=60) == "ended-64-48-0.40"
+            assert told.get(timeout=PATIENCE) == "ended-64-48-0.40"
         finally:
             browser.kill()
             browser.wait()

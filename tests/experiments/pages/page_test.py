@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from experiments.pages import page
+from tests.endings import PATIENCE
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ORIGIN = page.Origin("2020-02-02 02:02 UTC", "c0ffee", "python -m x", {"mlt": {"commit": "beef", "settings": "a=<1>"}})
@@ -145,7 +146,7 @@ def browse(path, width=1000):
         f"--window-size={width},800",
     )
     done = subprocess.run(
-        [browser, *options, profile, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120
+        [browser, *options, profile, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

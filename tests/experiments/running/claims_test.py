@@ -5,14 +5,13 @@ import json
 import multiprocessing
 import os
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
 
 from experiments.running import claims
 from mlt_tf.errors import InputError
+from tests.endings import GONE, PATIENCE
 
 
 def write_claim(path, **holder):
@@ -33,9 +32,7 @@ def test_one_holds_a_claim_until_its_release(tmp_path):
 
 
 def test_claim_of_a_dead_process_is_taken_over(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    write_claim(tmp_path / "David.claim", pid=dead.pid)
+    write_claim(tmp_path / "David.claim", pid=GONE)
     assert claims.take(tmp_path, "David")
     assert claims.take(tmp_path, "David") is None
     assert os.listdir(tmp_path) == ["David.claim"]
@@ -49,13 +46,14 @@ def test_claim_of_another_machine_is_respected_until_it_is_old(tmp_path):
 
 
 def test_touching_keeps_a_claim_young(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "_TOUCH_EVERY", PATIENCE)
     claim = claims.take(tmp_path, "David")
     age(tmp_path / "David.claim", claims.PATIENCE + 60)
     claim.touch()  # Too soon after the last one to count.
     assert time.time() - (tmp_path / "David.claim").stat().st_mtime > claims.PATIENCE
     monkeypatch.setattr(claims, "_TOUCH_EVERY", -1.0)
     claim.touch()
-    assert time.time() - (tmp_path / "David.claim").stat().st_mtime < 60
+    assert time.time() - (tmp_path / "David.claim").stat().st_mtime < claims.PATIENCE
     claim.release()
     claim.touch()  # Gone already: no error.
 
@@ -118,7 +116,7 @@ def test_old_mutex_does_not_block_for_ever(tmp_path):
 
 
 def test_sweep_takes_the_claims_of_the_dead_alone(tmp_path):
-    write_claim(tmp_path / "dead.claim", pid=2**22 + 5)  # No such process.
+    write_claim(tmp_path / "dead.claim", pid=GONE)
     write_claim(tmp_path / "old.claim", host="elsewhere")
     age(tmp_path / "old.claim", claims.PATIENCE + 60)
     write_claim(tmp_path / "mine.claim")
@@ -130,19 +128,19 @@ def test_sweep_takes_the_claims_of_the_dead_alone(tmp_path):
 
 def _take_all(folder, names, queue, barrier):
     queue.put([name for name in names if claims.take(folder, name)])
-    barrier.wait(60)  # A process that ends gives up what it holds.
+    barrier.wait(PATIENCE)  # A process that ends gives up what it holds.
 
 
 def test_of_many_processes_one_gets_each_claim_abandoned_or_not(tmp_path):
     names = [f"s{i}" for i in range(40)]
     for name in names[::2]:
-        write_claim(tmp_path / f"{name}.claim", pid=2**22 + 5)  # No such process.
+        write_claim(tmp_path / f"{name}.claim", pid=GONE)
     context = multiprocessing.get_context("fork")
     queue, barrier = context.Queue(), context.Barrier(6)
     workers = [context.Process(target=_take_all, args=(tmp_path, names, queue, barrier)) for _ in range(6)]
     for worker in workers:
         worker.start()
-    taken = [name for _ in workers for name in queue.get(timeout=30)]
+    taken = [name for _ in workers for name in queue.get(timeout=PATIENCE)]
     for worker in workers:
         worker.join()
     assert len(taken) == len(set(taken)) and set(names[1::2]) <= set(taken)

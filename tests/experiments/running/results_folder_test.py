@@ -9,6 +9,7 @@ from data_pipelines.datasets.sequences import Sequence
 from experiments.running import results_folder
 from experiments.running.starting import Run
 from mlt_tf.errors import InputError
+from tests.endings import GONE
 
 BOXES = np.array([[10, 10, 20, 20], [11.25, 10, 20, 20.5], [12, 10, 20, 20]], np.float32)
 TRACK = results_folder.Track(BOXES, np.array([5.0, 0.1, 0.3]), np.array([np.nan, 0.75, 0.5]))
@@ -62,7 +63,7 @@ def test_litter_of_killed_runs_is_swept_and_that_of_others_at_work_is_not(tmp_pa
         for name, times in ((".12.part.old.txt", (0, 0)), (".12.part.new.txt", None)):
             (folder / name).write_text("1,2")
             os.utime(folder / name, times)
-        (folder / "David.claim").write_text(f'{{"host": "{socket.gethostname()}", "pid": {2**22 + 5}}}')
+        (folder / "David.claim").write_text(f'{{"host": "{socket.gethostname()}", "pid": {GONE}}}')
     results_folder.claim_folder(tmp_path, {"tracker": "mlt"})
     assert not list(tmp_path.rglob("*.claim"))
     assert sorted(path.name for path in tmp_path.rglob(".*")) == [".12.part.new.txt"] * 2

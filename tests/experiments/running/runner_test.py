@@ -134,7 +134,7 @@ def test_several_processes_share_a_folder(tmp_path, starts):
     for helper in helpers:
         helper.start()
     for helper in helpers:
-        helper.join(30)
+        helper.join()
     assert sorted(log(tmp_path)) == list(range(8))
 
 

@@ -1,16 +1,18 @@
 """Tests of progress: a line every ten seconds, and a word on long waits."""
 
 import itertools
-import time
+import types
 
 import pytest
 
 from experiments.shared import progress
+from tests.endings import wait_for_words
 
 
 def test_line_comes_every_ten_seconds_where_there_is_no_terminal(monkeypatch, capsys):
     clock = itertools.count(0.0, 4.0)
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(progress, "time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(progress, "EVERY", 10.0)
     assert list(progress.shown(range(7), 9, "mlt-track")) == list(range(7))
     assert capsys.readouterr().err == (
         "mlt-track: 3 of 9 frames, 0.2 a second, 24 s left\nmlt-track: 6 of 9 frames, 0.2 a second, 12 s left\n"
@@ -19,7 +21,8 @@ def test_line_comes_every_ten_seconds_where_there_is_no_terminal(monkeypatch, ca
 
 def test_line_of_a_work_whose_end_is_unknown(monkeypatch, capsys):
     clock = itertools.count(0.0, 10.0)
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(progress, "time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(progress, "EVERY", 10.0)
     list(progress.shown("a", None, "c", "steps"))
     assert capsys.readouterr().err == "c: 1 steps, 0.1 a second\n"
 
@@ -34,17 +37,17 @@ def test_long_wait_is_named_and_a_short_one_is_not(monkeypatch, capsys):
         pass
     monkeypatch.setattr(progress, "PATIENCE", 0.01)
     with progress.waiting("mlt-track", "loading"):
-        time.sleep(0.2)
-    assert capsys.readouterr().err == "mlt-track: loading ...\n"
+        told = wait_for_words(capsys)
+    assert told + capsys.readouterr().err == "mlt-track: loading ...\n"
 
 
 def test_bar_says_what_it_waits_for_before_the_first(monkeypatch, capsys):
     monkeypatch.setattr(progress, "PATIENCE", 0.01)
     with progress.Bar(9, "mlt", "frames", "compiling"):
-        time.sleep(0.2)
+        told = wait_for_words(capsys)
     with progress.Bar(None, "mlt"):
-        time.sleep(0.2)
-    assert capsys.readouterr().err == "mlt: 0 of 9 frames; compiling ...\nmlt: 0 frames ...\n"
+        told += wait_for_words(capsys)
+    assert told + capsys.readouterr().err == "mlt: 0 of 9 frames; compiling ...\nmlt: 0 frames ...\n"
 
 
 def test_short_work_is_silent(capsys):
@@ -55,7 +58,8 @@ def test_short_work_is_silent(capsys):
 
 def test_items_may_count_for_several(monkeypatch, capsys):
     clock = itertools.count(0.0, 10.0)
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(progress, "time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(progress, "EVERY", 10.0)
     assert list(progress.shown(["aa", "b"], 3, "train_meta", "features", size=len)) == ["aa", "b"]
     assert capsys.readouterr().err == (
         "train_meta: 2 of 3 features, 0.2 a second, 5 s left\ntrain_meta: 3 of 3 features, 0.1 a second, 0 s left\n"

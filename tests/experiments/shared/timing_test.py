@@ -1,3 +1,5 @@
+import types
+
 import numpy as np
 import pytest
 
@@ -23,5 +25,5 @@ def test_actions_run_in_turn_after_one_untimed_round():
 
 def test_each_time_is_the_action_s_own(monkeypatch):
     clock = iter([0.0, 1.0, 10.0, 99.0, 200.0, 203.0])
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(timing, "time", types.SimpleNamespace(perf_counter=lambda: next(clock)))
     assert timing.interleaved({"a": lambda: None}, repetitions=3) == {"a": [1.0, 89.0, 3.0]}

@@ -5,6 +5,8 @@ Each of the three pairs of worker processes costs 20 s on two cores: starting Te
 
 import contextlib
 import json
+import pathlib
+import random
 import socket
 
 import numpy as np
@@ -17,18 +19,21 @@ from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
 from tests import events, processes
 from tests import two_devices as two
+from tests.endings import PATIENCE
 
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 QUIET = {"show_every": 0, "validate_every": 0, "log_every": 1}
 
 
 def free_ports(count):
-    """Returns ports of this machine that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("localhost", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Returns ports that nobody listens on, below those that the system gives to whom asks for any."""
+    handed_out = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    numbers, found = random.SystemRandom().sample(range(handed_out // 2, handed_out), 100), []
+    for number in numbers:
+        with contextlib.suppress(OSError), socket.socket() as tried:
+            tried.bind(("localhost", number))
+            found.append(number)
+    return found[:count]
 
 
 def start_workers(folder, binary, count=2, **options):
@@ -49,7 +54,7 @@ def start_workers(folder, binary, count=2, **options):
 
 def finish(workers):
     """Waits for workers, which must end well; returns what they wrote."""
-    codes = [process.wait(timeout=300) for process, _ in workers]
+    codes = [process.wait(timeout=PATIENCE) for process, _ in workers]
     texts = [log.read_text() for _, log in workers]
     assert codes == [0] * len(workers), "\n".join(texts)
     return texts
@@ -120,7 +125,7 @@ def test_run_whose_workers_were_ended_goes_on(options, tmp_path):
     (chief, log), (other, _) = start_workers(tmp_path, "train_matching", **run)
     processes.wait_until(other, lambda: processes.checkpoints(run["run_dir"]))
     processes.kill(other)
-    assert chief.wait(timeout=120) == 1
+    assert chief.wait(timeout=PATIENCE) == 1
     *_, last = log.read_text().splitlines()
     assert last.startswith("train_matching: error: another worker is gone") and words in last
     saved = processes.checkpoints(run["run_dir"])[-1]

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from experiments.training import training_log
+from tests.endings import wait_for_words
 
 
 @pytest.fixture
@@ -101,8 +102,10 @@ def test_first_steps_are_told_with_the_time_that_is_left(clock, caplog):
 def test_wait_for_the_first_step_is_named(clock, monkeypatch, capsys):
     monkeypatch.setattr(training_log.progress, "PATIENCE", 0.01)
     opening = training_log.Opening(0, 10)
-    for step in (1, 2):
-        with opening.first():
-            threading.Event().wait(0.1)
-        opening.tell(step, 0.5)
-    assert capsys.readouterr().err == "training: waiting for the first batch, or compiling the step ...\n"
+    with opening.first():
+        told = wait_for_words(capsys)
+    opening.tell(1, 0.5)
+    with opening.first():
+        threading.Event().wait(0.1)
+    opening.tell(2, 0.5)
+    assert told + capsys.readouterr().err == "training: waiting for the first batch, or compiling the step ...\n"

@@ -23,6 +23,7 @@ from experiments.watching.request import Subject, Watching
 from mlt_tf import pretrained
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
+from tests.endings import PATIENCE
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 STEPS = 3
@@ -173,7 +174,8 @@ def test_hooks_return_how_long_the_sheets_took(crops, tmp_path, monkeypatch):
     monkeypatch.setattr(probes, "PAIRS", 2)
     values = request_of(train_matching, f"--data_dir={crops}", "--show_every=3")
     returned = follow(tmp_path, values, pretrained.Networks(MatchingNetwork()))
-    assert [scalars for scalars in returned if scalars] == [{"sheets/seconds": pytest.approx(5, abs=5)}]
+    (scalars,) = filter(None, returned)
+    assert list(scalars) == ["sheets/seconds"] and scalars["sheets/seconds"] > 0
 
 
 def test_nothing_is_shown_where_nothing_is_asked_for(crops, tmp_path):
@@ -240,14 +242,14 @@ def fetch(address, question=None):
     """Returns an answer of the server; a question is posted."""
     data = None if question is None else json.dumps(question).encode()
     request = urllib.request.Request(address, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as response:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
         return json.load(response)
 
 
 def test_server_compares_the_flags_of_the_runs(server):
     wanted = {"experimentName": "", "allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_RUNNING"]}
     wanted |= {"colParams": [], "startIndex": 0, "sliceSize": 9}
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while len(groups := fetch(f"{server}data/plugin/hparams/session_groups", wanted)["sessionGroups"]) < 2:
         assert time.monotonic() < deadline, groups
         time.sleep(0.5)
@@ -259,14 +261,14 @@ def test_browser_shows_the_sheets(runs, server, tmp_path):
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         pytest.skip("no chromium or google-chrome on this machine")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while len(found := fetch(f"{server}data/plugin/images/tags")) < 2:  # The runs are read in the background.
         assert time.monotonic() < deadline, found
         time.sleep(0.5)
     picture = tmp_path / "page.png"
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
     command += ["--window-size=1400,1600", "--virtual-time-budget=20000", f"--screenshot={picture}", f"{server}#images"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     page = cv2.imread(str(picture))[..., ::-1].astype(int)
     for colour in (contact_sheet.POSITIVE, contact_sheet.TARGET):

@@ -9,6 +9,7 @@ import pytest
 from experiments.web import server
 from experiments.web.places import Place
 from tests import clips
+from tests.endings import PATIENCE
 from tests.web_pages import SteppedTracker, served
 
 BOX = [10.0, 10.0, 20.0, 20.0]
@@ -39,7 +40,7 @@ def open_page(place):
 
 def wait(page, condition):
     """Waits for the session to be so, and returns it."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not condition(found := page.snapshot()):
         assert time.monotonic() < end and found["run"]["phase"] != "failed", found["run"]
         time.sleep(0.005)

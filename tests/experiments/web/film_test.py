@@ -9,6 +9,7 @@ import pytest
 from experiments.web import film
 from mlt_tf.errors import InputError
 from tests import clips
+from tests.endings import PATIENCE
 
 
 def read(data):
@@ -20,7 +21,7 @@ def whole(path):
     news = threading.Semaphore(0)
     opened = film.Film(str(path), news.release)
     while not opened.done:
-        assert news.acquire(timeout=10)
+        assert news.acquire(timeout=PATIENCE)
     return opened
 
 

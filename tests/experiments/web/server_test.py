@@ -12,6 +12,7 @@ from experiments.web import access, server
 from experiments.web.places import Place
 from mlt_tf.errors import InputError
 from tests import clips
+from tests.endings import PATIENCE
 from tests.web_pages import SteppedTracker, fetch, served
 
 
@@ -39,14 +40,9 @@ def test_page_and_frames_come_with_headers_that_keep_others_out(page):
 
 
 def test_nothing_is_served_without_the_token(page):
-    root = page.url.rsplit("/", 2)[0]
-    for path in (
-        "/",
-        "/x/",
-        "/main.js",
-        f"/{page.url.split('/')[3][:-1]}x/",
-        "/../etc/passwd",
-    ):
+    root, token, _ = page.url.rsplit("/", 2)
+    nearly = token[:-1] + ("x" if token[-1] != "x" else "y")
+    for path in ("/", "/x/", "/main.js", f"/{nearly}/", f"/{token[:-1]}/", "/../etc/passwd"):
         assert fetch(urllib.request.Request(root + path))[0] == 403
 
 
@@ -88,6 +84,20 @@ def test_what_is_no_request_of_the_page_is_told_in_a_line(page):
     assert "mark a target first" in page.do("track", resume=False)
     assert page.post("do/nothing", b"{}")[0] == 404 and page.post("do/track", b" " * 400_000)[0] == 413
     assert page.snapshot()["plan"]["targets"] == []
+
+
+def test_what_was_meant_for_another_clip_is_refused(page):
+    body = json.dumps({"target": None, "frame": 0, "box": [10, 10, 20, 20]}).encode()
+    assert "another clip was opened" in page.post("do/mark?clip=2", body)[1]["error"]
+    assert page.snapshot()["plan"]["targets"] == []
+    assert page.post("do/mark?clip=1", body)[1]["done"] == "1"
+
+
+def test_answer_says_which_event_tells_of_it(page):
+    body = json.dumps({"target": None, "frame": 0, "box": [10, 10, 20, 20]}).encode()
+    told = [page.post("do/mark", body)[1]["told"] for _ in range(2)]
+    with urllib.request.urlopen(page.url + "events", timeout=PATIENCE) as events:
+        assert told[0] < told[1] <= int(events.readline().removeprefix(b"id: "))  # The clip's news may come between.
 
 
 def test_other_methods_are_refused(page):
