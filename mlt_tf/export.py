@@ -4,7 +4,8 @@ import os
 
 import tensorflow as tf
 
-from mlt_tf import config, crops, last_layer, ops, tracking
+from mlt_tf import compact, config, crops, last_layer, ops, tracking
+from mlt_tf.compact import CompactSteps
 from mlt_tf.last_layer import LastLayer
 from mlt_tf.memory import ContextMemory
 from mlt_tf.pretrained import Networks
@@ -48,8 +49,8 @@ def make_module(
     """Makes what is exported, of what `save` takes.
 
     Returns:
-      (module with the functions `init`, `track`, `embed`, `match`; the signatures of the same names). Boxes are
-      x, y, w, h in 0-based pixels, images uint8 RGB.
+      (module with the functions `init`, `track`, `init_compact`, `track_compact`, `embed`, `match`; the signatures of
+      the same names). Boxes are x, y, w, h in 0-based pixels, images uint8 RGB.
     """
     steps, network = TrackingSteps(settings, networks, updates=updates), networks.matching
     base = last_layer.unadapted(network)
@@ -63,18 +64,15 @@ def make_module(
 
     @tf.function(input_signature=[frame_spec, box_spec])
     def init(frame, box):
-        in_pixels = "box: give x,y,w,h in pixels of the frame, w and h from 1 up"
-        tf.debugging.assert_greater_equal(box[:, 2:], config.SMALLEST_BOX, in_pixels)
-        box_cxcywh = tf.concat([box[:, :2] + box[:, 2:] / 2, box[:, 2:]], 1)
+        box_cxcywh = _checked_cxcywh(box)
         frame_of = tf.zeros_like(box[:, 0], tf.int32)
         return flatten_state(steps.start(frame[None], crops.size_wh(frame)[None], frame_of, box_cxcywh))
 
     @tf.function(input_signature=[state_spec, frame_spec])
     def track(state, frame):
-        tf.debugging.assert_equal(state["frame_wh"], crops.size_wh(frame)[None], "frame: give the size of the first")
+        _check_size(state, frame)
         new, found = track_and_update(steps, unflatten_state(state), frame)
-        centre, size = new.box_cxcywh[:, :2], new.box_cxcywh[:, 2:]
-        return flatten_state(new), tf.concat([centre - size / 2, size], 1), found.score
+        return flatten_state(new), _xywh(new.box_cxcywh), found.score
 
     def project(images):
         return last_layer.project(base, steps.trunk(images)[None])[0]
@@ -98,12 +96,69 @@ def make_module(
     module = tf.Module(name="mlt")
     module.init, module.track, module.embed, module.match = init, track, embed, match
     signatures = {"init": init, "track": track_flat}
+    of_compact = _compact_functions(CompactSteps(settings, networks, steps.trunk, updates), settings)
+    module.init_compact, module.track_compact, signatures["track_compact"] = of_compact
+    signatures["init_compact"] = module.init_compact
     signatures["embed"] = tf.function(lambda images: {"features": embed(images)}, [image_spec])
     signatures["match"] = tf.function(lambda x, z: {"response": match(x, z)}, pair_spec)
-    graphs = [function.get_concrete_function().graph for function in (init, track, embed, match)]
+    graphs = [function.get_concrete_function().graph for function in (init, track, *of_compact[:2], embed, match)]
     kept = {id(variable): variable for graph in graphs for variable in graph.variables}.values()
     module.kept = sorted(kept, key=lambda v: (v.name, v.numpy().tobytes()))  # Graphs hold them in any order.
     return module, signatures
+
+
+def _compact_functions(steps: CompactSteps, settings: config.TrackerConfig) -> tuple:
+    """Makes `init_compact`, `track_compact` of one frame or several, and the signature of the latter."""
+    spec = flatten_state(compact.compact_spec(settings))
+    spec = {name: tf.TensorSpec(part.shape, part.dtype, name) for name, part in spec.items()}
+    images_spec = tf.TensorSpec([None, None, None, 3], tf.uint8, "images")  # The state has `frames`, a number.
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, 3], tf.uint8, "frame"), tf.TensorSpec([None, 4], name="box")]
+    )
+    def init_compact(frame, box):
+        return flatten_state(steps.start(frame, _checked_cxcywh(box)))
+
+    @tf.function(input_signature=[spec, images_spec])
+    def track_compact(state, images):
+        _check_size(state, images[0])
+        count = tf.shape(images)[0]
+
+        def step(number, state, boxes, scores):
+            new, found = steps.track(unflatten_state(state), images[number])
+            boxes, scores = boxes.write(number, _xywh(new.box_cxcywh)), scores.write(number, found.score)
+            return number + 1, flatten_state(new), boxes, scores
+
+        arrays = [tf.TensorArray(tf.float32, count, element_shape=shape) for shape in ([None, 4], [None])]
+        shapes = [tf.TensorShape([]), {name: part.shape for name, part in spec.items()}, *[tf.TensorShape(None)] * 2]
+        start = [tf.constant(0), state, *arrays]
+        _, state, boxes, scores = tf.while_loop(
+            lambda number, *_: number < count, step, start, shape_invariants=shapes, parallel_iterations=1
+        )
+        return state, boxes.stack(), scores.stack()
+
+    @tf.function(input_signature=[images_spec, *spec.values()])
+    def track_flat(images, *parts):
+        state, boxes, scores = track_compact(dict(zip(spec, parts)), images)
+        return {**state, "boxes": boxes, "scores": scores}
+
+    return init_compact, track_compact, track_flat
+
+
+def _checked_cxcywh(box):
+    """Turns boxes x, y, w, h into those of `TargetState`."""
+    in_pixels = "box: give x,y,w,h in pixels of the frame, w and h from 1 up"
+    tf.debugging.assert_greater_equal(box[:, 2:], config.SMALLEST_BOX, in_pixels)
+    return tf.concat([box[:, :2] + box[:, 2:] / 2, box[:, 2:]], 1)
+
+
+def _check_size(state, frame):
+    tf.debugging.assert_equal(state["frame_wh"], crops.size_wh(frame)[None], "frame: give the size of the first")
+
+
+def _xywh(box_cxcywh):
+    centre, size = box_cxcywh[:, :2], box_cxcywh[:, 2:]
+    return tf.concat([centre - size / 2, size], 1)
 
 
 def save(

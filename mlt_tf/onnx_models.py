@@ -48,7 +48,7 @@ def load_packages() -> tuple[ModuleType, ModuleType, ModuleType]:
 def write_models(networks: Networks, folder: pathlib.Path) -> None:
     """Writes trunk.onnx and match.onnx, of any number of images or pairs each, and the last layer's layer.npz.
 
-    trunk.onnx maps `images` [N, side, side, 3] float32 in 0..255 to `features` [N, cells, cells, 256], side from 127.
+    trunk.onnx maps `images` [N, side, side, 3] in 0..255 to `features` [N, cells, cells, 256], side 127 or more.
     match.onnx maps such features, `phi_x` [B, 8, 8, 256] and `phi_z` [B, 24, 24, 256], and a `LastLayer`, `kernel`
     [1 or B, 256, C], `offset` and `gates` [1 or B, C], to `similarity` and `response` [B, 17, 17] (Eq. 1). layer.npz
     has the three of the un-adapted network.

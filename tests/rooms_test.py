@@ -11,7 +11,7 @@ from tests.house_rules_test import ROOT, imported_names, is_within, read_files
 ROOMS = {
     "experiments": (
         "shared", "scoring", "running", "training", "learning", "watching", "paper", "figures", "pages", "vot", "app",
-        "web", "benchmarks",
+        "web", "serving", "benchmarks",
     ),
     "data_pipelines": ("datasets", "benchmarks", "checks", "builders", "crops", "batches"),
 }  # fmt: skip

@@ -111,3 +111,19 @@ class DriftingTracker:
     def _see(self, image):
         self.images.append(image)
         self.count += 1
+
+
+class CountingModel:
+    """Stands in for an exported tracker: its target moves a pixel to the right with each frame."""
+
+    def init_compact(self, frame: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:
+        """Starts; a box without size is an error."""
+        if not box[0, 2]:
+            raise ZeroDivisionError
+        return {"box": box}
+
+    def track_compact(self, state: dict, frames: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray]:
+        """Moves on."""
+        steps = np.arange(1, len(frames) + 1, dtype=np.float32)[:, None, None]
+        boxes = state["box"][None] + steps * np.float32([1, 0, 0, 0])
+        return {"box": boxes[-1]}, boxes, np.full(boxes.shape[:2], 0.75, np.float32)

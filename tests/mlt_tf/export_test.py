@@ -90,6 +90,28 @@ def test_several_targets_and_the_state_as_a_dictionary(shipped, model):
     np.testing.assert_array_equal(state["frames"], [4, 4])
 
 
+def test_compact_states_find_the_same_in_several_frames_at_once(model):
+    frames, box_xywh = demo_clip(FRAMES)
+    both = np.float32([box_xywh, box_xywh + [30, 20, -10, 5]])
+    state, small = model.init(frames[0], both), model.init_compact(frames[0], both)
+    expected = []
+    for frame in frames[1:]:
+        state, box, score = model.track(state, frame)
+        expected.append((box, score))
+    found = []
+    for part in (frames[1:3], frames[3:]):
+        small, boxes, scores = model.track_compact(small, np.stack(part))
+        found += zip(boxes, scores)
+    for ours, theirs in zip(found, expected):
+        np.testing.assert_allclose(ours[0], theirs[0], atol=1e-2)
+        np.testing.assert_allclose(ours[1], theirs[1], atol=1e-4)
+    np.testing.assert_allclose(small["kernel"], state["kernel"], atol=1e-3)
+    assert not np.allclose(state["kernel"], model.init(frames[0], both)["kernel"])  # An update has been.
+    called = model.signatures["track_compact"](images=frames[1][None], **model.init_compact(frames[0], both))
+    np.testing.assert_allclose(called["boxes"][0], expected[0][0], atol=1e-2)
+    assert sum(len(file) for file in small["contexts"].numpy().ravel()) < state["contexts"].numpy().nbytes
+
+
 def test_network_alone(shipped, model):
     network = shipped[0].matching
     z = np.random.default_rng(0).integers(0, 256, [1, 255, 255, 3], dtype=np.uint8)
@@ -115,7 +137,7 @@ def test_bad_boxes_and_frames_of_another_size_are_refused(model):
 def test_the_baselines_are_exported_too(baseline, updates):
     settings = config.TrackerConfig(finetune_interval=2, finetune_steps=2, memory=2, samples=2)
     module, signatures = export.make_module(baseline, settings, updates)
-    assert set(signatures) == {"init", "track", "embed", "match"}
+    assert set(signatures) == {"init", "track", "init_compact", "track_compact", "embed", "match"}
     frame = np.random.default_rng(1).integers(0, 256, [90, 120, 3], dtype=np.uint8)
     state = module.init(frame, np.float32([[40, 30, 20, 20]]))
     before = state["kernel"]

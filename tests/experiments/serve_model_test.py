@@ -1,0 +1,32 @@
+"""Tests of the command that serves an exported tracker."""
+
+import sys
+
+import pytest
+
+from experiments import serve_model
+from experiments.serve_model import Request
+from experiments.serving import service
+from mlt_tf.errors import InputError
+from tests.trackers import CountingModel
+
+
+def test_it_serves_a_model_where_it_says(monkeypatch, capsys):
+    monkeypatch.setattr(service, "load_model", lambda folder: CountingModel())
+    ports = []
+    serve_model.serve(["model"], Request(port=0), lambda app, listening: ports.append(listening.getsockname()[1]))
+    assert f"at http://127.0.0.1:{ports[0]}/" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [[], ["a", "b"]])
+def test_it_wants_one_folder(words):
+    with pytest.raises(InputError, match="give one folder"):
+        serve_model.serve(words, Request())
+
+
+def test_without_aiohttp_it_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "experiments.serving.service")
+    monkeypatch.delattr(sys.modules["experiments.serving"], "service")
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(InputError, match=r"pip install 'mlt_tf\[web\]'"):
+        serve_model.serve(["model"], Request())
