@@ -1,13 +1,14 @@
 """The tracker (Algorithm 1) of many targets in one video or in many, frame by frame."""
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import boxes, config, lite, openvino_trunk, pretrained, tracker_input, turns, update_parts, update_rules
+from mlt_tf import boxes, config, loading, pretrained, tracker_input, turns, update_parts, update_rules
+from mlt_tf.context_ring import ContextRing
 from mlt_tf.errors import InputError
 from mlt_tf.tracking import TargetState, TrackingSteps
 from mlt_tf.turns import in_turn
@@ -62,7 +63,6 @@ class MultiTracker:
       weights_checksum: Which weights it has.
       last_updates: What the last update did to each target; None where it has had none.
       steps: The compiled functions.
-      state: All targets' state; None without targets.
       turn: Held by the thread that uses the tracker.
     """
 
@@ -86,7 +86,8 @@ class MultiTracker:
         self.variant = update_rules.variant_of(self.steps.updates)
         self.config, self.weights_checksum = settings, networks.checksum
         self.last_updates: list[Update | None] = []
-        self.state: TargetState | None = None
+        self._state: TargetState | None = None  # With () for its memory, which the ring has.
+        self._ring = ContextRing()
         self._frames = np.zeros(0, np.int64)  # What the state holds too, here without waiting for it.
         self._sizes_wh = np.zeros([0, 2], np.float32)
         self._numbers, self._numbered = np.zeros(0, np.int64), 0  # Each target's own, and how many there have been.
@@ -116,7 +117,12 @@ class MultiTracker:
           InputError: The weights are missing, damaged or another variant's; a setting is unknown; a trunk is missing,
             damaged, or there are two.
         """
-        return cls(*load(variant, weights, tflite, openvino, overrides))
+        return cls(*loading.load(variant, weights, tflite, openvino, overrides))
+
+    @property
+    def state(self) -> TargetState | None:
+        """All targets' state, a copy; None without targets."""
+        return self._state_of(np.arange(len(self))) if len(self) else None
 
     def __len__(self):
         return len(self._frames)
@@ -148,7 +154,9 @@ class MultiTracker:
         box_cxcywh = boxes.xywh_to_cxcywh(np.stack(checked))
         images, sizes_wh = tracker_input.stack_frames([frame])
         new = self.steps.start(images, sizes_wh, np.zeros(len(checked), np.int32), box_cxcywh)
-        self.state = new if not len(self) else _join(self.state, new)
+        self._ring.add(new.memory)
+        new = new._replace(memory=())
+        self._state = new if not len(self) else _join(self._state, new)
         self._frames = np.append(self._frames, np.ones(len(checked), np.int64))
         self._sizes_wh = np.concatenate([self._sizes_wh, np.repeat(sizes_wh, len(checked), 0)])
         self._numbers = np.append(self._numbers, self._numbered + np.arange(len(checked)))
@@ -162,7 +170,7 @@ class MultiTracker:
         """Compiles all that will run, updates too, so that no frame waits for it."""
         images, sizes_wh, frame_of = np.zeros([1, 64, 64, 3], np.uint8), np.float32([[64, 64]]), np.int32([0])
         state = self.steps.start(images, sizes_wh, frame_of, np.float32([[32, 32, 20, 20]]))
-        state, _ = self.steps.track(state, images, sizes_wh, frame_of)
+        self.steps.find(state._replace(memory=()), images, sizes_wh, frame_of)
         if self.steps.interval is not None and self.config.update_beside:
             for _ in update_parts.parts(self.steps, state):
                 pass
@@ -181,7 +189,8 @@ class MultiTracker:
         if not len(indices):
             return
         keep = np.setdiff1d(np.arange(len(self)), indices)
-        self.state = _take(self.state, keep) if len(keep) else None
+        self._state = _take(self._state, keep) if len(keep) else None
+        self._ring.keep(keep)
         self._frames, self._sizes_wh, self._numbers = (
             each[keep] for each in (self._frames, self._sizes_wh, self._numbers)
         )
@@ -204,10 +213,11 @@ class MultiTracker:
             raise InputError("no target to update: first give init() or add() the first frame and the target's box")
         start = time.perf_counter()
         images, sizes_wh, frame_of = self._checked_frames(frames)
-        self.state, found = self.steps.track(self.state, images, sizes_wh, frame_of)
+        self._state, found, contexts = self.steps.find(self._state, images, sizes_wh, frame_of)
         self._frames = self._frames + 1
-        boxes_xywh = boxes.cxcywh_to_xywh(self.state.box_cxcywh.numpy())
+        boxes_xywh = boxes.cxcywh_to_xywh(self._state.box_cxcywh.numpy())
         scores = found.score.numpy()
+        self._ring.store(contexts.numpy(), found.entropy.numpy(), scores > np.float32(self.config.tau))
         network_ms, start = _milliseconds(start), time.perf_counter()
         touched, updated = self._update_networks()
         update_ms = _milliseconds(start)
@@ -238,23 +248,25 @@ class MultiTracker:
           The places of the targets for which anything was done, and of those that have new layers.
         """
         due = [] if self.steps.interval is None else np.flatnonzero(self._frames % self.steps.interval == 0)
-        state = None
-        if len(due):
-            state = self.state if len(due) == len(self) else _take(self.state, due)
         if self.config.update_beside:
-            if state is not None:
-                self._under_way.begin(self._numbers[due], state)
+            if len(due):
+                self._under_way.begin(self._numbers[due], self._state_of(due))
             touched, ended = self._under_way.go_on(self._numbers)
             return touched, {place for done in ended for place in self._take_over(done)}
-        if state is None:
+        if not len(due):
             return set(), set()
-        state, updated = self.steps.update(state)
+        state, updated = self.steps.update(self._state_of(due))
         new = set(self._take_over(update_parts.Done(due, state.layer, updated)))
         return new, new
 
+    def _state_of(self, places) -> TargetState:
+        """Returns the whole state of the targets at these places."""
+        state = self._state if len(places) == len(self) else _take(self._state, places)
+        return state._replace(memory=self._ring.memory(places))
+
     def _take_over(self, done: update_parts.Done) -> list[int]:
         """Puts new layers in place; returns the places of the targets for which there was something to learn from."""
-        self.state = self.state._replace(layer=_put(self.state.layer, done.places, done.layer))
+        self._state = self._state._replace(layer=_put(self._state.layer, done.places, done.layer))
         new = []
         for place, contexts, weights, *maps in zip(done.places.tolist(), *(part.numpy() for part in done.updated)):
             if count := int(weights.sum()):  # Else nothing has changed.
@@ -262,25 +274,6 @@ class MultiTracker:
                 learnt = (part[:count] for part in (contexts, *maps))
                 self.last_updates[place] = Update(int(self._frames[place]), *learnt)
         return new
-
-
-def load(
-    variant: str | None, weights: str | None, tflite: str | None, openvino: str | None, overrides: Mapping[str, Any]
-) -> tuple:
-    """Loads what a tracker is made of, as `MultiTracker.load` says: (networks, settings, trunk, updates)."""
-    turns.check_process()
-    if tflite and openvino:
-        raise InputError("two trunks, one for TensorFlow Lite and one for OpenVINO: give one of them")
-    asked = config.TrackerConfig().replace(**overrides)  # Bad settings show before the file is read.
-    if openvino and asked.bfloat16:
-        raise InputError("bfloat16=True is of TensorFlow's trunk: leave it out, OpenVINO computes in 8 bits")
-    networks = pretrained.load(variant, weights, asked.bfloat16, asked.trunk)
-    settings = pretrained.configure(networks, overrides)
-    updates = networks.updates if variant is None else config.UPDATES[variant]
-    if not (tflite or openvino):
-        return networks, settings, None, updates
-    trunk = lite.load_trunk(tflite) if tflite else openvino_trunk.load_trunk(openvino, networks.checksum)
-    return networks._replace(checksum=f"{networks.checksum} on {trunk.checksum}"), settings, trunk, updates
 
 
 def _take(state, indices):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mlt_tf import config, multi_tracker, pretrained
+from mlt_tf import config, loading, pretrained
 from mlt_tf.multi_tracker import MultiTracker, State, Update
 
 __all__ = ["MultiTracker", "State", "Tracker", "Update"]
@@ -32,7 +32,7 @@ class Tracker:
         **overrides,
     ) -> "Tracker":
         """Loads a tracker; see `MultiTracker.load`."""
-        return cls(*multi_tracker.load(variant, weights, tflite, openvino, overrides))
+        return cls(*loading.load(variant, weights, tflite, openvino, overrides))
 
     def warm_up(self) -> None:
         """Compiles all that will run, updates too, so that no frame waits for it."""

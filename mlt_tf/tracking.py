@@ -140,6 +140,7 @@ class TrackingSteps(tf.Module):
         compiled = functools.partial(tf.function, autograph=False)  # Which would take most of the time of tracing.
         self.start = compiled(self.start, [*frames, tf.TensorSpec([None, 4])])
         self.track = compiled(self.track, [state, *frames])
+        self.find = compiled(self.find, [state._replace(memory=()), *frames])
         self.update = compiled(self.update, [state])
         self.embed = compiled(self.embed, [tf.TensorSpec([None, self.strip_height, config.CONTEXT_SIZE, 3], tf.uint8)])
         phi_x, phi_z = (
@@ -174,12 +175,25 @@ class TrackingSteps(tf.Module):
 
         The frames come as in `start`.
         """
-        frames = Frames(images, sizes_wh)
-        z = self.cut_search(frames, frame_of, state.box_cxcywh)
-        state, found = self.locate(state, self.features(z))
-        contexts = self.cut_contexts(frames, frame_of, state.box_cxcywh)
+        without = state._replace(memory=())
+        new, found, contexts = self.find(without, images, sizes_wh, frame_of)
         kept = memory.store(state.memory, contexts, found.entropy, found.score > self._settings.tau)
-        return state._replace(memory=kept), found
+        return new._replace(memory=kept), found
+
+    def find(
+        self, state: TargetState, images: tf.Tensor, sizes_wh: tf.Tensor, frame_of: tf.Tensor
+    ) -> tuple[TargetState, Found, tf.Tensor]:
+        """Finds the targets, and cuts the contexts [B, 255, 255, 3] uint8 about their new states.
+
+        Args:
+          state: A state with () for its memory, which this then need not copy; what it returns has that, too.
+          images: The frames come as in `start`.
+          sizes_wh: So do their sizes.
+          frame_of: And the frame of each target.
+        """
+        frames = Frames(images, sizes_wh)
+        state, found = self.locate(state, self.features(self.cut_search(frames, frame_of, state.box_cxcywh)))
+        return state, found, self.cut_contexts(frames, frame_of, state.box_cxcywh)
 
     def locate(self, state: TargetState, phi_z: tf.Tensor) -> tuple[TargetState, Found]:
         """Finds the targets by the trunk features [B, S, 24, 24, 256] of what `cut_search` cuts."""

@@ -19,6 +19,7 @@ from data_pipelines.datasets import video
 from experiments.running import opencv_trackers
 from experiments.shared import timing
 from mlt_tf import boxes, config, crops
+from mlt_tf.context_ring import ContextRing
 from mlt_tf.tracker import MultiTracker
 from mlt_tf.tracking import TrackingSteps
 
@@ -132,13 +133,14 @@ def measure_parts(setup: Setup, batch: int) -> dict[str, float]:
         if not capture.read()[0]:
             capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
 
-    state = states["mlt"]
+    state, ring = states["mlt"], ContextRing()
+    ring.add(state.memory)
     actions = {
         "decode": decode,
         "crop": lambda: cut()[0].numpy(),
         "trunk": lambda: trunk(flat)[0].numpy(),
         "head": lambda: head(state, phi_z)[1].score.numpy(),
-        "frame": lambda: _whole_frame(steps["mlt"], state, images, sizes_wh, frame_of),
+        "frame": lambda: _whole_frame(steps["mlt"], state, ring, images, sizes_wh, frame_of),
         "update": lambda: steps["mlt"].update(state)[1].adapted.numpy(),
         "fine-tuning": lambda: steps["mlt_mt_ft"].update(states["mlt_mt_ft"])[1].adapted.numpy(),
     }
@@ -159,10 +161,12 @@ def _cutter(steps, images, sizes_wh, frame_of, box):
     return cut()[0], cut
 
 
-def _whole_frame(steps, state, images, sizes_wh, frame_of):
+def _whole_frame(steps, state, ring, images, sizes_wh, frame_of):
     """Does what a frame needs but its decoding: cropping, network, post-processing, memory."""
-    new, found = steps.track(state, images, sizes_wh, frame_of)
-    return new.box_cxcywh.numpy(), found.score.numpy()
+    new, found, contexts = steps.find(state._replace(memory=()), images, sizes_wh, frame_of)
+    scores = found.score.numpy()
+    ring.store(contexts.numpy(), found.entropy.numpy(), scores > -1)
+    return new.box_cxcywh.numpy(), scores
 
 
 def measure_trackers(setup: Setup) -> dict[str, float]:

@@ -65,7 +65,7 @@ def test_live_matching_network_tracks_as_mlt_mt(videos):
         assert found[-1]["auc_low"] <= found[-1]["auc"] <= found[-1]["auc_high"]
         for block in network.extractor.blocks:  # As if the training went on.
             block.norm.beta.assign_add(tf.random.stateless_normal(block.norm.beta.shape, [1, 2], 0, 2.0))
-    assert probe._tracker.steps.track.experimental_get_tracing_count() == 1
+    assert probe._tracker.steps.find.experimental_get_tracing_count() == 1
 
 
 def test_meta_learner_has_both_scores_and_tracks_without_updates_only_once(videos, monkeypatch):

@@ -1,0 +1,26 @@
+"""Loads what a tracker is made of: networks, settings, what computes the trunk, the kind of updates."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlt_tf import config, lite, openvino_trunk, pretrained, turns
+from mlt_tf.errors import InputError
+
+
+def load(
+    variant: str | None, weights: str | None, tflite: str | None, openvino: str | None, overrides: Mapping[str, Any]
+) -> tuple:
+    """Loads what a tracker is made of, as `MultiTracker.load` says: (networks, settings, trunk, updates)."""
+    turns.check_process()
+    if tflite and openvino:
+        raise InputError("two trunks, one for TensorFlow Lite and one for OpenVINO: give one of them")
+    asked = config.TrackerConfig().replace(**overrides)  # Bad settings show before the file is read.
+    if openvino and asked.bfloat16:
+        raise InputError("bfloat16=True is of TensorFlow's trunk: leave it out, OpenVINO computes in 8 bits")
+    networks = pretrained.load(variant, weights, asked.bfloat16, asked.trunk)
+    settings = pretrained.configure(networks, overrides)
+    updates = networks.updates if variant is None else config.UPDATES[variant]
+    if not (tflite or openvino):
+        return networks, settings, None, updates
+    trunk = lite.load_trunk(tflite) if tflite else openvino_trunk.load_trunk(openvino, networks.checksum)
+    return networks._replace(checksum=f"{networks.checksum} on {trunk.checksum}"), settings, trunk, updates
