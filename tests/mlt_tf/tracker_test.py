@@ -284,7 +284,7 @@ def test_load_takes_a_variants_weights_and_settings(monkeypatch, mlt, kind):
 
     monkeypatch.setattr(tracker.pretrained, "load", load)
     made = kind.load("mlt", "some.npz", tau=0.3, bfloat16=True)
-    assert asked == [("mlt", "some.npz", True)]
+    assert asked == [("mlt", "some.npz", True, "full")]
     assert (made.variant, made.weights_checksum, made.config.tau) == ("mlt", "abc", 0.3)
     with pytest.raises(InputError, match="unknown tracker setting 'taw'"):
         kind.load(taw=1)
