@@ -1,6 +1,8 @@
 """Every number of the method, each with its source; `[ours]` marks a choice where the paper is silent."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from mlt_tf.errors import InputError
 
@@ -25,8 +27,14 @@ TRUNKS = (
     "light",
 )  # The paper's, and the one of `light.LightTrunk` that gives its features for a fifth of its work.
 FAST = {**REDUCED, "trunk": "light"}  # The reduced mode with the light trunk.
+LATER = {"trunk": "full", "update_beside": False}  # Settings that records of before 0.1.0 lack: then it was so.
 GONE = {"penalise": "the penalties multiply (similarity + 1) / 2"}  # Settings that lost; 171a062 last had them.
 LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.
+
+
+def completed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a record's settings of a tracker with those that came later: `LATER`; no settings stay none."""
+    return {**LATER, **settings} if settings else {}
 
 
 @dataclasses.dataclass(frozen=True)

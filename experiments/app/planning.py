@@ -10,6 +10,7 @@ from experiments.app import plan, record, session, target_box
 from experiments.app.plan import Mark, Plan, Target
 from experiments.app.record import Record
 from experiments.app.track_folder import INCOMPLETE
+from mlt_tf import config
 from mlt_tf.errors import InputError
 
 _SAME = ("frame_size", "variant", "weights_checksum", "settings")  # Of the meta, else results do not go together.
@@ -174,6 +175,8 @@ def check_same(before: Record, meta: dict, folder: pathlib.Path) -> None:
         old, new = before.meta.get(name), meta.get(name)
         if name == "input":
             old, new = pathlib.PurePath(str(old)).name, pathlib.PurePath(str(new)).name
+        if name == "settings":
+            old, new = config.completed(old or {}), config.completed(new or {})
         if old != new:
             raise InputError(
                 f"'{folder}' holds results of {name} {old}, and this run has {new}: give the same, or another --out, "

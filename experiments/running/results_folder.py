@@ -14,6 +14,7 @@ from experiments.running import claims, starting
 from experiments.running.starting import Run
 from experiments.scoring import metrics, protocols, raw_results
 from experiments.shared import provenance
+from mlt_tf import config as tracker_config
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
@@ -126,6 +127,9 @@ def claim_folder(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
             raise InputError(f"cannot write {path}: {error.strerror}; make room or choose another --out") from error
         return
     found = files.read_record(path, _REMEDY, settings=dict)
+    found, wanted = (
+        {**each, "settings": tracker_config.completed(each.get("settings", {}))} for each in (found, wanted)
+    )
     if found != wanted:
         old, new = ({**config, **config.get("settings", {}), "settings": None} for config in (found, wanted))
         names = ", ".join(sorted(name for name in {*old, *new} if old.get(name) != new.get(name)))

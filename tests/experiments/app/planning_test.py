@@ -202,3 +202,18 @@ def test_results_of_other_weights_are_not_gone_on_with(clip, capfd):
     assert run("clip.mp4", "--fix=1@9=40,20,20,15", "--out=o", tracker=tracker) == 1
     assert "holds results of weights_checksum abc, and this run has other" in capfd.readouterr().err
     assert pathlib.Path("o/track.json").read_bytes() == before and tracker.count == 0
+
+
+def test_records_of_before_a_setting_go_on_where_it_is_as_it_was():
+    old = {
+        "input": "a/clip.mp4",
+        "frame_size": [64, 48],
+        "variant": "mlt",
+        "weights_checksum": "x",
+        "settings": {"tau": 0.5},
+    }
+    new = {**old, "settings": {"tau": 0.5, "trunk": "full", "update_beside": False}}
+    before = Record(Plan((Target("1", (Mark(0, BOX),)),), 0, None), (), old)
+    planning.check_same(before, new, pathlib.Path("out"))
+    with pytest.raises(InputError, match="holds results of settings"):
+        planning.check_same(before, {**new, "settings": {**new["settings"], "trunk": "light"}}, pathlib.Path("out"))
