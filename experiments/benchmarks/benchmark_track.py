@@ -181,7 +181,7 @@ def measure_trackers(setup: Setup) -> dict[str, float]:
     trackers = {name: MultiTracker.load(name, **dataclasses.asdict(setup.settings)) for name in config.VARIANTS}
     for name, overrides in MODES.items():
         trackers[f"mlt, {name}"] = MultiTracker.load("mlt", **overrides)
-    for name in opencv_trackers.available_algorithms():
+    for name in opencv_trackers.without_models():
         trackers[f"opencv_{name}"] = opencv_trackers.OpenCVTracker(name)
     frames = read_clip(setup.clip, 1 + max(lengths.values()))
     times = {name: [] for name in trackers}

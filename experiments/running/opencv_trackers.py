@@ -62,6 +62,11 @@ def available_algorithms() -> list[str]:
     return [name for name, algorithm in _ALGORITHMS.items() if hasattr(cv2, algorithm.factory)]
 
 
+def without_models() -> list[str]:
+    """Lists those of them that need no model files."""
+    return [name for name in available_algorithms() if not _ALGORITHMS[name].files]
+
+
 def find_models(algorithm: str, folder: str | None) -> dict[str, pathlib.Path]:
     """Finds an algorithm's model files in a folder: parameter to path, empty for one that needs none.
 

@@ -81,3 +81,25 @@ def test_clip_is_read_up_to_a_limit(setup):
     assert len(benchmark_track.read_clip(setup.clip, 3)) == 3
     with pytest.raises(InputError):
         benchmark_track.read_clip("no_such.mp4")
+
+
+def test_all_that_runs_without_more_files_is_timed(setup, monkeypatch):
+    loaded, made = [], []
+
+    class Still:
+        def add(self, frame, boxes_xywh):
+            pass
+
+        update = remove = lambda self, given: None
+
+    monkeypatch.setattr(benchmark_track, "use_threads", lambda threads: None)
+    monkeypatch.setattr(
+        benchmark_track.MultiTracker, "load", lambda name, **settings: loaded.append(settings) or Still()
+    )
+    real = benchmark_track.opencv_trackers.OpenCVTracker
+    monkeypatch.setattr(real, "add", lambda self, frame, boxes_xywh: made.append(self))
+    monkeypatch.setattr(real, "update", lambda self, frame: None)
+    monkeypatch.setattr(real, "remove", lambda self, indices: None)
+    times = benchmark_track.measure_trackers(setup)
+    assert {"mlt", "mlt_mt", "mlt, fast", "mlt, reduced", "opencv_mil"} <= set(times)
+    assert len(loaded) == 3 + len(benchmark_track.MODES) and made

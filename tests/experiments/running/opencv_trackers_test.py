@@ -80,6 +80,7 @@ def test_boxes_are_cut_to_the_frame_and_keep_a_pixel(box, expected):
 
 def test_an_algorithm_that_opencv_lacks_is_refused_with_those_it_has():
     assert "mil" in opencv_trackers.available_algorithms()
+    assert "mil" in opencv_trackers.without_models() and "nano" not in opencv_trackers.without_models()
     with pytest.raises(InputError, match=r"opencv_siamfc: .* it has mil"):
         opencv_trackers.OpenCVTracker("siamfc")
 
