@@ -13,7 +13,7 @@ from experiments.benchmarks.benchmark_track import Setup
 from mlt_tf import config
 from mlt_tf.tracker import MultiTracker
 
-MODES = {"full": {}, "reduced": config.REDUCED}
+MODES = {"full": {}, "reduced": config.REDUCED, "fast": config.FAST}
 
 
 class Evenness(NamedTuple):
