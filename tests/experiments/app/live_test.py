@@ -144,3 +144,18 @@ def test_frames_of_a_file_are_all_tracked_unless_it_is_called_live(in_an_empty_f
     assert record.read("o/track.json").meta["dropped"] == 0 and not record.read("o/track.json").meta["live"]
     assert run("clip.mp4", "--box=10,20,30,15", "--out=p", "--live") == 0
     assert record.read("p/track.json").meta["live"]
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        ([], {}),
+        (["--live"], {"update_beside": True}),
+        (["--live", "--noupdate_beside"], {"update_beside": False}),
+    ],
+)
+def test_updates_come_in_parts_where_the_source_is_live(words, given):
+    write_red_video("clip.mp4")
+    load, asked = lambda *arguments, **settings: asked.append(settings) or DriftingTracker(), []
+    assert run("clip.mp4", "--box=1,2,3,4", *words, load=load) == 0
+    assert asked == [given]

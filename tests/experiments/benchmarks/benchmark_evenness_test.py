@@ -14,11 +14,11 @@ def test_the_worst_place_is_not_that_of_one_slow_frame():
     assert found == Evenness(1.0, pytest.approx(20 / 9), 9.0, 2.0) and found.ratio == 2.0
 
 
-def test_both_modes_are_timed_with_both_kinds_of_updates(monkeypatch):
+def test_all_modes_are_timed_with_both_kinds_of_updates(monkeypatch):
     asked = []
 
     def load(variant, **settings):
-        asked.append((settings["pyramid"], settings["update_beside"]))
+        asked.append((settings["pyramid"], settings["trunk"], settings["update_beside"]))
         return DriftingTracker()
 
     monkeypatch.setattr(benchmark_evenness.MultiTracker, "load", load)
@@ -26,6 +26,7 @@ def test_both_modes_are_timed_with_both_kinds_of_updates(monkeypatch):
     settings = config.TrackerConfig(update_interval=2)
     setup = benchmark_track.Setup(str(benchmark.demo_clip.CLIP), (1.0, 2.0, 30.0, 40.0), settings, 1, 0)
     found = benchmark_evenness.measure(setup, 3)
-    assert asked == [("contexts", False), ("contexts", True), ("exemplars", False), ("exemplars", True)]
+    modes = [("contexts", "full"), ("exemplars", "full"), ("exemplars", "light")]
+    assert asked == [(*mode, beside) for mode in modes for beside in (False, True)]
     lines = benchmark_evenness.table(found).splitlines()
-    assert len(lines) == 9 and lines[1].startswith("full, updates at once, wall") and float(lines[1].split()[-1]) > 0
+    assert len(lines) == 13 and lines[1].startswith("full, updates at once, wall") and float(lines[1].split()[-1]) > 0
