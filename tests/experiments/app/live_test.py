@@ -154,7 +154,7 @@ def test_frames_of_a_file_are_all_tracked_unless_it_is_called_live(in_an_empty_f
         (["--live", "--noupdate_beside"], {"update_beside": False}),
     ],
 )
-def test_updates_come_in_parts_where_the_source_is_live(words, given):
+def test_updates_come_in_parts_where_the_source_is_live(in_an_empty_folder, words, given):
     write_red_video("clip.mp4")
     load, asked = lambda *arguments, **settings: asked.append(settings) or DriftingTracker(), []
     assert run("clip.mp4", "--box=1,2,3,4", *words, load=load) == 0
