@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from mlt_tf import config, crops, memory
 from mlt_tf.config import TrackerConfig
-from mlt_tf.crops import Frames
 from mlt_tf.last_layer import LastLayer
 from mlt_tf.memory import ContextMemory
 from mlt_tf.pretrained import Networks
@@ -87,11 +86,10 @@ class CompactSteps(tf.Module):
 
     def track(self, state: TargetState, frame: tf.Tensor) -> tuple[TargetState, Found]:
         """Does all of Algorithm 1 for one frame [H, W, 3] uint8, updates too."""
-        steps, frames = self._steps, Frames(frame[None], crops.size_wh(frame)[None])
-        frame_of = tf.zeros_like(state.frames)
-        state, found = steps.locate(state, steps.features(steps.cut_search(frames, frame_of, state.box_cxcywh)))
-        files = encode(steps.cut_contexts(frames, frame_of, state.box_cxcywh))
-        state = state._replace(memory=self._stored(state.memory, files, found))
+        kept, frame_of = state.memory, tf.zeros_like(state.frames)
+        sizes_wh = crops.size_wh(frame)[None]
+        state, found, contexts = self._steps.find(state._replace(memory=()), frame[None], sizes_wh, frame_of)
+        state = state._replace(memory=self._stored(kept, encode(contexts), found))
         if self.interval is None:
             return state, found
         due = state.frames % self.interval == 0  # [B]

@@ -22,10 +22,7 @@ VARIANTS = tuple(UPDATES)
 # Where the three scales come from: three contexts z, as in the paper, or three exemplars x, with one context a frame.
 PYRAMIDS = ("contexts", "exemplars")
 REDUCED = {"pyramid": "exemplars"}  # Settings of the reduced mode: a third of the trunk's work.
-TRUNKS = (
-    "full",
-    "light",
-)  # The paper's, and the one of `light.LightTrunk` that gives its features for a fifth of its work.
+TRUNKS = ("full", "light")  # The paper's; `light.LightTrunk`, which gives its features for a fifth of its work.
 FAST = {**REDUCED, "trunk": "light"}  # The reduced mode with the light trunk.
 LATER = {"trunk": "full", "update_beside": False}  # Settings that records of before 0.1.0 lack: then it was so.
 GONE = {"penalise": "the penalties multiply (similarity + 1) / 2"}  # Settings that lost; 171a062 last had them.

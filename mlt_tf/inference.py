@@ -1,7 +1,11 @@
 """The trunk as tracking runs it: batch normalisation folded into the convolutions."""
 
+from collections.abc import Callable
+
+import numpy as np
 import tensorflow as tf
 
+from mlt_tf import config
 from mlt_tf.extractor import POOLED_BLOCKS, RGB_MEAN, RGB_SCALE, Extractor
 
 
@@ -37,6 +41,18 @@ class InferenceTrunk(tf.Module):
             if number < POOLED_BLOCKS:
                 hidden = tf.nn.max_pool2d(hidden, 3, 2, "VALID")
         return tf.cast(hidden, tf.float32)
+
+
+def run_outside(run: Callable[[np.ndarray], np.ndarray], images: tf.Tensor) -> tf.Tensor:
+    """Extracts features of images as an `InferenceTrunk` does, by a trunk that is not TensorFlow's.
+
+    Args:
+      run: Maps float32 images [N, side, side, 3] in 0..255 to features.
+      images: [N, side, side, 3], of any type.
+    """
+    cells = config.CONTEXT_CELLS - (config.CONTEXT_SIZE - images.shape[1]) // config.STRIDE
+    features = tf.numpy_function(run, [tf.cast(images, tf.float32)], tf.float32, stateful=True)
+    return tf.ensure_shape(features, [None, cells, cells, config.TRUNK_CHANNELS])
 
 
 def _folded(number, block):

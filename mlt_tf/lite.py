@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from mlt_tf import config, last_layer, ops, sealed
 from mlt_tf.errors import InputError
-from mlt_tf.inference import InferenceTrunk
+from mlt_tf.inference import InferenceTrunk, run_outside
 from mlt_tf.pretrained import Networks
 
 _X = [1, config.EXEMPLAR_SIZE, config.EXEMPLAR_SIZE, 3]
@@ -101,9 +101,7 @@ class LiteTrunk:
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """Extracts features of images [N, side, side, 3] in 0..255: float32 [N, cells, cells, 256]."""
-        cells = config.CONTEXT_CELLS - (config.CONTEXT_SIZE - images.shape[1]) // config.STRIDE
-        features = tf.numpy_function(self._run, [tf.cast(images, tf.float32)], tf.float32, stateful=True)
-        return tf.ensure_shape(features, [None, cells, cells, config.TRUNK_CHANNELS])
+        return run_outside(self._run, images)
 
     def _run(self, images):
         interpreter = self._interpreter

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib
 import io
 import logging
 import os
@@ -15,7 +16,7 @@ import tensorflow as tf
 
 from mlt_tf import config, sealed
 from mlt_tf.errors import InputError
-from mlt_tf.inference import InferenceTrunk
+from mlt_tf.inference import InferenceTrunk, run_outside
 from mlt_tf.pretrained import Networks
 
 NAME = "trunk.xml"  # The weights are beside it, in trunk.bin.
@@ -24,30 +25,16 @@ _ANY = [-1, -1, -1, 3]  # Any number of images of any side.
 _FASTER = {"avx512_vnni", "avx_vnni", "amx_int8"}  # Instructions for 8 bits, as Linux names them.
 
 
-def load_openvino() -> ModuleType:
-    """Imports OpenVINO.
+def load_package(name: str) -> ModuleType:
+    """Imports OpenVINO, or NNCF, which takes weights and activations to 8 bits.
 
     Raises:
       InputError: It is not installed.
     """
     try:
-        import openvino
+        return importlib.import_module(name)
     except ImportError as error:
-        raise InputError(f"OpenVINO cannot be imported ({error}): pip install 'mlt_tf[openvino]'") from error
-    return openvino
-
-
-def load_nncf() -> ModuleType:
-    """Imports NNCF, which takes weights and activations to 8 bits.
-
-    Raises:
-      InputError: It is not installed.
-    """
-    try:
-        import nncf
-    except ImportError as error:
-        raise InputError(f"NNCF cannot be imported ({error}): pip install 'mlt_tf[openvino]'") from error
-    return nncf
+        raise InputError(f"{name} cannot be imported ({error}): pip install 'mlt_tf[openvino]'") from error
 
 
 @contextlib.contextmanager
@@ -80,7 +67,7 @@ def write_trunk(networks: Networks, contexts: Sequence[np.ndarray], folder: path
       InputError: A package is missing.
     """
     with _silently():
-        openvino, nncf = load_openvino(), load_nncf()
+        openvino, nncf = load_package("openvino"), load_package("nncf")
         trunk = tf.function(InferenceTrunk(networks.matching.extractor), [tf.TensorSpec([None, *_Z[1:]])])
         model = openvino.convert_model(trunk.get_concrete_function())
         model.reshape(_Z)
@@ -107,7 +94,7 @@ class OpenVinoTrunk:
         Raises:
           InputError: OpenVINO is not installed, or refuses the model.
         """
-        core = load_openvino().Core()
+        core = load_package("openvino").Core()
         self.checksum = hashlib.sha256(model + weights).hexdigest()
         settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
         if threads := tf.config.threading.get_intra_op_parallelism_threads():
@@ -121,21 +108,24 @@ class OpenVinoTrunk:
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """Extracts features of images [N, side, side, 3] in 0..255: float32 [N, cells, cells, 256]."""
-        cells = config.CONTEXT_CELLS - (config.CONTEXT_SIZE - images.shape[1]) // config.STRIDE
-        features = tf.numpy_function(self._run, [tf.cast(images, tf.float32)], tf.float32, stateful=True)
-        return tf.ensure_shape(features, [None, cells, cells, config.TRUNK_CHANNELS])
+        return run_outside(self._run, images)
 
     def _run(self, images):
         return self._request.infer([images], share_inputs=True)[0]
 
 
-def has_integer_instructions(cpuinfo: str = "/proc/cpuinfo") -> bool | None:
-    """Says whether the processor computes with 8 bits faster than with 32; None where that is not known."""
+def instructions(cpuinfo: str = "/proc/cpuinfo") -> list[str] | None:
+    """Returns the processor's instruction sets, as Linux names them; None where that is not known."""
     try:
         lines = pathlib.Path(cpuinfo).read_text().splitlines()
     except OSError:
         return None
-    words = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), None)
+    return next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), None)
+
+
+def has_integer_instructions(cpuinfo: str = "/proc/cpuinfo") -> bool | None:
+    """Says whether the processor computes with 8 bits faster than with 32; None where that is not known."""
+    words = instructions(cpuinfo)
     return None if words is None else not _FASTER.isdisjoint(words)
 
 
@@ -152,7 +142,7 @@ def load_trunk(path: str | os.PathLike, weights_checksum: str) -> OpenVinoTrunk:
       InputError: A file cannot be read, is damaged, or of other weights; or OpenVINO is not installed.
     """
     path = pathlib.Path(path)
-    load_openvino()
+    load_package("openvino")
     try:
         contents = []
         for part in (path, path.with_suffix(".bin")):

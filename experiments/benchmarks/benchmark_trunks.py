@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from experiments.benchmarks import benchmark_track
 from experiments.shared import timing
-from mlt_tf import config, pretrained
+from mlt_tf import config, openvino_trunk, pretrained
 from mlt_tf.tracking import TrackingSteps
 
 INSTRUCTIONS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
@@ -17,11 +17,7 @@ KINDS["light, bfloat16"] = {**KINDS["light"], "bfloat16": True}
 
 def instructions() -> str:
     """Names the CPU's vector instructions that matter here, and the limit that oneDNN was given, if any."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            found = next((line.split(":")[1].split() for line in file if line.startswith("flags")), [])
-    except OSError:
-        found = []
+    found = openvino_trunk.instructions() or []
     names = [name for name in INSTRUCTIONS if name in found] or ["not known"]
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA")
     return ", ".join(names) + (f"; oneDNN is held to {limit}" if limit else "")

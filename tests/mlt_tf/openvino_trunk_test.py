@@ -85,7 +85,7 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch, mlt, contexts
         lambda: openvino_trunk.load_trunk(tmp_path / "trunk.xml", "any"),
         lambda: openvino_trunk.write_trunk(mlt, contexts, tmp_path),
     ):
-        with pytest.raises(InputError, match=r"OpenVINO cannot be imported .*pip install 'mlt_tf\[openvino\]'"):
+        with pytest.raises(InputError, match=r"openvino cannot be imported .*pip install 'mlt_tf\[openvino\]'"):
             use()
 
 
