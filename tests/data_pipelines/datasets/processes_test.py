@@ -12,17 +12,21 @@ import pytest
 from data_pipelines.datasets import processes
 from tests.endings import PATIENCE, ROOT
 
-# A parent whose two workers tell their numbers, when they start or when they work, and then wait for an hour.
+# A parent whose two workers tell their numbers, when they start or when they work, and then wait for an hour. A line is
+# one write: `print` may make two, between which the other worker's come.
 PARENT = """
 import multiprocessing, os, sys, time
 from data_pipelines.datasets import processes
 
+def tell():
+    os.write(1, f"{os.getpid()}\\n".encode())
+
 def work(_):
-    print(os.getpid(), flush=True)
+    tell()
     time.sleep(3600)
 
 if __name__ == "__mp_main__" and STARTING:
-    print(os.getpid(), flush=True)
+    tell()
     time.sleep(1)
 if __name__ == "__main__":
     with processes.pool(2) as pool:
