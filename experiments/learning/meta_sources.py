@@ -12,7 +12,7 @@ from experiments.learning import simulated_tracks
 from experiments.shared import progress
 from experiments.training import training_input
 from experiments.training.recipe import MetaRecipe
-from mlt_tf import adaptation, config, gradients, labels, last_layer, margins, meta_loss
+from mlt_tf import adaptation, config, finetuning, gradients, labels, last_layer, margins, meta_loss
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
 from mlt_tf.pretrained import Networks
@@ -173,12 +173,13 @@ class CachedSource:
             middle = feature_cache.slice_cells(features, np.zeros(2, int), 2 * config.EXEMPLAR_CELLS)
             yield middle.reshape(-1, features.shape[-1])
 
-    def held_out(self, networks: Networks, radius: float) -> dict:
+    def held_out(self, networks: Networks, radius: float, fine_tuned: bool = False) -> dict:
         """Measures four layers on the held-out targets: on videos, where there are any, and made trajectories apart.
 
         Args:
           networks: The networks.
           radius: Of the labels, in cells.
+          fine_tuned: Whether to measure what MLT-mt+ft's fine-tuning makes of the same contexts, too.
 
         Returns:
           {"held_out_loss": Eq. 7, "held_out_margin": `margins.margin`}, means: un-adapted, with the target's own delta,
@@ -187,10 +188,11 @@ class CachedSource:
         """
         some = [_delta(networks.matching, batch, radius) for batch in _take(self._tensors(self._sampler, 0), 8)]
         mean_delta = tf.reduce_mean(tf.concat(some, 0), 0)
-        names = ("unadapted", "own_delta", "anothers_delta", "mean_delta")
+        names = ("unadapted", "own_delta", "anothers_delta", "mean_delta", "fine_tuned")
         found = {}
         for kind in self._held_out:
-            sums = [_measure(networks, batch, mean_delta, radius) for batch in self._held_out_batches(kind)]
+            batches = self._held_out_batches(kind)
+            sums = [_measure(networks, batch, mean_delta, radius, fine_tuned) for batch in batches]
             for part, means in zip(("loss", "margin"), np.mean(sums, 0).T):
                 found[f"{kind}_{part}"] = {name: round(float(value), 4) for name, value in zip(names, means)}
         return found
@@ -245,14 +247,24 @@ def _delta(network, batch, radius):
     return _compiled_delta(network, batch.phi_x, batch.phi_delta, labels.centred_label(radius), batch.weights)
 
 
-def _measure(networks, batch, mean_delta, radius):
-    """Returns loss and margin of the four layers: [4, 2]."""
+@tf.function(reduce_retracing=True)
+def _fine_tuned(network, batch, radius):
+    settings = config.TrackerConfig()
+    w5 = tf.tile(network.w5[None], [tf.shape(batch.phi_x)[0], 1, 1])
+    steps, rate, y = settings.finetune_steps, settings.finetune_rate, labels.centred_label(radius)
+    return finetuning.fine_tune(network, w5, batch.phi_x, batch.phi_delta, steps, rate, batch.weights, y)[0]
+
+
+def _measure(networks, batch, mean_delta, radius, fine_tuned):
+    """Returns loss and margin of the four layers, and of a fine-tuned one where it is asked for: [4 or 5, 2]."""
     phi_x, phi_z, shift = batch.phi_x, batch.phi_z, batch.shift
     y = labels.response_label(shift, radius)
     delta = _delta(networks.matching, batch, radius)
     layers = [last_layer.unadapted(networks.matching, len(phi_x))]
     for choice in (delta, tf.roll(delta, 1, 0), tf.broadcast_to(mean_delta, delta.shape)):
         layers.append(adaptation.adapted_layer(networks.matching, networks.meta_learner, networks.adaptation, choice))
+    if fine_tuned:
+        layers.append(last_layer.with_w5(networks.matching, _fine_tuned(networks.matching, batch, radius)))
     found = []
     for layer in layers:
         similarity = last_layer.similarity(layer, phi_x, phi_z)
