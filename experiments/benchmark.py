@@ -31,6 +31,7 @@ from experiments.benchmarks import (
     benchmark_start,
     benchmark_track,
     benchmark_trunks,
+    processor,
 )
 from experiments.learning import matching_step, meta_step
 from experiments.running.trackers import parse_config
@@ -115,8 +116,15 @@ def _pictures(count, side):
     return tf.random.stateless_uniform([count, side, side, 3], [count, side], 0, 255)
 
 
+def check_bfloat16(asked: bool) -> None:
+    """Refuses what is asked for in bfloat16 where that cannot run."""
+    if reason := benchmark_track.in_a_process(processor.refusal, {"bfloat16": asked}) if asked else None:
+        raise InputError(f"bfloat16 is asked for, and there is {reason}: leave it out")
+
+
 def run_train() -> None:
     """Times the updates of both networks."""
+    check_bfloat16(FLAGS.bfloat16)
     for what, steps in (("matching network", matching_steps), ("meta-learner", meta_steps)):
         with progress.waiting("benchmark", f"compiling and timing updates of the {what}"):
             seconds = timing.interleaved(steps(FLAGS.bfloat16), FLAGS.repetitions)
@@ -127,6 +135,7 @@ def run_input() -> None:
     """Times the input, and training with it."""
     if not FLAGS.data_dir:
         raise InputError("--data_dir is missing: give the folder of prepared crops (experiments.prepare_crops)")
+    check_bfloat16(FLAGS.bfloat16)
     wanted = benchmark_input.Shares(FLAGS.stills_share, FLAGS.cutouts_share)
     more = [name for name, share in zip(("det_train", "cutouts_train"), wanted) if share]
     source = (FLAGS.data_dir, ["vid_train", *more], wanted)
@@ -143,6 +152,7 @@ def run_input() -> None:
 def track_setup() -> benchmark_track.Setup:
     """Returns what the flags say about tracking, on the bundled clip."""
     settings = config.TrackerConfig().replace(**parse_config(FLAGS.config))
+    check_bfloat16(settings.bfloat16)
     box_xywh = tuple(map(float, target_box.read_first_box(str(demo_clip.TRUTH))))
     return benchmark_track.Setup(str(demo_clip.CLIP), box_xywh, settings, FLAGS.repetitions, FLAGS.threads)
 
@@ -159,7 +169,7 @@ def run_track() -> None:
         trackers = benchmark_track.in_a_process(benchmark_track.measure_trackers, setup)
     with progress.waiting("benchmark", "timing the trunks alone"):
         trunks = benchmark_track.in_a_process(benchmark_trunks.measure, setup)
-    figures = benchmark_track.Figures(parts, trackers, trunks, benchmark_trunks.instructions())
+    figures = benchmark_track.Figures(parts, trackers, trunks, processor.instructions())
     print(benchmark_track.format_figures(figures))
     if FLAGS.json:
         record = {
@@ -186,7 +196,8 @@ def run_start() -> None:
 
 def run_evenness() -> None:
     """Prints how even the times of frames are, updates at once and in parts."""
-    print(benchmark_evenness.table(benchmark_evenness.measure(track_setup(), FLAGS.frames)))
+    found = benchmark_evenness.measure(track_setup(), FLAGS.frames)
+    print(f"CPU: {processor.instructions()}\n\n{benchmark_evenness.table(found)}")
 
 
 def main(argv: list[str]) -> None:

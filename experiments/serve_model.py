@@ -70,6 +70,7 @@ def main(argv: list[str]) -> None:
 def run() -> None:
     """Runs the command from its console script."""
     define_flags(flags.FLAGS)
+    command_line.let_signals_stop()
     command_line.start(main)
 
 

@@ -20,7 +20,6 @@ import dataclasses
 import itertools
 import os
 import pathlib
-import signal
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -255,9 +254,7 @@ def main(argv: list[str], values: flags.FlagValues = flags.FLAGS, load: Callable
 def run() -> None:
     """Runs the command from its console script."""
     define_flags(flags.FLAGS)
-    for name in ("SIGTERM", "SIGHUP"):  # a killed run ends as after Ctrl-C
-        if signal.getsignal(number := getattr(signal, name, signal.SIGTERM)) != signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, signal.default_int_handler)
+    command_line.let_signals_stop()
     command_line.start(main)
 
 

@@ -90,14 +90,18 @@ def cut_frames(
     def fill():
         total = tf.reduce_sum(tf.reduce_sum(tf.cast(frames.images, tf.float32), 1), 1)  # [F, 3]; faster in two steps.
         means = tf.gather(total / tf.reduce_prod(frames.sizes_wh, -1, keepdims=True), frame_of)
-        missing = (crops == OUTSIDE) | _beyond(first, step, own_wh, size)
-        return tf.where(missing, means[:, None, None], crops)
+        rows = tf.reshape(crops, [-1, size, 3 * size])  # Several times as fast as pixels of three.
+        outside = rows == OUTSIDE
+        filled_up = tf.reduce_any(own_wh != padded_hw[::-1])
+        missing = tf.cond(filled_up, lambda: outside | _beyond(first, step, own_wh, size), lambda: outside)
+        colour = tf.tile(tf.tile(means, [1, size])[:, None], [1, size, 1])
+        return tf.reshape(tf.where(missing, colour, rows), [-1, size, size, 3])
 
     return tf.cond(hangs_over, fill, lambda: crops)  # Most crops lie inside: no need to look at every pixel.
 
 
 def _beyond(first, step, sizes_wh, size):
-    """Says which samples lie right of or below their own image, on what fills it up: [N, size, size, 1]."""
+    """Says which samples lie right of or below their own image, on what fills it up: [N, size, 3 * size]."""
     samples = first[:, None] + step[:, None] * tf.range(size, dtype=tf.float32)[:, None]  # [N, size, 2] x, y
     after = samples > sizes_wh[:, None] - 1 + 1e-3  # Where rounding may put the last sample inside.
-    return (after[:, None, :, 0] | after[:, :, None, 1])[..., None]
+    return tf.repeat(after[:, None, :, 0] | after[:, :, None, 1], 3, axis=2)

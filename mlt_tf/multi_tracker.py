@@ -122,7 +122,7 @@ class MultiTracker:
     @property
     def state(self) -> TargetState | None:
         """All targets' state, a copy; None without targets."""
-        return self._state_of(np.arange(len(self))) if len(self) else None
+        return self._state._replace(memory=self._ring.memory(range(len(self)))) if len(self) else None
 
     def __len__(self):
         return len(self._frames)
@@ -171,11 +171,12 @@ class MultiTracker:
         images, sizes_wh, frame_of = np.zeros([1, 64, 64, 3], np.uint8), np.float32([[64, 64]]), np.int32([0])
         state = self.steps.start(images, sizes_wh, frame_of, np.float32([[32, 32, 20, 20]]))
         self.steps.find(state._replace(memory=()), images, sizes_wh, frame_of)
-        if self.steps.interval is not None and self.config.update_beside:
-            for _ in update_parts.parts(self.steps, state):
+        if self.steps.interval is not None:
+            ring = ContextRing()
+            ring.add(state.memory)
+            strips = self.steps.strips if self.config.update_beside else 1
+            for _ in update_parts.parts(self.steps, state, ring.choose([0], self.steps.samples), [{}], strips):
                 pass
-        elif self.steps.interval is not None:
-            self.steps.update(state)
 
     @in_turn
     def remove(self, indices: Sequence[int]) -> None:
@@ -189,6 +190,7 @@ class MultiTracker:
         if not len(indices):
             return
         keep = np.setdiff1d(np.arange(len(self)), indices)
+        self._under_way.forget(np.delete(self._numbers, keep))
         self._state = _take(self._state, keep) if len(keep) else None
         self._ring.keep(keep)
         self._frames, self._sizes_wh, self._numbers = (
@@ -248,27 +250,25 @@ class MultiTracker:
           The places of the targets for which anything was done, and of those that have new layers.
         """
         due = [] if self.steps.interval is None else np.flatnonzero(self._frames % self.steps.interval == 0)
+        asked = ()
+        if len(due):
+            state = self._state if len(due) == len(self) else _take(self._state, due)
+            asked = self._numbers[due], state, self._ring.choose(due, self.steps.samples)
         if self.config.update_beside:
-            if len(due):
-                self._under_way.begin(self._numbers[due], self._state_of(due))
+            if asked:
+                self._under_way.begin(*asked)
             touched, ended = self._under_way.go_on(self._numbers)
             return touched, {place for done in ended for place in self._take_over(done)}
-        if not len(due):
+        if not asked:
             return set(), set()
-        state, updated = self.steps.update(self._state_of(due))
-        new = set(self._take_over(update_parts.Done(due, state.layer, updated)))
+        new = set(self._take_over(update_parts.Done(due, *self._under_way.at_once(*asked))))
         return new, new
-
-    def _state_of(self, places) -> TargetState:
-        """Returns the whole state of the targets at these places."""
-        state = self._state if len(places) == len(self) else _take(self._state, places)
-        return state._replace(memory=self._ring.memory(places))
 
     def _take_over(self, done: update_parts.Done) -> list[int]:
         """Puts new layers in place; returns the places of the targets for which there was something to learn from."""
         self._state = self._state._replace(layer=_put(self._state.layer, done.places, done.layer))
         new = []
-        for place, contexts, weights, *maps in zip(done.places.tolist(), *(part.numpy() for part in done.updated)):
+        for place, contexts, weights, *maps in zip(done.places.tolist(), *map(np.asarray, done.updated)):
             if count := int(weights.sum()):  # Else nothing has changed.
                 new.append(place)
                 learnt = (part[:count] for part in (contexts, *maps))

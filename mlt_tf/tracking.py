@@ -101,7 +101,6 @@ class TrackingSteps(tf.Module):
       trunk: Maps images [N, side, side, 3] to features [N, cells, cells, 256].
       samples: Contexts of an update.
       strips: Into how many strips `update_parts` divides a context.
-      strip_height: Of each, rows: those that its cells need.
     """
 
     def __init__(self, settings: TrackerConfig, networks: Networks, trunk=None, updates: str | None = None):
@@ -126,8 +125,6 @@ class TrackingSteps(tf.Module):
         self.samples = min(settings.samples, 1 + settings.memory)
         one_context_a_frame = len(pyramid.make(settings).contexts) == 1  # Beside which another is much.
         self.strips = STRIPS if one_context_a_frame and isinstance(self.trunk, InferenceTrunk | LightTrunk) else 1
-        left_out = config.CONTEXT_CELLS - config.CONTEXT_CELLS // self.strips
-        self.strip_height = config.CONTEXT_SIZE - config.STRIDE * left_out
         self._settings, self._network = settings, networks.matching
         self._localise = Localiser(settings)
         self._pyramid = pyramid.make(settings)
@@ -142,7 +139,8 @@ class TrackingSteps(tf.Module):
         self.track = compiled(self.track, [state, *frames])
         self.find = compiled(self.find, [state._replace(memory=()), *frames])
         self.update = compiled(self.update, [state])
-        self.embed = compiled(self.embed, [tf.TensorSpec([None, self.strip_height, config.CONTEXT_SIZE, 3], tf.uint8)])
+        height = config.CONTEXT_SIZE if self.strips == 1 else None
+        self.embed = compiled(self.embed, [tf.TensorSpec([None, height, config.CONTEXT_SIZE, 3], tf.uint8)])
         phi_x, phi_z = (
             tf.TensorSpec([None, *shape]) for shape in (_EXEMPLAR_FEATURES, (self.samples, *_CONTEXT_FEATURES))
         )
@@ -223,7 +221,7 @@ class TrackingSteps(tf.Module):
         return state._replace(layer=layer), Updated(contexts, weights, *self.maps(layer, phi_x, phi_z))
 
     def embed(self, strips: tf.Tensor) -> tf.Tensor:
-        """Passes strips of contexts [D, rows, 255, 3] uint8 through the trunk: [D, cells, 24, 256]."""
+        """Passes contexts or strips of them [D, rows, 255, 3] uint8 through the trunk: [D, cells, 24, 256]."""
         return self.trunk(strips)
 
     def learn(

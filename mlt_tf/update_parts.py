@@ -1,7 +1,8 @@
-"""Updates done in parts, one after each frame's search, so that no frame waits for a whole one [ours].
+"""Updates as a tracker does them: at once, or in parts, one after each frame's search, so that no frame waits [ours].
 
-The parts of an update make what the whole makes, of the contexts that were there when it fell due; only it is used some
-frames later. Nothing runs at the same time as something else, so a run can be repeated to the bit.
+Both make what `TrackingSteps.update` makes, of the contexts that were there when the update fell due; in parts it is
+used some frames later. Those of a target's last update are not passed through the trunk again. Nothing runs at the same
+time as something else, so a run can be repeated to the bit.
 """
 
 from collections.abc import Iterator
@@ -10,9 +11,26 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import config, memory
+from mlt_tf import config
+from mlt_tf.context_ring import Chosen
 from mlt_tf.last_layer import LastLayer
 from mlt_tf.tracking import TargetState, TrackingSteps, Updated
+
+Features = dict[int, tf.Tensor]  # [24, 24, 256] each, of one target's contexts, by `Chosen.serials`.
+
+
+class Made(NamedTuple):
+    """What the last part of an update of D targets hands out.
+
+    Attributes:
+      layer: The new last layers.
+      updated: What made these, as `TrackingSteps.update` returns it.
+      features: Of each target, those of the contexts that it learnt from.
+    """
+
+    layer: LastLayer
+    updated: Updated
+    features: list[Features]
 
 
 class Done(NamedTuple):
@@ -30,15 +48,33 @@ class Done(NamedTuple):
 
 
 class UnderWay:
-    """The updates that have begun and not ended; targets have numbers that stay theirs."""
+    """The updates that have begun and not ended, and features of the last; targets have numbers that stay theirs."""
 
     def __init__(self, steps: TrackingSteps):
         """Has none yet."""
         self._steps, self._updates = steps, []
+        self._features = {}  # Of the last update of each target: M times 0.6 MB.
 
-    def begin(self, numbers: np.ndarray, state: TargetState) -> None:
-        """Begins with an update of targets that have these numbers [D], and this state."""
-        self._updates.append((numbers, parts(self._steps, state)))
+    def at_once(self, numbers: np.ndarray, state: TargetState, chosen: Chosen) -> tuple[LastLayer, Updated]:
+        """Does a whole update of targets that have these numbers [D]; returns their layers, and what made them."""
+        *_, made = parts(self._steps, state, chosen, self._known(numbers), strips=1)
+        self._keep(numbers, made)
+        return made.layer, made.updated
+
+    def begin(self, numbers: np.ndarray, state: TargetState, chosen: Chosen) -> None:
+        """Begins with an update of targets that have these numbers [D], this state, and these contexts."""
+        self._updates.append((numbers, parts(self._steps, state, chosen, self._known(numbers), self._steps.strips)))
+
+    def forget(self, numbers: np.ndarray) -> None:
+        """Drops the features of targets that have these numbers."""
+        for number in numbers.tolist():
+            self._features.pop(number, None)
+
+    def _known(self, numbers):
+        return [self._features.get(number, {}) for number in numbers.tolist()]
+
+    def _keep(self, numbers, made):
+        self._features |= zip(numbers.tolist(), made.features)
 
     def go_on(self, numbers: np.ndarray) -> tuple[set[int], list[Done]]:
         """Does the next parts of all updates, as many as bring each to its end before the next one of its targets.
@@ -59,18 +95,20 @@ class UnderWay:
                 continue
             places = np.array([int(np.flatnonzero(numbers == number)[0]) for number in mine[here]])
             touched |= set(places.tolist())
-            done = self._next_parts(update)
-            if done is None:
+            made = self._next_parts(update)
+            if made is None:
                 self._updates.append((mine, update))
             else:
-                ended.append(Done(places, *(_rows(part, here) for part in done)))
+                self._keep(mine, made)
+                self.forget(mine[~here])
+                ended.append(Done(places, _rows(made.layer, here), _rows(made.updated, here)))
         return touched, ended
 
     def _next_parts(self, update):
         for _ in range(-(-count(self._steps) // self._steps.interval)):
-            done = next(update)
-            if done is not None:
-                return done
+            made = next(update)
+            if made is not None:
+                return made
         return None
 
 
@@ -79,33 +117,45 @@ def count(steps: TrackingSteps) -> int:
     return steps.samples * steps.strips + 2
 
 
-def parts(steps: TrackingSteps, state: TargetState) -> Iterator[tuple[LastLayer, Updated] | None]:
-    """Does what `steps.update` does, a part at each turn; the last yields the new layers and what made them.
+def parts(
+    steps: TrackingSteps, state: TargetState, chosen: Chosen, known: list[Features], strips: int
+) -> Iterator[Made | None]:
+    """Does what `steps.update` does, a part at each turn; the last yields what was made.
 
     The features of each context come first, in one part or in strips, then the new layers, then their maps.
+
+    Args:
+      steps: The compiled functions.
+      state: That of D targets; its memory is not looked at.
+      chosen: What to learn from.
+      known: What an earlier update has made of each target's contexts; a part of a context of these does nothing.
+      strips: Into how many each context is divided.
     """
-    contexts, weights = memory.choose(state.memory, steps.samples)
-    known, phi_x = memory.is_filled(state.memory), state.phi_x[:, 0]
-    features = []
-    for number in range(contexts.shape[1]):
-        strips = []
-        for rows in strip_rows(steps):
-            strips.append(steps.embed(contexts[:, number, rows]))
+    features = [{serial: own[serial] for serial in row if serial in own} for own, row in zip(known, chosen.serials)]
+    for number, serials in enumerate(chosen.serials.T):
+        new = [target for target, serial in enumerate(serials) if serial not in features[target]]
+        of_strips = []
+        for rows in strip_rows(strips):
+            if new:
+                of_strips.append(steps.embed(chosen.contexts[new, number, rows]))
             yield None
-        features.append(tf.concat(strips, 1))
-    phi_z = tf.stack(features, 1)
-    layer = steps.learn(state.layer, phi_x, phi_z, weights, known)
+        for target, phi in zip(new, tf.concat(of_strips, 1) if new else ()):
+            features[target][serials[target]] = phi
+    phi_z = tf.stack([tf.stack([own[serial] for serial in row]) for own, row in zip(features, chosen.serials)])
+    phi_x, weights = state.phi_x[:, 0], tf.constant(chosen.weights)
+    layer = steps.learn(state.layer, phi_x, phi_z, weights, tf.reduce_any(weights > 0, 1))
     yield None
-    yield layer, Updated(contexts, weights, *steps.maps(layer, phi_x, phi_z))
+    yield Made(layer, Updated(chosen.contexts, weights, *steps.maps(layer, phi_x, phi_z)), features)
 
 
-def strip_rows(steps: TrackingSteps) -> list[slice]:
+def strip_rows(strips: int) -> list[slice]:
     """Returns the rows of a context that each of its strips needs.
 
     The trunk has no padding, so that the features of a strip are exactly a slice of the context's.
     """
-    step = config.STRIDE * config.CONTEXT_CELLS // steps.strips
-    return [slice(top, top + steps.strip_height) for top in range(0, step * steps.strips, step)]
+    cells = config.CONTEXT_CELLS // strips
+    height = config.CONTEXT_SIZE - config.STRIDE * (config.CONTEXT_CELLS - cells)
+    return [slice(top, top + height) for top in range(0, config.STRIDE * cells * strips, config.STRIDE * cells)]
 
 
 def _rows(tensors, chosen):

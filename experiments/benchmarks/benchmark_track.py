@@ -16,6 +16,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from data_pipelines.datasets import video
+from experiments.benchmarks import processor
 from experiments.running import opencv_trackers
 from experiments.shared import timing
 from mlt_tf import boxes, config, crops
@@ -48,20 +49,21 @@ class Figures(NamedTuple):
 
     Attributes:
       parts: Of each number of targets, what `measure_parts` returned.
-      trackers: What `measure_trackers` returned.
-      trunks: What `benchmark_trunks.measure` returned.
-      cpu: What `benchmark_trunks.instructions` returned.
+      trackers: What `measure_trackers` returned; in the place of a figure why something cannot run.
+      trunks: What `benchmark_trunks.measure` returned, likewise.
+      cpu: What `processor.instructions` returned.
     """
 
     parts: dict[int, dict[str, float]]
-    trackers: dict[str, float]
-    trunks: Mapping[str, float] = MappingProxyType({})
+    trackers: dict[str, float | str]
+    trunks: Mapping[str, float | str] = MappingProxyType({})
     cpu: str = ""
 
 
 def ratios(figures: Figures) -> dict[str, float]:
     """Returns what is to be read off the figures, side by side in one run."""
-    first, trackers = next(iter(figures.parts.values())), figures.trackers
+    first = next(iter(figures.parts.values()))
+    trackers = {name: value for name, value in figures.trackers.items() if not isinstance(value, str)}
     return {
         "frame / trunk": first["frame"] / first["trunk"],
         "mlt / mlt_mt, a frame": trackers["mlt"] / trackers["mlt_mt"],
@@ -74,15 +76,21 @@ def ratios(figures: Figures) -> dict[str, float]:
 def format_figures(figures: Figures) -> str:
     """Lays the figures out as a table."""
     names = list(next(iter(figures.parts.values())))
-    lines = ["milliseconds, all targets of a frame together", f"{'targets':14s}" + "".join(f"{n:>12s}" for n in names)]
+    lines = [f"CPU: {figures.cpu}", "", "milliseconds, all targets of a frame together"]
+    lines += [f"{'targets':14s}" + "".join(f"{n:>12s}" for n in names)]
     for batch, parts in figures.parts.items():
         lines.append(f"{batch:<14d}" + "".join(f"{parts[name]:12.1f}" for name in names))
     lines += ["", f"{'one target, updates included':32s}{'ms/frame':>12s}{'frames/s':>12s}"]
-    lines += [f"{name:32s}{value:12.1f}{1e3 / value:12.2f}" for name, value in figures.trackers.items()]
+    lines += [_row(*item) for item in figures.trackers.items()]
     lines += ["", f"{'a trunk alone, one context':32s}{'ms':>12s}{'a second':>12s}"]
-    lines += [f"{name:32s}{value:12.1f}{1e3 / value:12.2f}" for name, value in figures.trunks.items()]
-    lines += ["", *(f"{name:32s}{value:12.3f}" for name, value in ratios(figures).items()), "", f"CPU: {figures.cpu}"]
+    lines += [_row(*item) for item in figures.trunks.items()]
+    lines += ["", *(f"{name:32s}{value:12.3f}" for name, value in ratios(figures).items())]
     return "\n".join(lines)
+
+
+def _row(name, value):
+    """Lays out milliseconds, and how many times a second that is; or why there are none."""
+    return f"{name:32s}" + (f"  not run: {value}" if isinstance(value, str) else f"{value:12.1f}{1e3 / value:12.2f}")
 
 
 def read_clip(path: str, limit: int = 64) -> list[np.ndarray]:
@@ -169,18 +177,20 @@ def _whole_frame(steps, state, ring, images, sizes_wh, frame_of):
     return new.box_cxcywh.numpy(), scores
 
 
-def measure_trackers(setup: Setup) -> dict[str, float]:
+def measure_trackers(setup: Setup) -> dict[str, float | str]:
     """Measures milliseconds a frame, updates included, of variants, modes and OpenCV's trackers on the clip, in turn.
 
     A turn follows the target over as many frames as two updates are apart, or one of MLT-mt+ft's, and its time is the
-    mean. Medians of the turns; the first of each is not counted.
+    mean. Medians of the turns; the first of each is not counted. A mode that cannot run here has the reason instead.
     """
     use_threads(setup.threads)
     lengths = dict.fromkeys(config.VARIANTS, 2 * setup.settings.update_interval)
     lengths["mlt_mt_ft"] = setup.settings.finetune_interval
     trackers = {name: MultiTracker.load(name, **dataclasses.asdict(setup.settings)) for name in config.VARIANTS}
+    refused = {f"mlt, {name}": processor.refusal(overrides) for name, overrides in MODES.items()}
     for name, overrides in MODES.items():
-        trackers[f"mlt, {name}"] = MultiTracker.load("mlt", **overrides)
+        if not refused[f"mlt, {name}"]:
+            trackers[f"mlt, {name}"] = MultiTracker.load("mlt", **overrides)
     for name in opencv_trackers.without_models():
         trackers[f"opencv_{name}"] = opencv_trackers.OpenCVTracker(name)
     frames = read_clip(setup.clip, 1 + max(lengths.values()))
@@ -190,7 +200,8 @@ def measure_trackers(setup: Setup) -> dict[str, float]:
             spent = _follow(tracker, frames[: 1 + lengths.get(name, lengths["mlt"])], setup.box_xywh)
             if turn:
                 times[name].append(spent)
-    return {name: statistics.median(values) for name, values in times.items()}
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    return medians | {name: reason for name, reason in refused.items() if reason}
 
 
 def _follow(tracker, frames, box_xywh):

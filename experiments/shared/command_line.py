@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 
@@ -16,6 +17,13 @@ STOPPED = 130  # The exit code after Ctrl-C, as shells have it.
 def run_main(name: str, work: Callable[[], int | None], stopped: str | None = None) -> None:
     """Reads the command line, does a binary's work and ends as `end_in_one_line` says."""
     start(lambda _: end_in_one_line(name, work, stopped), sys.modules[work.__module__].__doc__)
+
+
+def let_signals_stop() -> None:
+    """Lets SIGTERM and SIGHUP stop the process as Ctrl-C does, from now on; but those ignored, as by nohup, stay so."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if signal.getsignal(number := getattr(signal, name, signal.SIGTERM)) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def start(main: Callable[[list[str]], None], text: str | None = None) -> None:

@@ -47,6 +47,7 @@ def test_input_is_measured_from_rates_to_training(crops, run_binary, capsys, mon
 
 
 def test_training_is_measured_for_both_networks(run_binary, capsys, monkeypatch):
+    monkeypatch.setattr(benchmark, "check_bfloat16", lambda asked: None)
     monkeypatch.setattr(benchmark, "matching_steps", lambda bfloat16: {f"pairs {bfloat16}": lambda: None})
     monkeypatch.setattr(benchmark, "meta_steps", lambda bfloat16: {"images": lambda: None, "cache": lambda: None})
     run_binary(benchmark, "train", bfloat16=True, repetitions=2)

@@ -30,3 +30,20 @@ def test_what_is_handed_out_stays():
     ring.store(contexts + np.uint8(9), np.float32([0.5]), np.array([True]))
     assert not np.any(before.contexts) and np.isinf(before.entropies).all()
     assert np.all(ring.memory([0]).contexts[0, 1] == 9)
+
+
+def test_choice_is_that_of_the_pure_function_and_serials_are_never_reused():
+    rng = np.random.default_rng(1)
+    ring, made = ContextRing(), {}
+    ring.add(memory.start(tf.zeros([1, 255, 255, 3], tf.uint8), 3, True))
+    for number in range(1, 9):
+        context = np.full([1, 255, 255, 3], number, np.uint8)
+        ring.store(context, np.round(rng.random(1, np.float32), 1), np.array([number != 2]))
+        if number != 2:
+            made[len(made) + 1] = number
+        chosen = ring.choose([0], 4)
+        contexts, weights = memory.choose(ring.memory([0]), 4)
+        assert_same((chosen.contexts, chosen.weights), (contexts, weights))
+        for serial, picture, weight in zip(chosen.serials[0], chosen.contexts[0], chosen.weights[0]):
+            assert np.all(picture == (made[serial] if serial > 0 else 0)) and (serial >= 0) == (weight == 1)
+    assert chosen.serials[0, 0] == 0 and sorted(chosen.serials[0, 1:]) == [5, 6, 7]

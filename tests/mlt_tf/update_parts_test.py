@@ -12,6 +12,7 @@ from mlt_tf.tracking import TrackingSteps
 from tests.scenes import assert_same_states, moving_square
 
 SETTINGS = TrackerConfig(update_interval=6, samples=2, memory=4, tau=-1.0, update_beside=True)
+MADE = update_parts.Made(None, None, [{}])
 LAST = 9  # The frame in which an update of four parts ends that falls due at frame 6.
 
 
@@ -86,7 +87,7 @@ def test_an_update_that_fails_raises_and_is_given_up(make, frames, monkeypatch):
     def fail(strips):
         raise MemoryError("no room")
 
-    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+    with monkeypatch.context() as patch, pytest.raises(MemoryError, match="no room"):
         patch.setattr(tracker.steps, "embed", fail)
         tracker.update(frames[0][5])
     (state,) = tracker.update(frames[0][6])
@@ -99,19 +100,55 @@ def test_more_parts_a_frame_where_updates_are_close(make):
     assert update_parts.count(steps) == 4 and steps.interval == 6
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps, "interval", 2)
-        patch.setattr(update_parts, "parts", lambda steps, state: iter([None, None, None, "done"]))
+        patch.setattr(update_parts, "parts", lambda *given: iter([None, None, None, MADE]))
         patch.setattr(update_parts, "_rows", lambda part, here: part)
         patch.setattr(update_parts, "Done", lambda places, *parts: places.tolist())
-        under_way.begin(np.array([7]), None)
+        under_way.begin(np.array([7]), None, None)
         assert under_way.go_on(np.array([3, 7])) == ({1}, [])
         assert under_way.go_on(np.array([7])) == ({0}, [[0]]) and under_way.go_on(np.array([7])) == (set(), [])
 
 
 def test_strips_have_exactly_the_features_of_the_context(mlt):
     steps = TrackingSteps(TrackerConfig(pyramid="exemplars", memory=1), mlt)
-    assert (steps.strips, steps.strip_height) == (3, 127)
+    rows = update_parts.strip_rows(steps.strips)
+    assert rows == [slice(0, 127), slice(64, 191), slice(128, 255)]
     trunk = InferenceTrunk(mlt.matching.extractor)
     context = tf.random.stateless_uniform([1, 255, 255, 3], [1, 2], 0, 256, tf.int32)
     whole = trunk(context)
-    strips = tf.concat([trunk(context[:, rows]) for rows in update_parts.strip_rows(steps)], 1)
+    strips = tf.concat([trunk(context[:, each]) for each in rows], 1)
     np.testing.assert_allclose(strips, whole, atol=1e-4 * np.max(whole))
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_contexts_chosen_again_are_not_passed_again_and_nothing_else_changes(make, frames, monkeypatch, beside):
+    images, box = frames
+    passed = []
+
+    def run(forgetful):
+        tracker = make(beside)
+        embed, forget = tracker.steps.embed, tracker._under_way.forget
+        count = 0
+
+        def counting(strips):
+            nonlocal count
+            count += len(strips)
+            return embed(strips)
+
+        states = [tracker.add(images[0], [box, box])]
+        with monkeypatch.context() as patch:
+            patch.setattr(tracker.steps, "embed", counting)
+            for number, image in enumerate((*images[1:], *images[:6]), 2):
+                if number == 8:
+                    tracker.remove([0])
+                    tracker.add(image, [box])
+                if forgetful:
+                    forget(tracker._numbers)
+                states.append(tracker.update(image))
+        if not forgetful:
+            assert {number: len(own) for number, own in tracker._under_way._features.items()} == {1: 2, 2: 2}
+        passed.append(count)
+        return [state.box_xywh for row in states for state in row], tracker.state.layer
+
+    for kept, new in zip(tf.nest.flatten(run(False)), tf.nest.flatten(run(True))):
+        np.testing.assert_array_equal(kept, new)
+    assert passed[0] < passed[1]

@@ -25,11 +25,20 @@ def test_ratios():
 
 
 def test_table():
-    lines = benchmark_track.format_figures(FIGURES).splitlines()
-    assert lines[1].split() == ["targets", *PARTS]
-    assert [float(word) for word in lines[2].split()] == [1, *PARTS.values()]
+    lines = benchmark_track.format_figures(FIGURES._replace(cpu="a slow one")).splitlines()
+    assert lines[0] == "CPU: a slow one" and lines[3].split() == ["targets", *PARTS]
+    assert [float(word) for word in lines[4].split()] == [1, *PARTS.values()]
     assert any(line.split() == ["mlt", "120.0", "8.33"] for line in lines)
     assert any(line.split() == ["frame", "/", "trunk", "1.100"] for line in lines)
+
+
+def test_what_cannot_run_is_told_in_its_row_and_has_no_ratio():
+    reasons = {"mlt, fast": "no bfloat16", "mlt, fast, bfloat16": "no bfloat16"}
+    figures = FIGURES._replace(trackers={**FIGURES.trackers, **reasons}, trunks={"full, bfloat16": "no bfloat16"})
+    lines = benchmark_track.format_figures(figures).splitlines()
+    rows = [line.partition("  not run: ") for line in lines if "not run" in line]
+    assert [(row[0].strip(), row[2]) for row in rows] == [*reasons.items(), *figures.trunks.items()]
+    assert benchmark_track.ratios(figures) == benchmark_track.ratios(FIGURES)
 
 
 def test_figures_are_printed_and_written(run_binary, tmp_path, monkeypatch, capsys):
@@ -40,13 +49,14 @@ def test_figures_are_printed_and_written(run_binary, tmp_path, monkeypatch, caps
         return PARTS if rest else FIGURES.trackers if function.__name__ == "measure_trackers" else {"full": 50.0}
 
     monkeypatch.setattr(benchmark_track, "in_a_process", measure)
+    monkeypatch.setattr(benchmark.processor, "instructions", lambda: "a slow one")
     run_binary(benchmark, "track", batches="1,4", config="tau=0.3", json=tmp_path / "track.json")
     settings = config.TrackerConfig(tau=0.3)
     assert asked[:2] == [("measure_parts", settings, 1), ("measure_parts", settings, 4)]
     assert asked[2:] == [("measure_trackers", settings), ("measure", settings)]
     record = json.loads((tmp_path / "track.json").read_text())
     assert record["parts"]["4"] == PARTS and record["ratios"]["frame / trunk"] == pytest.approx(1.1)
-    assert record["commit"] and record["trunks"] == {"full": 50.0} and record["cpu"]
+    assert record["commit"] and record["trunks"] == {"full": 50.0} and record["cpu"] == "a slow one"
     assert "frame / trunk" in capsys.readouterr().out
 
 
@@ -97,9 +107,14 @@ def test_all_that_runs_without_more_files_is_timed(setup, monkeypatch):
         benchmark_track.MultiTracker, "load", lambda name, **settings: loaded.append(settings) or Still()
     )
     real = benchmark_track.opencv_trackers.OpenCVTracker
+    monkeypatch.setattr(
+        benchmark_track.processor, "refusal", lambda settings: "no" if settings.get("bfloat16") else None
+    )
     monkeypatch.setattr(real, "add", lambda self, frame, boxes_xywh: made.append(self))
     monkeypatch.setattr(real, "update", lambda self, frame: None)
     monkeypatch.setattr(real, "remove", lambda self, indices: None)
     times = benchmark_track.measure_trackers(setup)
     assert {"mlt", "mlt_mt", "mlt, fast", "mlt, reduced", "opencv_mil"} <= set(times)
-    assert len(loaded) == 3 + len(benchmark_track.MODES) and made
+    refused = [name for name in times if "bfloat16" in name]
+    assert len(refused) == 3 and {times[name] for name in refused} == {"no"}
+    assert len(loaded) == 3 + len(benchmark_track.MODES) - 3 and made
