@@ -1,7 +1,7 @@
 """Measures, side by side in one run, what makes training cheaper, what its input costs, and where tracking's time goes.
 
     python -m experiments.benchmark train --bfloat16
-    python -m experiments.benchmark input --data_dir crops --stills_share 0.4
+    python -m experiments.benchmark input --data_dir crops --stills_share 0.4 --cutouts_share 0.3
     python -m experiments.benchmark track --json track.json
     python -m experiments.benchmark memory --frames 10000
     python -m experiments.benchmark start
@@ -53,7 +53,9 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16.", flag_values=values)
     flags.DEFINE_string("data_dir", None, "Folder of prepared crops (input).", flag_values=values)
     flags.DEFINE_float("stills_share", 0.0, "Share of still images among the targets (input).", flag_values=values)
-    flags.DEFINE_float("cutouts_share", 0.0, "Share of targets made of cut-outs (input).", flag_values=values)
+    flags.DEFINE_float(
+        "cutouts_share", 0.0, "Share of targets made of cut-outs; timed without, too (input).", flag_values=values
+    )
     flags.DEFINE_list("batches", ["1", "4", "16"], "Numbers of targets (track).", flag_values=values)
     flags.DEFINE_integer(
         "threads", 0, "Threads; 0: as many as it likes (track, memory, evenness).", 0, flag_values=values
@@ -63,7 +65,9 @@ def define_flags(values: flags.FlagValues) -> None:
         "config", "", 'Settings of the tracker: "pyramid=exemplars" (track, memory, evenness).', flag_values=values
     )
     flags.DEFINE_string("json", None, "File to write the figures to (track).", flag_values=values)
-    flags.DEFINE_float("seconds", 10.0, "How long each way to make batches is timed (input).", flag_values=values)
+    flags.DEFINE_float(
+        "seconds", 10.0, "Processor time that each way to make batches gets (input).", flag_values=values
+    )
     flags.DEFINE_integer("steps", 10, "Training steps of one repetition (input).", 1, flag_values=values)
     help_text.need(values, data_dir="to time the input")
 
@@ -136,12 +140,10 @@ def run_input() -> None:
     if not FLAGS.data_dir:
         raise InputError("--data_dir is missing: give the folder of prepared crops (experiments.prepare_crops)")
     check_bfloat16(FLAGS.bfloat16)
-    wanted = benchmark_input.Shares(FLAGS.stills_share, FLAGS.cutouts_share)
-    more = [name for name, share in zip(("det_train", "cutouts_train"), wanted) if share]
-    source = (FLAGS.data_dir, ["vid_train", *more], wanted)
+    source = (FLAGS.data_dir, benchmark_input.Shares(FLAGS.stills_share, FLAGS.cutouts_share))
     benchmark_input.make_streams(*source)  # Bad input shows here, before anything starts.
     with progress.waiting("benchmark", "timing how batches are made, on one core"):
-        rates = benchmark_input.on_one_core(benchmark_input.measure_rates, *source, FLAGS.seconds)
+        rates = benchmark_input.on_one_core(benchmark_input.measure_rates, *source, FLAGS.seconds, FLAGS.repetitions)
         shares = benchmark_input.on_one_core(benchmark_input.measure_shares, *source)
     benchmark_input.report_rates(rates, shares)
     with progress.waiting("benchmark", "timing training with them"):

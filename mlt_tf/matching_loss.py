@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import config, losses, ops, replicas, size_loss
+from mlt_tf import config, losses, ops, replicas
 from mlt_tf.matching import MatchingNetwork
 
 DISTRACTOR_MEAN, DISTRACTOR_MAX = 0.25, 0.05  # [ours] Weights of other videos' exemplars in `context_loss`.
@@ -47,7 +47,6 @@ def context_loss(
     y: tf.Tensor,
     patches: tuple = (),
     ranking: float = 0.0,
-    sizes: float = 0.0,
 ) -> tf.Tensor:
     """Computes Eq. 6 where contexts serve as one another's exemplars [ours].
 
@@ -63,7 +62,6 @@ def context_loss(
         their labels [n, K, 17, 17] in the other context of the target, and weights [n, K], 0 for one that does not
         count.
       ranking: Weight of `losses.ranking` on the positive pairs: what counts is which place is highest.
-      sizes: Weight of `size_loss`: which of three sizes is the target's.
 
     Returns:
       The loss, a scalar.
@@ -75,7 +73,6 @@ def context_loss(
     positive = tf.gather_nd(response, np.stack([context ^ 1, context], 1))  # [n, 17, 17]
     mean, maximum = losses.distractor(tf.gather_nd(response, _others(response)))
     loss = _matched(y, positive, ranking) + DISTRACTOR_MEAN * mean + DISTRACTOR_MAX * maximum
-    loss += sizes * size_loss.size_loss(network, z, shift, unit) if sizes else 0.0
     return loss + PATCHES * _patch_loss(network, features, unit, *patches) if patches else loss
 
 

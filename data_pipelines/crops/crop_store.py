@@ -18,13 +18,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines.crops.shards import Shards
+from data_pipelines.crops import shards
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
 FORMAT = 1
 VIDEO, STILL, MADE = range(3)  # Kinds of trajectories.
-_HEADER, _FOOTER = 12, 4  # Bytes around a TFRecord's data: length and two checksums.
 _LARGEST = 65_500  # Pixels along a side of a JPEG.
 _REMEDY = "prepare the crops again"
 # Columns of records.npz: NumPy's kinds, and whether there is one a record (R), two, one a trajectory (T), or one more.
@@ -89,7 +88,7 @@ class CropStore:
             arrays.append((records["shard"].astype(np.int64) + len(paths), records["offset"], records["length"]))
             paths += [os.path.join(folder, name, shard) for shard in index["shards"]]
             first += len(records["shard"])
-        self._shards = Shards(tuple(paths))
+        self._paths = tuple(paths)
         self._places = np.stack(
             [np.concatenate(column) for column in zip(*arrays)], 1
         )  # [R, 3]: shard, offset, length.
@@ -120,7 +119,8 @@ class CropStore:
         Raises:
           InputError: A shard is gone or damaged.
         """
-        return [self._shards.read(*self._places[record].tolist()) for record in records]
+        places = (self._places[record].tolist() for record in records)
+        return [shards.read(self._paths[shard], offset, length) for shard, offset, length in places]
 
 
 def write_shard(path: str, crops: Iterable[bytes]) -> list[int]:
@@ -139,7 +139,7 @@ def write_shard(path: str, crops: Iterable[bytes]) -> list[int]:
                 for crop in crops:
                     writer.write(crop)
                     lengths.append(len(crop))
-            if os.path.getsize(part) != sum(lengths) + len(lengths) * (_HEADER + _FOOTER):
+            if os.path.getsize(part) != sum(lengths) + len(lengths) * (shards.HEADER + shards.FOOTER):
                 raise OSError("the file is shorter than what was written")
     except (OSError, tf.errors.OpError) as error:
         raise InputError(
@@ -151,7 +151,7 @@ def write_shard(path: str, crops: Iterable[bytes]) -> list[int]:
 
 def offsets(lengths: np.ndarray) -> np.ndarray:
     """Returns where each record of a shard starts, from their lengths."""
-    return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64) + _HEADER + _FOOTER)[:-1]])
+    return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64) + shards.HEADER + shards.FOOTER)[:-1]])
 
 
 def write_index(folder: str, index: dict, records: dict) -> None:
@@ -203,7 +203,7 @@ def _open_set(folder):
     return index, records
 
 
-def _check_records(records, shards):
+def _check_records(records, count_of_shards):
     """Raises ValueError if the columns do not go together."""
     count, targets = len(records["shard"]), len(records["name"])
     lengths = {"R": (count,), "R2": (count, 2), "T": (targets,), "T1": (targets + 1,)}
@@ -217,7 +217,7 @@ def _check_records(records, shards):
     if (
         not count
         or shard.min() < 0
-        or shard.max() >= shards
+        or shard.max() >= count_of_shards
         or min(records["offset"].min(), records["length"].min()) < 0
     ):
         raise ValueError("it has records in no shard")
@@ -227,7 +227,7 @@ def _check_records(records, shards):
 
 def _check_shards(folder, names, records):
     """Raises InputError if a shard is not there, or ends before its last record."""
-    ends = records["offset"].astype(np.float64) + records["length"] + _HEADER + _FOOTER
+    ends = records["offset"].astype(np.float64) + records["length"] + shards.HEADER + shards.FOOTER
     for number in np.unique(records["shard"]):
         path = os.path.join(folder, names[number])
         try:

@@ -18,6 +18,8 @@ from mlt_tf import config
 from mlt_tf.matching import MatchingNetwork
 
 PAIRS, VIDEOS, CONTEXTS = 8, 2, 16  # Pairs in a batch; targets in a batch of context sets, and M'.
+WITH = ", some of cut-outs"  # After the names of streams.
+APART = 10_000  # Steps between the starts of two turns.
 GPU_STEP = 0.005  # Seconds, for a GPU that is kept busy.
 
 
@@ -34,18 +36,23 @@ class Shares(NamedTuple):
     stills: float = 0.0
     cutouts: float = 0.0
 
+    @property
+    def sets(self) -> list[str]:
+        """The prepared sets that they are drawn from, beside the videos."""
+        return ["vid_train"] + ["det_train"] * bool(self.stills) + ["cutouts_train"] * bool(self.cutouts)
+
 
 class Rates(NamedTuple):
-    """What one core makes in a second: with the augmentation on the host, in the step, and with resident crops."""
+    """What one core makes in a second of its time: augmented on the host, in the step, and with resident crops."""
 
     host: float
     device: float
     resident: float
 
 
-def make_streams(data_dir: str, sets: list[str], shares: Shares) -> dict[str, streams.Stream]:
+def make_streams(data_dir: str, shares: Shares) -> dict[str, streams.Stream]:
     """Opens the crops and makes the streams that are measured, with every augmentation on."""
-    store = CropStore(data_dir, sets)
+    store = CropStore(data_dir, shares.sets)
     sampler = sampling.Sampler(
         store.videos, store.stills, shares.stills, sampling.STRONG, 0, made=store.made, made_share=shares.cutouts
     )
@@ -62,19 +69,24 @@ def on_one_core(function, *arguments):
         return pool.submit(function, *arguments).result()
 
 
-def measure_rates(data_dir: str, sets: list[str], shares: Shares, seconds: float) -> dict[str, Rates]:
-    """Measures how many pairs and context sets are made in a second, each way for `seconds`."""
-    rates = {}
-    for name, stream in make_streams(data_dir, sets, shares).items():
-        each = PAIRS if name == "pairs" else VIDEOS
-        ways = (stream.batches(parallel=1), stream.windows(parallel=1), stream.plans())
-        rates[name] = Rates(*(each * _per_second(way, seconds) for way in ways))
-    return rates
+def measure_rates(data_dir: str, shares: Shares, seconds: float, turns: int) -> dict[str, Rates]:
+    """Measures how many pairs and context sets are made in a second of processor time.
+
+    Where some targets are of cut-outs, the streams without them are measured beside those, in turn. Returns medians
+    over the turns; each way to make them has `seconds` in all.
+    """
+    made, found = _side_by_side(data_dir, shares), {}
+    for turn in range(turns):
+        for name, stream in made.items():
+            each, start = PAIRS if name.startswith("pairs") else VIDEOS, turn * APART
+            ways = (stream.batches(start, parallel=1), stream.windows(start, parallel=1), stream.plans(start))
+            found.setdefault(name, []).append([each * _per_second(way, seconds / turns) for way in ways])
+    return {name: Rates(*map(statistics.median, zip(*rates))) for name, rates in found.items()}
 
 
-def measure_shares(data_dir: str, sets: list[str], shares: Shares, batches: int = 20) -> dict[str, float]:
+def measure_shares(data_dir: str, shares: Shares, batches: int = 20) -> dict[str, float]:
     """Measures which share of a pair's time goes into drawing and reading, decoding, cropping and augmentation."""
-    stream = make_streams(data_dir, sets, shares)["pairs"]
+    stream = make_streams(data_dir, shares)["pairs"]
     sizes = (config.EXEMPLAR_SIZE, config.CONTEXT_SIZE)
     decode, crop, change = {}, {}, {}
     for size in sizes:
@@ -98,14 +110,14 @@ def measure_shares(data_dir: str, sets: list[str], shares: Shares, batches: int 
 
 
 def measure_training(
-    data_dir: str, sets: list[str], shares: Shares, bfloat16: bool, steps: int, repetitions: int
+    data_dir: str, shares: Shares, bfloat16: bool, steps: int, repetitions: int
 ) -> tuple[Speed, Speed]:
     """Measures the matching network's steps with the real stream and with one cached batch, in turn.
 
     Each turn opens the stream anew, takes what it had prepared before the clock starts, and closes it, so that neither
     kind of turn lives on the other's work. Returns the medians of the turns.
     """
-    stream = make_streams(data_dir, sets, shares)["pairs"]
+    stream = make_streams(data_dir, shares)["pairs"]
     learner = matching_step.make_learner(MatchingNetwork(bfloat16=bfloat16), MatchingRecipe())
     update = matching_step.make_step(learner)
     cached = next(iter(stream.batches()))
@@ -126,18 +138,30 @@ def measure_training(
     return tuple(Speed(*map(statistics.median, zip(*turns))) for turns in speeds.values())
 
 
+def _side_by_side(data_dir, shares):
+    """Makes the streams, and where some targets are of cut-outs each of them without those, too."""
+    made = make_streams(data_dir, shares)
+    if not shares.cutouts:
+        return made
+    plain = make_streams(data_dir, shares._replace(cutouts=0.0))
+    return {label: stream for name in made for label, stream in ((name, plain[name]), (name + WITH, made[name]))}
+
+
 def report_rates(rates: dict[str, Rates], shares: dict[str, float]) -> None:
     """Prints what one core makes and what a GPU would need."""
-    print("what one core makes in a second, every augmentation on")
-    print(f"  {'':14s}{'--input=host':>14s}{'=device':>10s}{'=resident':>11s}")
+    print("what one core makes in a second of its time, every augmentation on")
+    print(f"  {'':27s}{'--input=host':>14s}{'=device':>10s}{'=resident':>11s}")
     for name, rate in rates.items():
-        print(f"  {name:14s}{rate.host:14.1f}{rate.device:10.1f}{rate.resident:11.1f}")
+        print(f"  {name:27s}{rate.host:14.1f}{rate.device:10.1f}{rate.resident:11.1f}")
+        if name.endswith(WITH):
+            host, device, resident = (a / b for a, b in zip(rate, rates[name.removesuffix(WITH)]))
+            print(f"  {'  over those without':27s}{host:14.2f}{device:10.2f}{resident:11.2f}")
     print("where the time of a pair goes (--input=host)")
     print("  " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
     need = PAIRS / GPU_STEP
-    cores = [need / rate for rate in rates["pairs"]]
+    cores = [need / rate for rate in rates.get("pairs" + WITH, rates["pairs"])]
     print(f"cores that keep a GPU busy with {PAIRS} pairs every {GPU_STEP * 1e3:.0f} ms ({need:.0f} pairs/s)")
-    print(f"  {'':14s}{cores[0]:14.1f}{cores[1]:10.1f}{cores[2]:11.1f}")
+    print(f"  {'':27s}{cores[0]:14.1f}{cores[1]:10.1f}{cores[2]:11.1f}")
 
 
 def report_training(stream: Speed, cached: Speed) -> None:
@@ -162,11 +186,11 @@ def _per_second(dataset, seconds):
     iterator = iter(dataset.with_options(options))
     for _ in range(6):  # What is prepared ahead.
         next(iterator)
-    start, count = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
+    start, count = time.process_time(), 0
+    while time.process_time() - start < seconds:
         next(iterator)
         count += 1
-    return count / (time.perf_counter() - start)
+    return count / (time.process_time() - start)
 
 
 def _timed(times, name, function, *arguments):

@@ -55,7 +55,7 @@ def loss(network: MatchingNetwork, batch: PairBatch | ContextBatch, recipe: Matc
     """Computes Eq. 6 on a batch, a scalar, and what a recipe adds to it."""
     if isinstance(batch, PairBatch):
         return matching_loss.pair_loss(network, *batch, ranking=recipe.ranking)
-    return matching_loss.context_loss(network, *batch, ranking=recipe.ranking, sizes=recipe.sizes)
+    return matching_loss.context_loss(network, *batch, ranking=recipe.ranking)
 
 
 def update(learner: Learner, batch: PairBatch | ContextBatch) -> dict[str, tf.Tensor]:

@@ -77,11 +77,6 @@ class MatchingRecipe(Recipe):
     pasted_stills: float = option(
         0.0, "Chance that a still's target is shown before another background; for --batches=contexts."
     )
-    sizes: float = option(
-        0.0,
-        "Weight of the cross-entropy of the target's size among three; for --batches=contexts. The paper has none.",
-        lower=0,
-    )
     max_gap: int = option(100, "x and z are at most this many frames apart.")
     trunk_rate: float = option(1.0, "Learning rate of the trunk over that of w5; 0 freezes it.", lower=0)
     frozen_blocks: int = option(

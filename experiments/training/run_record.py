@@ -34,13 +34,16 @@ MAY_CHANGE = frozenset(
     + ["validation_sets", "validate_every", "validation_batches", "show_every", "profile_steps", "track_every"]
     + ["validation_dir", "validation_layout", "validation_frames", "validation_config", "reference_scores"]
 )
-# Flags of which something lost and is gone, with the values that are as they were. Commit 171a062 last had the others.
+# Flags of which something lost and is gone, by the commit that last had it, with the values that are as they were.
 KEPT = {
-    "background": [0.0],
-    "delta_label": ["centred"],
-    "layout": ["paired", "flat"],
-    "hidden_units": [512],
-    "keep_probability": [0.7],
+    "171a062": {
+        "background": [0.0],
+        "delta_label": ["centred"],
+        "layout": ["paired", "flat"],
+        "hidden_units": [512],
+        "keep_probability": [0.7],
+    },
+    "efa570d": {"sizes": [0.0]},
 }
 
 
@@ -131,9 +134,10 @@ def check(folder: str, start: dict, earlier: dict) -> list[str]:
         found = ", ".join(f"{name} ({_short(then)}, now {_short(now)})" for name, then, now in other)
         raise InputError(f"the run in {folder} began with other {found}: give those, or another --run_dir")
     began = earlier.get("flags", {})
-    if gone := [typed(name, began[name]) for name, kept in KEPT.items() if began.get(name, kept[0]) not in kept]:
-        why = f"began with {' '.join(gone)}, which is gone after commit 171a062"
-        raise InputError(f"the run in {folder} {why}: go on with that commit, or give another --run_dir")
+    for commit, flags in KEPT.items():
+        if gone := [typed(name, began[name]) for name, kept in flags.items() if began.get(name, kept[0]) not in kept]:
+            why = f"began with {' '.join(gone)}, which is gone after commit {commit}"
+            raise InputError(f"the run in {folder} {why}: go on with that commit, or give another --run_dir")
     differences = _differences(earlier, start, "flags")
     if fixed := [difference for difference in differences if difference[0] not in MAY_CHANGE]:
         then = " ".join(typed(name, value) for name, value, _ in fixed)

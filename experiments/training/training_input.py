@@ -73,9 +73,8 @@ def matching_stream(data_dir: str, recipe: MatchingRecipe, seed: int) -> streams
         raise InputError(f"--batch={recipe.batch}: --batches=contexts needs an even number of contexts, at least 4")
     if recipe.patches and not whole:
         raise InputError(f"--patches={recipe.patches} needs --batches=contexts: plain pairs have no other exemplars")
-    for name in ("pasted_stills", "sizes"):
-        if getattr(recipe, name) and not whole:
-            raise InputError(f"--{name}={getattr(recipe, name)} needs --batches=contexts")
+    if recipe.pasted_stills and not whole:
+        raise InputError(f"--pasted_stills={recipe.pasted_stills} needs --batches=contexts")
     sampler = make_sampler(store, recipe, make_augmentation(recipe), seed, recipe.max_gap)
     look = (recipe.label_radius, recipe.context_size)
     if not whole:

@@ -54,7 +54,7 @@ def test_defaults_are_the_papers():
         "splits": ["train"], "stills_share": 0.0, "augmentation": "shift", "input": "auto", "start_from": None,
         "start_step": 0, "bfloat16": False, "max_minutes": 0.0, "context_size": 255, "leave_out": [],
         "patches": 0, "pasted_stills": 0.0, "trunk_rate": 1.0, "frozen_blocks": 0, "frozen_steps": 0, "pull": 0.0,
-        "ranking": 0.0, "average": 0.0, "sizes": 0.0,
+        "ranking": 0.0, "average": 0.0,
     }  # fmt: skip
     assert {name: values[name].value for name in expected} == expected
 
@@ -217,7 +217,7 @@ def test_what_stops_a_run_is_said_in_one_line_and_leaves_its_checkpoint(crops, t
 
 @pytest.mark.parametrize(
     ("flag", "value", "why"),
-    [("patches", 2, ": plain pairs have no other exemplars"), ("pasted_stills", 0.5, ""), ("sizes", 0.5, "")],
+    [("patches", 2, ": plain pairs have no other exemplars"), ("pasted_stills", 0.5, "")],
 )
 def test_patches_and_backgrounds_are_of_contexts(crops, tmp_path, run_binary, flag, value, why):
     with pytest.raises(SystemExit, match=f"error: --{flag}={value} needs --batches=contexts{why}"):

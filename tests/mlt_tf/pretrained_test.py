@@ -11,7 +11,9 @@ from mlt_tf.errors import InputError
 from mlt_tf.tracker import MultiTracker, Tracker
 from tests.scenes import assert_same_states, assert_same_update
 
-CLIP = pathlib.Path(__file__).resolve().parents[2] / "experiments" / "assets" / "demo.mp4"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CLIP = ROOT / "experiments" / "assets" / "demo.mp4"
+CANDIDATE = ROOT / "docs" / "candidates" / "mlt_alexnet.npz"
 TRUTH = CLIP.with_name("demo_groundtruth.txt")
 
 
@@ -103,6 +105,12 @@ def test_record_says_what_the_file_holds(mlt_path, bare_path):
     assert weights.load_record(mlt_path).items() >= {**says, "step": 3}.items()
     says = {"networks": "matching", "channels": 192, "settings": {}}
     assert weights.load_record(bare_path).items() >= says.items() and "layout" not in weights.load_record(bare_path)
+
+
+def test_weights_of_a_training_with_a_flag_that_is_gone_load():
+    parts = weights.load_record(str(CANDIDATE))["matching"]["mean_of"]
+    assert "--sizes .5" in parts[-1]["command"]  # Last in efa570d.
+    assert pretrained.load(None, str(CANDIDATE)).updates == "meta_learner"
 
 
 def test_matching_network_alone_tracks_without_updates_or_fine_tuned(network, bare_path):

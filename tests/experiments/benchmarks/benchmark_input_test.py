@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from experiments.benchmarks import benchmark_input
-from experiments.benchmarks.benchmark_input import Rates
+from experiments.benchmarks.benchmark_input import Rates, Shares
 
 
 @pytest.fixture
@@ -22,10 +22,11 @@ def small(monkeypatch):
 
 @pytest.fixture
 def set_clock(monkeypatch):
-    """Returns a function that makes the benchmark's clock show some times, one after the other."""
+    """Returns a function that makes the benchmark's clock, or its processor's, show some times, one after the other."""
 
-    def replace(*times):
-        clock = types.SimpleNamespace(perf_counter=iter(map(float, times)).__next__, process_time=time.process_time)
+    def replace(*times, processor=False):
+        show = iter(map(float, times)).__next__
+        clock = types.SimpleNamespace(perf_counter=show, process_time=show if processor else time.process_time)
         monkeypatch.setattr(benchmark_input, "time", clock)
 
     return replace
@@ -34,7 +35,7 @@ def set_clock(monkeypatch):
 @pytest.fixture
 def source(crops):
     """Returns what names the crops of videos and stills, half of each."""
-    return str(crops), ["vid_train", "det_train"], benchmark_input.Shares(0.5)
+    return str(crops), Shares(0.5)
 
 
 def test_streams_are_of_the_size_that_is_counted_and_strongly_augmented(small, source):
@@ -55,7 +56,7 @@ def test_one_core_is_one_core():
     assert os.sched_getaffinity(0) == before
 
 
-def test_rate_is_of_the_time_that_passed(set_clock):
+def test_rate_is_of_the_processor_time_that_passed(set_clock):
     taken = []
 
     def take(step):
@@ -63,7 +64,9 @@ def test_rate_is_of_the_time_that_passed(set_clock):
         return step
 
     steps = tf.data.Dataset.range(100).map(lambda step: tf.numpy_function(take, [step], tf.int64))
-    set_clock(10, 10, 11, 12.5, 13, 14)  # Start, before each of three batches, too late for a fourth, end.
+    set_clock(
+        10, 10, 11, 12.5, 13, 14, processor=True
+    )  # Start, before each of three batches, too late for a fourth, end.
     assert benchmark_input._per_second(steps, seconds=2.6) == 3 / 4
     assert len(taken) >= 6 + 3  # Six are taken before.
 
@@ -76,14 +79,40 @@ def test_rates_count_pairs_and_targets(small, source, monkeypatch):
         return float(len(seen))
 
     monkeypatch.setattr(benchmark_input, "_per_second", per_second)
-    rates = benchmark_input.measure_rates(*source, 0.3)
+    rates = benchmark_input.measure_rates(*source, 0.3, turns=1)
     assert rates == {"pairs": Rates(3.0, 6.0, 9.0), "context sets": Rates(8.0, 10.0, 12.0)}
     kinds = [tf.float32, tf.uint8, tf.int64]  # Finished images, windows, numbers of records.
     assert seen == [(kind, 0.3) for kind in kinds] * 2
 
 
+def test_streams_with_and_without_cutouts_are_timed_in_turn(small, monkeypatch):
+    """The rates of three turns: 1, 3 and 2 times what is of the stream and the way."""
+
+    def make_streams(data_dir, shares):
+        def way(factor):
+            return lambda start, parallel=1: (start, factor * (2 if shares.cutouts else 1))
+
+        return {"pairs": types.SimpleNamespace(batches=way(1), windows=way(10), plans=way(100))}
+
+    def per_second(made, seconds):
+        seen.append((*made, seconds))
+        return made[1] * {0: 1, benchmark_input.APART: 3, 2 * benchmark_input.APART: 2}[made[0]]
+
+    seen = []
+    monkeypatch.setattr(benchmark_input, "make_streams", make_streams)
+    monkeypatch.setattr(benchmark_input, "_per_second", per_second)
+    rates = benchmark_input.measure_rates("crops", Shares(0.5, 0.3), 0.75, turns=3)
+    assert rates == {"pairs": Rates(6, 60, 600), "pairs, some of cut-outs": Rates(12, 120, 1200)}  # Medians, 3 pairs.
+    assert seen[:6] == [(0, factor, 0.25) for factor in (1, 10, 100, 2, 20, 200)] and len(seen) == 18
+
+
+def test_shares_name_the_sets_that_they_are_drawn_from():
+    assert Shares().sets == ["vid_train"] and Shares(0.4).sets == ["vid_train", "det_train"]
+    assert Shares(0.0, 0.3).sets == ["vid_train", "cutouts_train"]
+
+
 def test_real_rates_are_positive(small, source):
-    rates = benchmark_input.measure_rates(*source, 0.02)
+    rates = benchmark_input.measure_rates(*source, 0.02, turns=1)
     assert all(0 < rate < 1e7 for kind in rates.values() for rate in kind)
 
 
@@ -150,6 +179,14 @@ def test_report_tells_how_many_cores_a_gpu_needs(capsys):
     assert lines[3].split() == ["context", "sets", "10.0", "40.0", "2000.0"]
     assert lines[5] == "  decode 75%, crop 25%"
     assert lines[6].endswith("8 pairs every 5 ms (1600 pairs/s)") and lines[7].split() == ["10.0", "4.0", "0.5"]
+
+
+def test_report_tells_what_cutouts_cost(capsys):
+    rates = {"pairs": Rates(160.0, 400.0, 3200.0), "pairs, some of cut-outs": Rates(150.0, 320.0, 3200.0)}
+    benchmark_input.report_rates(rates, {"decode": 1.0})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3].split()[-3:] == ["150.0", "320.0", "3200.0"] and lines[4].split()[-3:] == ["0.94", "0.80", "1.00"]
+    assert lines[-1].split() == ["10.7", "5.0", "0.5"]  # What a GPU needs is that of the streams asked for.
 
 
 def test_report_tells_the_ratio(capsys):

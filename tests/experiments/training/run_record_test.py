@@ -9,6 +9,7 @@ from absl import flags
 from experiments import train_matching, train_meta
 from experiments.shared import provenance
 from experiments.training import run_record
+from experiments.training.recipe import MatchingRecipe
 from mlt_tf.errors import InputError
 
 REQUIRED = ["--data_dir=d", "--run_dir=r", "--matching=m"]
@@ -47,7 +48,7 @@ def test_what_decides_a_run_may_not_change(binary):
     }  # fmt: skip
     matching = {
         "channels", "batches", "response_rate", "augmentation", "max_gap", "start_step",
-        "context_size", "leave_out", "patches", "trunk_rate", "frozen_blocks", "frozen_steps", "pull", "sizes",
+        "context_size", "leave_out", "patches", "trunk_rate", "frozen_blocks", "frozen_steps", "pull",
     }  # fmt: skip
     meta = {
         "layout", "contexts", "samples", "distractors", "features", "views", "jitter", "attention",
@@ -137,17 +138,27 @@ def test_same_start_has_no_changes():
 
 
 @pytest.mark.parametrize(
-    ("name", "kept", "gone"),
-    [("background", 0.0, 0.3), ("delta_label", "centred", "shifted"), ("layout", "flat", "rowwise")],
+    ("name", "kept", "gone", "commit"),
+    [
+        ("background", 0.0, 0.3, "171a062"),
+        ("delta_label", "centred", "shifted", "171a062"),
+        ("layout", "flat", "rowwise", "171a062"),
+        ("sizes", 0.0, 0.5, "efa570d"),
+    ],
 )
-def test_run_with_a_flag_that_is_gone_is_refused(name, kept, gone):
+def test_run_with_a_flag_that_is_gone_is_refused(name, kept, gone, commit):
     assert run_record.check("runs/a", start(seed=1), start(seed=1, **{name: kept})) == []
     with pytest.raises(InputError) as caught:
         run_record.check("runs/a", start(seed=1), start(seed=1, **{name: gone}))
     assert str(caught.value) == (
-        f"the run in runs/a began with --{name}={gone}, which is gone after commit 171a062: "
+        f"the run in runs/a began with --{name}={gone}, which is gone after commit {commit}: "
         "go on with that commit, or give another --run_dir"
     )
+
+
+def test_recipe_of_a_run_with_a_flag_that_is_gone_is_read_without_it(tmp_path):
+    run_record.write(str(tmp_path), start(ranking=0.5, sizes=0.5), {})
+    assert run_record.read_recipe(str(tmp_path)) == MatchingRecipe(ranking=0.5)
 
 
 def test_what_may_change_is_shown():
