@@ -23,8 +23,12 @@ VARIANTS = tuple(UPDATES)
 PYRAMIDS = ("contexts", "exemplars")
 REDUCED = {"pyramid": "exemplars"}  # Settings of the reduced mode: a third of the trunk's work.
 TRUNKS = ("full", "light")  # The paper's; `light.LightTrunk`, which gives its features for a fifth of its work.
-FAST = {**REDUCED, "trunk": "light"}  # The reduced mode with the light trunk.
-LATER = {"trunk": "full", "update_beside": False}  # Settings that records of before 0.1.0 lack: then it was so.
+FAST = {**REDUCED, "trunk": "light", "near": True}  # The reduced mode with the light trunk and smaller contexts.
+LATER = {
+    "trunk": "full",
+    "near": False,
+    "update_beside": False,
+}  # Settings that records of before 0.1.0 lack: then it was so.
 GONE = {"penalise": "the penalties multiply (similarity + 1) / 2"}  # Settings that lost; 171a062 last had them.
 LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.
 
@@ -52,6 +56,7 @@ class TrackerConfig:
     keep_first: bool = True  # [ours] The first frame's context is always among the M.
     pyramid: str = "contexts"  # See PYRAMIDS; "exemplars" needs a third of the trunk's work.
     trunk: str = "full"  # [ours] See TRUNKS.
+    near: bool = False  # [ours] Calm targets are searched for in smaller contexts, but where updates come in parts.
     lost_below: float = 0.35  # [ours] `lost` labels frames whose similarity is lower; it changes nothing.
     update_beside: bool = False  # [ours] Updates come in parts, one a frame, and are used when all are done.
     bfloat16: bool = False  # [ours] The trunk computes in bfloat16: faster where the processor has it.

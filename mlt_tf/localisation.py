@@ -8,7 +8,8 @@ import tensorflow as tf
 from mlt_tf import config
 from mlt_tf.config import TrackerConfig
 
-UPSAMPLED = 272  # Side of the up-sampled map: 16 points a cell, so half a crop pixel each.
+POINTS = 16  # Of the up-sampled map to a cell, so half a crop pixel each.
+UPSAMPLED = POINTS * config.RESPONSE_CELLS  # Side of the up-sampled map of a whole context.
 
 
 class Peak(NamedTuple):
@@ -18,7 +19,7 @@ class Peak(NamedTuple):
       scale: [B] int32, index of the best scale.
       offset: [B, 2] (dx, dy) from the crop's centre, in its pixels.
       score: [B], similarity there in [-1, 1], before the penalties.
-      similarity: [B, 17, 17], the best scale's map.
+      similarity: [B, 17, 17], the best scale's map; smaller contexts have smaller ones.
     """
 
     scale: tf.Tensor
@@ -27,15 +28,20 @@ class Peak(NamedTuple):
     similarity: tf.Tensor
 
 
-def upsampling_matrix() -> np.ndarray:
-    """Returns [272, 17], bicubic and half-pixel aligned: a symmetric map stays symmetric."""
-    eye = tf.eye(config.RESPONSE_CELLS)[:, :, None]
-    return tf.image.resize(eye, [UPSAMPLED, config.RESPONSE_CELLS], "bicubic")[..., 0].numpy()
+def upsampling_matrix(cells: int = config.RESPONSE_CELLS) -> np.ndarray:
+    """Returns [16 * cells, cells], bicubic and half-pixel aligned: a symmetric map stays symmetric."""
+    eye = tf.eye(cells)[:, :, None]
+    return tf.image.resize(eye, [POINTS * cells, cells], "bicubic")[..., 0].numpy()
 
 
-def cosine_window(influence: float) -> np.ndarray:
-    """Returns (1 - influence) + influence * h on the up-sampled map, h the outer product of two Hann windows."""
+def cosine_window(influence: float, cells: int = config.RESPONSE_CELLS) -> np.ndarray:
+    """Returns (1 - influence) + influence * h on the up-sampled map, h the outer product of two Hann windows.
+
+    On fewer than 17 cells it is the middle of that of 17, so that a place counts for as much in a smaller context.
+    """
     hann = np.sin(np.pi * (np.arange(UPSAMPLED) + 0.5) / UPSAMPLED) ** 2
+    left_out = (UPSAMPLED - POINTS * cells) // 2
+    hann = hann[left_out : UPSAMPLED - left_out]
     return ((1 - influence) + influence * np.outer(hann, hann)).astype(np.float32)
 
 
@@ -45,7 +51,7 @@ def peak_offset(penalised: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.T
     On a map of even size a symmetric peak lies between two equal points; the parabola finds it there.
 
     Args:
-      penalised: [B, 272, 272].
+      penalised: [B, 272, 272], or of another side.
       row: [B] int32, where the maxima are.
       column: [B] int32.
 
@@ -58,31 +64,34 @@ def peak_offset(penalised: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.T
 
 def _refine(line, index):
     """Refines the maxima of lines [B, 272]: [B], from the middle of the line."""
-    inner = tf.clip_by_value(index, 1, UPSAMPLED - 2)
+    side = line.shape[-1]
+    inner = tf.clip_by_value(index, 1, side - 2)
     a, b, c = (tf.gather(line, inner + step, batch_dims=1) for step in (-1, 0, 1))
     curvature = a - 2 * b + c
     refined = tf.where(curvature < -1e-9, 0.5 * (a - c) / tf.minimum(curvature, -1e-9), 0.0)
     refined = tf.where(inner == index, tf.clip_by_value(refined, -0.5, 0.5), 0.0)
-    return tf.cast(index, tf.float32) + refined - (UPSAMPLED - 1) / 2
+    return tf.cast(index, tf.float32) + refined - (side - 1) / 2
 
 
 class Localiser(tf.Module):
     """Up-samples the maps, penalises changes of place and scale, and finds the maximum."""
 
-    def __init__(self, settings: TrackerConfig):
-        """Keeps the settings."""
+    def __init__(self, settings: TrackerConfig, cells: int = config.RESPONSE_CELLS):
+        """Keeps the settings; `cells` is the side of the maps."""
         super().__init__(name="localiser")
+        self._side = POINTS * cells
         self._scale_penalties = tf.constant([1.0, settings.scale_penalty, settings.scale_penalty])
-        self._upsampling = tf.constant(upsampling_matrix())
-        self._window = tf.constant(cosine_window(settings.window_influence))
+        self._upsampling = tf.constant(upsampling_matrix(cells))
+        self._window = tf.constant(cosine_window(settings.window_influence, cells))
 
     def __call__(self, similarity: tf.Tensor) -> Peak:
-        """Finds the best place in the maps [B, 3, 17, 17] of the scales 1, smaller, larger."""
-        up = tf.einsum("ui,bsij,vj->bsuv", self._upsampling, similarity, self._upsampling)  # [B, S, 272, 272]
+        """Finds the best place in the maps [B, 3, cells, cells] of the scales 1, smaller, larger."""
+        side = self._side
+        up = tf.einsum("ui,bsij,vj->bsuv", self._upsampling, similarity, self._upsampling)  # [B, S, side, side]
         penalised = (up + 1) / 2 * self._scale_penalties[:, None, None] * self._window  # [ours] Not of a sigmoid.
-        best = tf.argmax(tf.reshape(penalised, [-1, 3 * UPSAMPLED**2]), 1, output_type=tf.int32)  # [B]
-        scale, row, column = best // UPSAMPLED**2, best // UPSAMPLED % UPSAMPLED, best % UPSAMPLED
-        pixels = config.STRIDE * config.RESPONSE_CELLS / UPSAMPLED
+        best = tf.argmax(tf.reshape(penalised, [-1, 3 * side**2]), 1, output_type=tf.int32)  # [B]
+        scale, row, column = best // side**2, best // side % side, best % side
+        pixels = config.STRIDE / POINTS
         offset = pixels * peak_offset(tf.gather(penalised, scale, batch_dims=1), row, column)
         score = tf.gather_nd(up, tf.stack([scale, row, column], 1), batch_dims=1)
         return Peak(scale, offset, score, tf.gather(similarity, scale, batch_dims=1))

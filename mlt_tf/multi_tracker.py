@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -10,45 +9,10 @@ import tensorflow as tf
 from mlt_tf import boxes, config, loading, pretrained, tracker_input, turns, update_parts, update_rules
 from mlt_tf.context_ring import ContextRing
 from mlt_tf.errors import InputError
+from mlt_tf.near_search import NearSearch
+from mlt_tf.outcomes import State, Update
 from mlt_tf.tracking import TargetState, TrackingSteps
 from mlt_tf.turns import in_turn
-
-
-class State(NamedTuple):
-    """What the tracker says of one target in one frame.
-
-    Attributes:
-      box_xywh: [4] float32, 0-based pixels; the state itself, not clipped to the frame.
-      score: Similarity at the new state in [-1, 1].
-      lost: Whether the score is so low that the box should not be trusted; a label that changes nothing.
-      updated: Whether the network was updated after this frame.
-      network_ms: Milliseconds of the search, of all targets that were searched for together.
-      update_ms: Milliseconds of the update, or of parts of it, of all targets that were updated together; 0 where this
-        one was not.
-    """
-
-    box_xywh: np.ndarray
-    score: float
-    lost: bool
-    updated: bool
-    network_ms: float
-    update_ms: float
-
-
-class Update(NamedTuple):
-    """What one update makes of the network.
-
-    Attributes:
-      frame: Number of the frame after which it happened; the first frame is 1.
-      contexts: [M, 255, 255, 3] uint8, the contexts of lowest entropy.
-      unadapted: [M, 17, 17] their similarity maps by the network as it was trained.
-      adapted: [M, 17, 17] the same by the network after the update.
-    """
-
-    frame: int
-    contexts: np.ndarray
-    unadapted: np.ndarray
-    adapted: np.ndarray
 
 
 class MultiTracker:
@@ -87,7 +51,8 @@ class MultiTracker:
         self.config, self.weights_checksum = settings, networks.checksum
         self.last_updates: list[Update | None] = []
         self._state: TargetState | None = None  # With () for its memory, which the ring has.
-        self._ring = ContextRing()
+        self._ring, self._near = ContextRing(), NearSearch()
+        self._may_be_near = settings.near and not settings.update_beside
         self._frames = np.zeros(0, np.int64)  # What the state holds too, here without waiting for it.
         self._sizes_wh = np.zeros([0, 2], np.float32)
         self._numbers, self._numbered = np.zeros(0, np.int64), 0  # Each target's own, and how many there have been.
@@ -155,6 +120,7 @@ class MultiTracker:
         images, sizes_wh = tracker_input.stack_frames([frame])
         new = self.steps.start(images, sizes_wh, np.zeros(len(checked), np.int32), box_cxcywh)
         self._ring.add(new.memory)
+        self._near.add(len(checked))
         new = new._replace(memory=())
         self._state = new if not len(self) else _join(self._state, new)
         self._frames = np.append(self._frames, np.ones(len(checked), np.int64))
@@ -171,6 +137,8 @@ class MultiTracker:
         images, sizes_wh, frame_of = np.zeros([1, 64, 64, 3], np.uint8), np.float32([[64, 64]]), np.int32([0])
         state = self.steps.start(images, sizes_wh, frame_of, np.float32([[32, 32, 20, 20]]))
         self.steps.find(state._replace(memory=()), images, sizes_wh, frame_of)
+        if self._may_be_near:
+            self.steps.find_near(state._replace(memory=()), images, sizes_wh, frame_of)
         if self.steps.interval is not None:
             ring = ContextRing()
             ring.add(state.memory)
@@ -193,6 +161,7 @@ class MultiTracker:
         self._under_way.forget(np.delete(self._numbers, keep))
         self._state = _take(self._state, keep) if len(keep) else None
         self._ring.keep(keep)
+        self._near.keep(keep)
         self._frames, self._sizes_wh, self._numbers = (
             each[keep] for each in (self._frames, self._sizes_wh, self._numbers)
         )
@@ -215,19 +184,29 @@ class MultiTracker:
             raise InputError("no target to update: first give init() or add() the first frame and the target's box")
         start = time.perf_counter()
         images, sizes_wh, frame_of = self._checked_frames(frames)
-        self._state, found, contexts = self.steps.find(self._state, images, sizes_wh, frame_of)
-        self._frames = self._frames + 1
-        boxes_xywh = boxes.cxcywh_to_xywh(self._state.box_cxcywh.numpy())
-        scores = found.score.numpy()
-        self._ring.store(contexts.numpy(), found.entropy.numpy(), scores > np.float32(self.config.tau))
+        boxes_cxcywh, scores = self._search(images, sizes_wh, frame_of)
         network_ms, start = _milliseconds(start), time.perf_counter()
         touched, updated = self._update_networks()
         update_ms = _milliseconds(start)
         lost = scores < self.config.lost_below
         return [
             State(box, float(score), bool(low), place in updated, network_ms, update_ms if place in touched else 0.0)
-            for place, (box, score, low) in enumerate(zip(boxes_xywh, scores, lost))
+            for place, (box, score, low) in enumerate(zip(boxes.cxcywh_to_xywh(boxes_cxcywh), scores, lost))
         ]
+
+    def _search(self, images, sizes_wh, frame_of):
+        """Finds all targets in their next frame, and remembers what is certain: boxes [B, 4] and scores [B]."""
+        before, near = self._state.box_cxcywh, self._may_be_near and self._near.will_do()
+        if near:
+            self._state, found = self.steps.find_near(self._state, images, sizes_wh, frame_of)
+        else:
+            self._state, found, contexts = self.steps.find(self._state, images, sizes_wh, frame_of)
+        self._frames = self._frames + 1
+        boxes_cxcywh, scores = self._state.box_cxcywh.numpy(), found.score.numpy()
+        if not near:
+            self._ring.store(contexts.numpy(), found.entropy.numpy(), scores > np.float32(self.config.tau))
+        self._near.note(near, before.numpy(), boxes_cxcywh, scores)
+        return boxes_cxcywh, scores
 
     def _checked_frames(self, frames):
         """Stacks the frames that `update` got; returns them, their sizes, and which one shows each target."""

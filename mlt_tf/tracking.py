@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from mlt_tf import config, crops, last_layer, memory, pyramid, update_rules
+from mlt_tf import config, crops, last_layer, memory, near_search, pyramid, update_rules
 from mlt_tf.config import TrackerConfig
 from mlt_tf.crops import Frames
 from mlt_tf.errors import InputError
@@ -127,6 +127,9 @@ class TrackingSteps(tf.Module):
         self.strips = STRIPS if one_context_a_frame and isinstance(self.trunk, InferenceTrunk | LightTrunk) else 1
         self._settings, self._network = settings, networks.matching
         self._localise = Localiser(settings)
+        if settings.near and not isinstance(self.trunk, InferenceTrunk | LightTrunk):
+            raise InputError("near=True in the settings, and a trunk for whole contexts alone: leave one of them out")
+        self._localise_near = Localiser(settings, (near_search.SIZE - config.EXEMPLAR_SIZE) // config.STRIDE + 1)
         self._pyramid = pyramid.make(settings)
         state = state_spec(settings)
         frames = [
@@ -138,6 +141,7 @@ class TrackingSteps(tf.Module):
         self.start = compiled(self.start, [*frames, tf.TensorSpec([None, 4])])
         self.track = compiled(self.track, [state, *frames])
         self.find = compiled(self.find, [state._replace(memory=()), *frames])
+        self.find_near = compiled(self.find_near, [state._replace(memory=()), *frames])
         self.update = compiled(self.update, [state])
         height = config.CONTEXT_SIZE if self.strips == 1 else None
         self.embed = compiled(self.embed, [tf.TensorSpec([None, height, config.CONTEXT_SIZE, 3], tf.uint8)])
@@ -193,10 +197,19 @@ class TrackingSteps(tf.Module):
         state, found = self.locate(state, self.features(self.cut_search(frames, frame_of, state.box_cxcywh)))
         return state, found, self.cut_contexts(frames, frame_of, state.box_cxcywh)
 
-    def locate(self, state: TargetState, phi_z: tf.Tensor) -> tuple[TargetState, Found]:
+    def find_near(
+        self, state: TargetState, images: tf.Tensor, sizes_wh: tf.Tensor, frame_of: tf.Tensor
+    ) -> tuple[TargetState, Found]:
+        """Finds the targets as `find` does, in contexts of 191 px; the entropy is of a map of 9 x 9."""
+        z = self.cut_search(Frames(images, sizes_wh), frame_of, state.box_cxcywh, near_search.SIZE)
+        return self.locate(state, self.features(z), self._localise_near)
+
+    def locate(
+        self, state: TargetState, phi_z: tf.Tensor, localise: Localiser | None = None
+    ) -> tuple[TargetState, Found]:
         """Finds the targets by the trunk features [B, S, 24, 24, 256] of what `cut_search` cuts."""
         sizes, sides = (tf.constant(each) for each in zip(*self._pyramid.matches()))  # [X S]
-        peak = self._localise(last_layer.similarity_of_all(state.layer, state.phi_x, phi_z))
+        peak = (localise or self._localise)(last_layer.similarity_of_all(state.layer, state.phi_x, phi_z))
         size, side = (tf.gather(each, peak.scale)[:, None] for each in (sizes, sides))  # [B, 1]
         pixel = crops.context_side(state.box_cxcywh[:, 2:])[:, None] * side / config.CONTEXT_SIZE  # Of the crop.
         box = self._moved(state, peak.offset * pixel, size)
@@ -242,10 +255,12 @@ class TrackingSteps(tf.Module):
         phi = self.trunk(tf.reshape(images, [-1, *images.shape[2:]]))
         return tf.reshape(phi, [shape[0], images.shape[1], *phi.shape[1:]])
 
-    def cut_search(self, frames: Frames, frame_of: tf.Tensor, box_cxcywh: tf.Tensor) -> tf.Tensor:
-        """Cuts what targets are searched for in, about boxes [B, 4]: float32 [B, S, 255, 255, 3]."""
-        sides = _sides(box_cxcywh, self._pyramid.contexts)
-        return _cut_each(frames, frame_of, box_cxcywh, sides, config.CONTEXT_SIZE)
+    def cut_search(
+        self, frames: Frames, frame_of: tf.Tensor, box_cxcywh: tf.Tensor, size: int = config.CONTEXT_SIZE
+    ) -> tf.Tensor:
+        """Cuts what targets are searched for in, about boxes [B, 4]: float32 [B, S, size, size, 3]."""
+        sides = _sides(box_cxcywh, self._pyramid.contexts) * (size / config.CONTEXT_SIZE)
+        return _cut_each(frames, frame_of, box_cxcywh, sides, size)
 
     def cut_contexts(self, frames: Frames, frame_of: tf.Tensor, box_cxcywh: tf.Tensor) -> tf.Tensor:
         """Cuts the contexts that the memory takes, about boxes [B, 4]: uint8 [B, 255, 255, 3]."""

@@ -33,7 +33,9 @@ class TrackerOptions(runtime.RuntimeOptions):
         None, "Weight file that a training wrote; the package's own if not given.", group=_TRACKER
     )
     fast: bool = option(
-        False, "The light trunk, and one context a frame: several times as fast, a little less exact.", group=_TRACKER
+        False,
+        "The light trunk, one context a frame, smaller ones: several times as fast, a little less exact.",
+        group=_TRACKER,
     )
     config: str = option(
         "", 'Settings of the tracker that differ from the defaults: "tau=0.6,memory=64".', group=_TRACKER
@@ -120,7 +122,7 @@ def tracker_settings(request: TrackerOptions) -> dict[str, Any]:
     """
     settings = trackers.parse_config(request.config)
     if request.fast and request.runtime == "tensorflow" and "trunk" not in settings:  # Else it is the reduced mode.
-        settings["trunk"] = config.FAST["trunk"]
+        settings = {**{name: config.FAST[name] for name in ("trunk", "near")}, **settings}
     others = {**(config.REDUCED if request.fast else {}), **({"bfloat16": True} if request.bfloat16 else {})}
     if request.update_beside is not None:
         others["update_beside"] = request.update_beside

@@ -176,7 +176,8 @@ def test_warming_up_compiles_all_and_starts_nothing(real):
     made.warm_up()
     assert len(made) == 0 and made.last_updates == []
     steps = made.steps
-    assert [f.experimental_get_tracing_count() for f in (steps.start, steps.find, steps.update)] == [1, 1, 1]
+    used = (steps.start, steps.find, steps.embed, steps.learn, steps.maps)
+    assert [function.experimental_get_tracing_count() for function in used] == [1] * 5
 
 
 def test_target_is_followed_and_each_image_passes_the_trunk_once(real, cheap_trunk):

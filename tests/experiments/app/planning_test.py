@@ -212,7 +212,7 @@ def test_records_of_before_a_setting_go_on_where_it_is_as_it_was():
         "weights_checksum": "x",
         "settings": {"tau": 0.5},
     }
-    new = {**old, "settings": {"tau": 0.5, "trunk": "full", "update_beside": False}}
+    new = {**old, "settings": {"tau": 0.5, "trunk": "full", "near": False, "update_beside": False}}
     before = Record(Plan((Target("1", (Mark(0, BOX),)),), 0, None), (), old)
     planning.check_same(before, new, pathlib.Path("out"))
     with pytest.raises(InputError, match="holds results of settings"):

@@ -50,7 +50,7 @@ def test_a_folder_keeps_to_one_configuration(tmp_path):
     config = {"tracker": "mlt", "weights_checksum": "a", "settings": {"tau": 0.5, "scales": (1, 2)}}
     results_folder.claim_folder(tmp_path / "mlt", config)
     results_folder.claim_folder(tmp_path / "mlt", config)
-    later = {**config, "settings": {**config["settings"], "trunk": "full", "update_beside": False}}
+    later = {**config, "settings": {**config["settings"], "trunk": "full", "near": False, "update_beside": False}}
     results_folder.claim_folder(tmp_path / "mlt", later)  # As it was before there were these settings.
     with pytest.raises(InputError, match=r"another configuration \(trunk differ\)"):
         results_folder.claim_folder(tmp_path / "mlt", {**later, "settings": {**later["settings"], "trunk": "light"}})
