@@ -6,10 +6,12 @@
     python -m experiments.benchmark memory --frames 10000
     python -m experiments.benchmark start
     python -m experiments.benchmark evenness --frames 300
+    python -m experiments.benchmark runtimes
 
 `train` works on random pictures: it needs no data, and no time goes into reading them. `input` takes prepared crops
 (experiments.prepare_crops). The others run the shipped weights on the bundled clip: `start` times mlt-track up to its
-first boxes, as whole processes, `evenness` frames with updates at once and in parts. Medians over --repetitions.
+first boxes, as whole processes, `evenness` frames with updates at once and in parts, `runtimes` the trunk in TensorFlow
+and in OpenVINO (pip install 'mlt_tf[openvino]'), with one thread and with two. Medians over --repetitions.
 """
 
 import dataclasses
@@ -28,6 +30,7 @@ from experiments.app import demo_clip, target_box
 from experiments.benchmarks import (
     benchmark_evenness,
     benchmark_input,
+    benchmark_runtimes,
     benchmark_start,
     benchmark_track,
     benchmark_trunks,
@@ -202,10 +205,21 @@ def run_evenness() -> None:
     print(f"CPU: {processor.instructions()}\n\n{benchmark_evenness.table(found)}")
 
 
+def run_runtimes() -> None:
+    """Prints the trunk's speed in TensorFlow and OpenVINO, with one thread and with two."""
+    setup = track_setup()
+    with progress.waiting("benchmark", "timing trunks"):
+        found = {
+            threads: benchmark_track.in_a_process(benchmark_runtimes.measure, setup, threads)
+            for threads in benchmark_runtimes.THREADS
+        }
+    print(f"CPU: {processor.instructions()}\n\n{benchmark_runtimes.table(found)}")
+
+
 def main(argv: list[str]) -> None:
     """Runs the benchmark that is named."""
     runs = {"train": run_train, "input": run_input, "track": run_track, "memory": run_memory}
-    runs |= {"start": run_start, "evenness": run_evenness}
+    runs |= {"start": run_start, "evenness": run_evenness, "runtimes": run_runtimes}
 
     def run():
         if len(argv) != 2 or argv[1] not in runs:

@@ -38,7 +38,7 @@ def load_package(name: str) -> ModuleType:
 
 
 @contextlib.contextmanager
-def _silently() -> Iterator[None]:
+def silently() -> Iterator[None]:
     """Keeps both packages from sending Intel what they were used for, and from printing how far they are.
 
     They ask nobody, but send nothing from a continuous integration.
@@ -66,7 +66,7 @@ def write_trunk(networks: Networks, contexts: Sequence[np.ndarray], folder: path
     Raises:
       InputError: A package is missing.
     """
-    with _silently():
+    with silently():
         openvino, nncf = load_package("openvino"), load_package("nncf")
         trunk = tf.function(InferenceTrunk(networks.matching.extractor), [tf.TensorSpec([None, *_Z[1:]])])
         model = openvino.convert_model(trunk.get_concrete_function())

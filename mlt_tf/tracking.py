@@ -17,7 +17,7 @@ from mlt_tf.memory import ContextMemory
 from mlt_tf.pretrained import Networks
 
 MIN_SIDE = 4.0  # [ours] Pixels of the frame.
-STRIPS = 3  # [ours] See `update_parts`.
+STRIPS, PIECES = 3, 3  # [ours] See `update_parts`.
 CHANNELS = config.MATCHING_CHANNELS + config.TARGET_CHANNELS  # Of every variant's last layer while it tracks.
 
 
@@ -101,6 +101,7 @@ class TrackingSteps(tf.Module):
       trunk: Maps images [N, side, side, 3] to features [N, cells, cells, 256].
       samples: Contexts of an update.
       strips: Into how many strips `update_parts` divides a context.
+      pieces: Into how many pieces it divides the contexts where all are learnt from.
     """
 
     def __init__(self, settings: TrackerConfig, networks: Networks, trunk=None, updates: str | None = None):
@@ -125,7 +126,8 @@ class TrackingSteps(tf.Module):
         self.samples = min(settings.samples, 1 + settings.memory)
         one_context_a_frame = len(pyramid.make(settings).contexts) == 1  # Beside which another is much.
         self.strips = STRIPS if one_context_a_frame and isinstance(self.trunk, InferenceTrunk | LightTrunk) else 1
-        self._settings, self._network = settings, networks.matching
+        self.pieces = PIECES if self.strips > 1 and self.updates == "meta_learner" else 1
+        self._settings, self._network, self._networks = settings, networks.matching, networks
         self._localise = Localiser(settings)
         if settings.near and not isinstance(self.trunk, InferenceTrunk | LightTrunk):
             raise InputError("near=True in the settings, and a trunk for whole contexts alone: leave one of them out")
@@ -150,7 +152,10 @@ class TrackingSteps(tf.Module):
         )
         known = tf.TensorSpec([None], tf.bool)
         self.learn = compiled(self.learn, [state.layer, phi_x, phi_z, tf.TensorSpec([None, self.samples]), known])
-        self.maps = compiled(self.maps, [state.layer, phi_x, phi_z])
+        some = tf.TensorSpec([None, None, *_CONTEXT_FEATURES])
+        self.slope = compiled(self.slope, [phi_x, some, tf.TensorSpec([None, None])])
+        self.adapt = compiled(self.adapt, [state.layer, tf.TensorSpec([None, *networks.matching.w5.shape]), known])
+        self.maps = compiled(self.maps, [state.layer, phi_x, some])
 
     def start(self, images: tf.Tensor, sizes_wh: tf.Tensor, frame_of: tf.Tensor, box_cxcywh: tf.Tensor) -> TargetState:
         """Takes the exemplars and the first contexts of targets in their first frame.
@@ -241,8 +246,16 @@ class TrackingSteps(tf.Module):
         self, layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor, weights: tf.Tensor, known: tf.Tensor
     ) -> LastLayer:
         """Makes new layers by the rule of the updates, for those targets of which a context is known, bool [D]."""
-        learnt = self._learn(layer, phi_x, phi_z, weights)
-        return LastLayer(*(tf.where(_beside(known, new), new, old) for new, old in zip(learnt, layer)))
+        return _where(known, self._learn(layer, phi_x, phi_z, weights), layer)
+
+    def slope(self, phi_x: tf.Tensor, phi_z: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """Sums the loss gradients of some contexts [D, m, 24, 24, 256]: what `adapt` takes, once all are summed."""
+        mean = update_rules.loss_gradient(self._networks, self._settings, phi_x, phi_z, weights)
+        return mean * tf.reduce_sum(weights, 1)[:, None, None]
+
+    def adapt(self, layer: LastLayer, delta: tf.Tensor, known: tf.Tensor) -> LastLayer:
+        """Does what `learn` does by the meta-learner's rule, with the contexts' mean loss gradient [D, 256, C]."""
+        return _where(known, update_rules.by_delta(self._networks, delta), layer)
 
     def maps(self, layer: LastLayer, phi_x: tf.Tensor, phi_z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Matches contexts by the network as it was trained, and by a layer: twice [D, M, 17, 17]."""
@@ -283,6 +296,11 @@ def _cut_each(frames, frame_of, box_cxcywh, sides, size):
     centres = tf.repeat(box_cxcywh[:, :2], scales, axis=0)
     cut = crops.cut_frames(frames, tf.repeat(frame_of, scales), centres, tf.reshape(sides, [-1]), size, scales)
     return tf.reshape(cut, [-1, scales, size, size, 3])
+
+
+def _where(known, learnt, layer):
+    """Takes over the new layers of the targets of which something is known."""
+    return LastLayer(*(tf.where(_beside(known, new), new, old) for new, old in zip(learnt, layer)))
 
 
 def _beside(flags, tensor):

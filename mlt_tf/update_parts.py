@@ -114,7 +114,7 @@ class UnderWay:
 
 def count(steps: TrackingSteps) -> int:
     """Returns the number of parts of an update."""
-    return steps.samples * steps.strips + 2
+    return steps.samples * steps.strips + 2 * len(_pieces(steps, steps.strips))
 
 
 def parts(
@@ -122,7 +122,8 @@ def parts(
 ) -> Iterator[Made | None]:
     """Does what `steps.update` does, a part at each turn; the last yields what was made.
 
-    The features of each context come first, in one part or in strips, then the new layers, then their maps.
+    The features of each context come first, in one part or in strips, then the new layers, then their maps; these, too,
+    of some of the contexts at a time where there are strips.
 
     Args:
       steps: The compiled functions.
@@ -141,11 +142,38 @@ def parts(
             yield None
         for target, phi in zip(new, tf.concat(of_strips, 1) if new else ()):
             features[target][serials[target]] = phi
-    phi_z = tf.stack([tf.stack([own[serial] for serial in row]) for own, row in zip(features, chosen.serials)])
+    pieces = _pieces(steps, strips)
+    layer = yield from _learn(steps, state, chosen, features, pieces)
+    maps = []
+    for piece in pieces:
+        yield None
+        maps.append(steps.maps(layer, state.phi_x[:, 0], _stack(features, chosen.serials[:, piece])))
+    updated = Updated(chosen.contexts, tf.constant(chosen.weights), *(tf.concat(each, 1) for each in zip(*maps)))
+    yield Made(layer, updated, features)
+
+
+def _learn(steps, state, chosen, features, pieces):
+    """Learns from all contexts at once, or in as many parts as there are pieces; returns the new layers."""
     phi_x, weights = state.phi_x[:, 0], tf.constant(chosen.weights)
-    layer = steps.learn(state.layer, phi_x, phi_z, weights, tf.reduce_any(weights > 0, 1))
-    yield None
-    yield Made(layer, Updated(chosen.contexts, weights, *steps.maps(layer, phi_x, phi_z)), features)
+    known = tf.reduce_any(weights > 0, 1)
+    if len(pieces) == 1:
+        return steps.learn(state.layer, phi_x, _stack(features, chosen.serials), weights, known)
+    slope = tf.zeros([])
+    for number, piece in enumerate(pieces):
+        if number:
+            yield None
+        slope += steps.slope(phi_x, _stack(features, chosen.serials[:, piece]), weights[:, piece])
+    return steps.adapt(state.layer, slope / tf.maximum(tf.reduce_sum(weights, 1), 1.0)[:, None, None], known)
+
+
+def _stack(features, serials):
+    return tf.stack([tf.stack([own[serial] for serial in row]) for own, row in zip(features, serials)])
+
+
+def _pieces(steps, strips):
+    """Returns which contexts are learnt from together."""
+    size = -(-steps.samples // steps.pieces) if strips > 1 else steps.samples
+    return [slice(first, first + size) for first in range(0, steps.samples, size)]
 
 
 def strip_rows(strips: int) -> list[slice]:

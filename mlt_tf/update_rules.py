@@ -23,8 +23,19 @@ def by_meta_learner(
     weights: tf.Tensor,
 ) -> LastLayer:
     """Makes w_adapt of the contexts' loss gradient, whatever the layer was before (Eq. 2 to 4)."""
+    return by_delta(networks, loss_gradient(networks, settings, phi_x, phi_z, weights))
+
+
+def loss_gradient(
+    networks: Networks, settings: TrackerConfig, phi_x: tf.Tensor, phi_z: tf.Tensor, weights: tf.Tensor
+) -> tf.Tensor:
+    """Computes what the meta-learner's rule makes of contexts first: delta (Eq. 2), [B, 256, C]."""
     y = labels.centred_label(settings.label_radius)
-    delta = gradients.loss_gradient(networks.matching, phi_x, phi_z, y, weights)  # Eq. 2
+    return gradients.loss_gradient(networks.matching, phi_x, phi_z, y, weights)
+
+
+def by_delta(networks: Networks, delta: tf.Tensor) -> LastLayer:
+    """Makes w_adapt of the loss gradient (Eq. 3, Eq. 4)."""
     return adaptation.adapted_layer(networks.matching, networks.meta_learner, networks.adaptation, delta)
 
 

@@ -1,5 +1,9 @@
 """Measures the trunks alone on one context, the limit of what tracking can reach."""
 
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -17,12 +21,13 @@ def measure(setup: "benchmark_track.Setup") -> dict[str, float | str]:
     benchmark_track.use_threads(setup.threads)
     z = np.random.default_rng(0).uniform(0, 255, [1, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3]).astype(np.float32)
     refused = {name: processor.refusal(settings) for name, settings in KINDS.items()}
-    trunks = {name: _trunk(KINDS[name], tf.constant(z)) for name, reason in refused.items() if not reason}
+    trunks = {name: functools.partial(trunk(KINDS[name]), z) for name, reason in refused.items() if not reason}
     seconds = timing.interleaved(trunks, 4 * setup.repetitions)
     return {name: reason or 1e3 * min(seconds[name]) for name, reason in refused.items()}
 
 
-def _trunk(settings, z):
+def trunk(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """Makes the trunk of such settings: images [1, 255, 255, 3] float32 to features."""
     networks = pretrained.load("mlt", None, settings.get("bfloat16", False), settings.get("trunk", "full"))
     run = benchmark_track.frozen_trunk(TrackingSteps(config.TrackerConfig(**settings), networks), 1)
-    return lambda: run(z)[0].numpy()
+    return lambda z: run(tf.constant(z))[0].numpy()

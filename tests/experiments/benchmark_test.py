@@ -15,7 +15,7 @@ def test_speed_is_told_relative_to_the_first(capsys):
 
 @pytest.mark.parametrize("words", [[], ["speed"], ["train", "input"]])
 def test_an_unknown_name_is_said_in_one_line(run_binary, words):
-    names = "train or input or track or memory or start or evenness"
+    names = "train or input or track or memory or start or evenness or runtimes"
     expected = f"benchmark: error: name what to measure: python -m experiments.benchmark {names}"
     with pytest.raises(SystemExit, match=f"^{expected}$"):
         run_binary(benchmark, *words)

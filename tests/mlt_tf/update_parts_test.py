@@ -152,3 +152,19 @@ def test_contexts_chosen_again_are_not_passed_again_and_nothing_else_changes(mak
     for kept, new in zip(tf.nest.flatten(run(False)), tf.nest.flatten(run(True))):
         np.testing.assert_array_equal(kept, new)
     assert passed[0] < passed[1]
+
+
+def test_pieces_learn_what_the_whole_learns(make, mlt, frames, monkeypatch):
+    tracker = make()
+    follow(tracker, frames, 4)
+    steps, state, features = tracker.steps, tracker._state, {}
+    monkeypatch.setattr(steps, "pieces", 2)
+    for samples in (1, 2):
+        chosen = tracker._ring.choose([0], 2)
+        chosen.weights[:, samples:] = 0
+        *_, whole = update_parts.parts(steps, state, chosen, [features], strips=1)
+        features = whole.features[0]
+        parts = list(update_parts.parts(steps, state, chosen, [features], strips=3))
+        assert len(parts) == 2 * 3 + 2 * 2 and parts[:-1] == [None] * 9
+        for one, other in zip(tf.nest.flatten(parts[-1][:2]), tf.nest.flatten(whole[:2])):
+            np.testing.assert_allclose(one, other, atol=1e-4)

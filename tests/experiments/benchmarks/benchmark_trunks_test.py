@@ -1,7 +1,6 @@
 """Tests of the trunks' benchmark: that each trunk is the one that it is called."""
 
 import numpy as np
-import tensorflow as tf
 
 from experiments.benchmarks import benchmark_trunks
 from mlt_tf import config
@@ -10,9 +9,7 @@ from mlt_tf import config
 def test_trunks_are_what_they_are_called():
     z = np.full([1, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3], 90, np.float32)
     z[0, ::7] = 200
-    features = {
-        name: benchmark_trunks._trunk(settings, tf.constant(z))() for name, settings in benchmark_trunks.KINDS.items()
-    }
+    features = {name: benchmark_trunks.trunk(settings)(z) for name, settings in benchmark_trunks.KINDS.items()}
     full = features["full"]
     errors = {name: np.linalg.norm(phi - full) / np.linalg.norm(full) for name, phi in features.items()}
     assert errors["full"] == 0 < errors["full, bfloat16"] < errors["light"] < 0.5
