@@ -9,7 +9,8 @@ from mlt_tf.config import TrackerConfig
 from mlt_tf.last_layer import LastLayer
 from mlt_tf.memory import ContextMemory
 from mlt_tf.pretrained import Networks
-from mlt_tf.tracking import Found, TargetState, TrackingSteps, state_spec
+from mlt_tf.target_state import Found, TargetState, state_spec
+from mlt_tf.tracking import TrackingSteps
 
 NOTHING = b""  # In the place of a context that is not there.
 
@@ -56,7 +57,7 @@ def forget_useless(kept: ContextMemory, samples: int) -> ContextMemory:
 
 
 def compact_spec(settings: TrackerConfig) -> TargetState:
-    """Returns the shapes and types of a compact state: those of `tracking.state_spec`, but files for contexts."""
+    """Returns the shapes and types of a compact state: those of `target_state.state_spec`, but files for contexts."""
     spec = state_spec(settings)
     files = tf.TensorSpec(spec.memory.contexts.shape[:2], tf.string)
     return spec._replace(memory=spec.memory._replace(contexts=files))

@@ -4,12 +4,13 @@ import os
 
 import tensorflow as tf
 
-from mlt_tf import compact, config, crops, last_layer, ops, tracking
+from mlt_tf import compact, config, crops, last_layer, ops, target_state
 from mlt_tf.compact import CompactSteps
 from mlt_tf.last_layer import LastLayer
 from mlt_tf.memory import ContextMemory
 from mlt_tf.pretrained import Networks
-from mlt_tf.tracking import TargetState, TrackingSteps
+from mlt_tf.target_state import TargetState
+from mlt_tf.tracking import TrackingSteps
 
 
 def flatten_state(state: TargetState) -> dict[str, tf.Tensor]:
@@ -56,7 +57,7 @@ def make_module(
     base = last_layer.unadapted(network)
     frame_spec = tf.TensorSpec([None, None, 3], tf.uint8, "frame")
     box_spec = tf.TensorSpec([None, 4], tf.float32, "box")
-    state_spec = flatten_state(tracking.state_spec(settings))
+    state_spec = flatten_state(target_state.state_spec(settings))
     state_spec = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in state_spec.items()}
     image_spec = tf.TensorSpec([None, None, None, 3], tf.uint8, "images")
     sides = {"x": config.EXEMPLAR_SIZE, "z": config.CONTEXT_SIZE}

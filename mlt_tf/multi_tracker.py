@@ -11,7 +11,8 @@ from mlt_tf.context_ring import ContextRing
 from mlt_tf.errors import InputError
 from mlt_tf.near_search import NearSearch
 from mlt_tf.outcomes import State, Update
-from mlt_tf.tracking import TargetState, TrackingSteps
+from mlt_tf.target_state import TargetState
+from mlt_tf.tracking import TrackingSteps
 from mlt_tf.turns import in_turn
 
 

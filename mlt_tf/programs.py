@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import config, export, pyramid, tracking
+from mlt_tf import config, export, pyramid, target_state, tracking
 from mlt_tf.pretrained import Networks
 
 
@@ -42,7 +42,7 @@ def make_programs(
       "update_step": where there are updates, from a state to its new layer}.
     """
     steps = tracking.TrackingSteps(settings, networks, updates=updates)
-    spec = export.flatten_state(tracking.state_spec(settings, batch))
+    spec = export.flatten_state(target_state.state_spec(settings, batch))
     scales = len(pyramid.make(settings).contexts)
     z = tf.TensorSpec([batch, scales, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3])
 

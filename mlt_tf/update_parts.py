@@ -14,7 +14,8 @@ import tensorflow as tf
 from mlt_tf import config
 from mlt_tf.context_ring import Chosen
 from mlt_tf.last_layer import LastLayer
-from mlt_tf.tracking import TargetState, TrackingSteps, Updated
+from mlt_tf.target_state import TargetState, Updated
+from mlt_tf.tracking import TrackingSteps
 
 Features = dict[int, tf.Tensor]  # [24, 24, 256] each, of one target's contexts, by `Chosen.serials`.
 

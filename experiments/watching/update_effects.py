@@ -20,8 +20,8 @@ from mlt_tf.last_layer import LastLayer
 from mlt_tf.memory import EMPTY
 from mlt_tf.meta_learner import normalise_rms
 from mlt_tf.pretrained import Networks
+from mlt_tf.target_state import CHANNELS
 from mlt_tf.tracker import MultiTracker
-from mlt_tf.tracking import CHANNELS
 
 MAX_SHIFT = 4.0  # Cells.
 GROUPS = 4  # Of M contexts, from each half of a sequence, whose deltas the probe sees.

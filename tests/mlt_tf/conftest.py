@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from mlt_tf import config, pretrained
 from mlt_tf.config import TrackerConfig
+from mlt_tf.target_state import Found
 from mlt_tf.tracker import Tracker
-from mlt_tf.tracking import Found
 
 
 class CheapTrunk(tf.keras.layers.Layer):

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from data_pipelines.datasets import annotations, video
-from mlt_tf import config, export, pretrained, tracking
+from mlt_tf import config, export, pretrained, target_state
 from mlt_tf.tracker import MultiTracker, Tracker
 
 ASSETS = pathlib.Path(export.__file__).parents[1] / "experiments/assets"
@@ -55,7 +55,7 @@ def model(shipped):
 
 
 def test_state_is_flattened_and_back():
-    spec = tracking.state_spec(SETTINGS, 2)
+    spec = target_state.state_spec(SETTINGS, 2)
     parts = export.flatten_state(spec)
     assert export.unflatten_state(parts) == spec
     assert {"box_cxcywh", "phi_x", "kernel", "gates", "contexts", "entropies", "frames"} <= set(parts)

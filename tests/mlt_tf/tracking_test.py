@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mlt_tf import crops, gradients, labels, last_layer, memory, tracking
+from mlt_tf import crops, gradients, labels, last_layer, memory, target_state
 from mlt_tf.config import TrackerConfig
 from mlt_tf.inference import InferenceTrunk
-from mlt_tf.tracking import Found, TargetState, TrackingSteps
+from mlt_tf.target_state import Found, TargetState
+from mlt_tf.tracking import TrackingSteps
 from tests.scenes import assert_same, own_frame, part_of, peak, scales, shifted, three_frames
 
 BOX = np.float32([200, 120, 40, 30])  # cx, cy, w, h.
@@ -37,7 +38,7 @@ def find(mlt):
             compiled[key] = TrackingSteps(chosen, mlt, lambda images: tf.zeros([tf.shape(images)[0], 24, 24, 256]))
         planted.assign(np.float32(maps))
         image, batch, size_wh = gradual(frame_wh)[None], len(maps), np.float32([frame_wh])
-        spec = tracking.state_spec(chosen, batch)
+        spec = target_state.state_spec(chosen, batch)
         state = tf.nest.map_structure(lambda part: tf.zeros(part.shape, part.dtype), spec)
         state = state._replace(box_cxcywh=tf.tile(box[None], [batch, 1]), frame_wh=tf.tile(size_wh, [batch, 1]))
         with pytest.MonkeyPatch.context() as patch:  # What is compiled once keeps reading `planted`.
@@ -135,7 +136,7 @@ def test_start_takes_the_targets_and_their_contexts(make, cheap_trunk, network, 
     frame_of = np.int32([2, 0, 2])
     boxes = np.stack([boxes[2], boxes[0], boxes[2] + np.float32([9, -8, 7, 0])])
     state = make("meta_learner", pyramid).start(images, sizes_wh, frame_of, boxes)
-    spec = tracking.state_spec(TrackerConfig(pyramid=pyramid, **SMALL), 3)
+    spec = target_state.state_spec(TrackerConfig(pyramid=pyramid, **SMALL), 3)
     for tensor, part in zip(tf.nest.flatten(state), tf.nest.flatten(spec), strict=True):
         assert (tensor.shape, tensor.dtype) == (part.shape, part.dtype)
     np.testing.assert_array_equal(state.box_cxcywh, boxes)
