@@ -188,4 +188,6 @@ def strip_rows(strips: int) -> list[slice]:
 
 
 def _rows(tensors, chosen):
+    if chosen.all():
+        return tensors  # With nothing copied.
     return type(tensors)(*(tf.boolean_mask(tensor, chosen) for tensor in tensors))
