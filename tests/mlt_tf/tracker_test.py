@@ -164,7 +164,8 @@ def real(mlt, cheap_trunk):
 
     def make(kind):
         made = kind(mlt, settings, cheap_trunk)
-        getattr(made, "_targets", made).steps = steps
+        tracker = getattr(made, "_targets", made)
+        tracker.steps = tracker._under_way._steps = steps
         return made
 
     yield make
@@ -176,7 +177,7 @@ def test_warming_up_compiles_all_and_starts_nothing(real):
     made.warm_up()
     assert len(made) == 0 and made.last_updates == []
     steps = made.steps
-    assert [f.experimental_get_tracing_count() for f in (steps.start, steps.find, steps.update)] == [1, 1, 1]
+    assert [f.experimental_get_tracing_count() for f in (steps.start, steps.find, steps.embed, steps.learn)] == [1] * 4
 
 
 def test_target_is_followed_and_each_image_passes_the_trunk_once(real, cheap_trunk):
