@@ -112,7 +112,7 @@ def _eight_bits(ranges) -> Run:
 
 def table(found: dict[int, dict[str, Speed | str]]) -> str:
     """Lays out what was measured with each number of threads."""
-    heads = "".join(f"{f'{threads} threads':>12s}{'ratio':>8s}" for threads in found)
+    heads = "".join(f"{f'{threads} thread(s)':>12s}{'ratio':>8s}" for threads in found)
     lines = [f"{'milliseconds of a context':32s}{heads}{'cosine':>10s}"]
     for name in next(iter(found.values())):
         each = [speeds[name] for speeds in found.values()]
