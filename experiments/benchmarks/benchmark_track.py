@@ -28,8 +28,8 @@ MODES = {
     "bfloat16": {"bfloat16": True},
     "reduced": config.REDUCED,
     "reduced, bfloat16": {**config.REDUCED, "bfloat16": True},
+    "reduced, light trunk": {**config.FAST, "near": False},
     "fast": config.FAST,
-    "fast, bfloat16": {**config.FAST, "bfloat16": True},
 }
 
 
