@@ -24,11 +24,7 @@ PYRAMIDS = ("contexts", "exemplars")
 REDUCED = {"pyramid": "exemplars"}  # Settings of the reduced mode: a third of the trunk's work.
 TRUNKS = ("full", "light")  # The paper's; `light.LightTrunk`, which gives its features for a fifth of its work.
 FAST = {**REDUCED, "trunk": "light", "near": True}  # The reduced mode with the light trunk and smaller contexts.
-LATER = {
-    "trunk": "full",
-    "near": False,
-    "update_beside": False,
-}  # Settings that records of before 0.1.0 lack: then it was so.
+LATER = {"trunk": "full", "near": False, "update_beside": False}  # What records of before 0.1.0 lack: then it was so.
 GONE = {"penalise": "the penalties multiply (similarity + 1) / 2"}  # Settings that lost; 171a062 last had them.
 LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.
 

@@ -197,7 +197,7 @@ class MultiTracker:
 
     def _search(self, images, sizes_wh, frame_of):
         """Finds all targets in their next frame, and remembers what is certain: boxes [B, 4] and scores [B]."""
-        before, near = self._state.box_cxcywh, self._may_be_near and self._near.will_do()
+        before, near = self._state.box_cxcywh.numpy(), self._may_be_near and self._near.will_do()
         if near:
             self._state, found = self.steps.find_near(self._state, images, sizes_wh, frame_of)
         else:
@@ -206,7 +206,8 @@ class MultiTracker:
         boxes_cxcywh, scores = self._state.box_cxcywh.numpy(), found.score.numpy()
         if not near:
             self._ring.store(contexts.numpy(), found.entropy.numpy(), scores > np.float32(self.config.tau))
-        self._near.note(near, before.numpy(), boxes_cxcywh, scores)
+        if self._may_be_near:
+            self._near.note(near, before, boxes_cxcywh, scores)
         return boxes_cxcywh, scores
 
     def _checked_frames(self, frames):

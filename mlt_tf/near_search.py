@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlt_tf import config
+from mlt_tf import config, crops
 
 SIZE = 191  # Pixels, a multiple of the stride less than the whole context's: the target may move by 32.
 SIMILARITY = 0.6  # Above which a target was found well.
@@ -45,8 +45,7 @@ class NearSearch:
           after_cxcywh: [B, 4], boxes after it.
           scores: [B], similarities at the new places.
         """
-        centres, sizes = before_cxcywh[:, :2], before_cxcywh[:, 2:]
-        sides = np.sqrt(np.prod(sizes + sizes.mean(1, keepdims=True), 1))  # Of x; see `crops.context_side`.
-        moved = np.abs(after_cxcywh[:, :2] - centres).max(1) * config.EXEMPLAR_SIZE / sides
+        sides = crops.context_side(before_cxcywh[:, 2:]).numpy()
+        moved = np.abs(after_cxcywh[:, :2] - before_cxcywh[:, :2]).max(1) * config.CONTEXT_SIZE / sides
         calm = (scores > SIMILARITY) & (moved < MOTION)
         self._left = np.where(calm, self._left - 1 if near else TIMES, 0)

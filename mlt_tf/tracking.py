@@ -58,7 +58,9 @@ class TrackingSteps(tf.Module):
         self._localise = Localiser(settings)
         if settings.near and not isinstance(self.trunk, InferenceTrunk | LightTrunk):
             raise InputError("near=True in the settings, and a trunk for whole contexts alone: leave one of them out")
-        self._localise_near = Localiser(settings, (near_search.SIZE - config.EXEMPLAR_SIZE) // config.STRIDE + 1)
+        if settings.near:
+            cells = (near_search.SIZE - config.EXEMPLAR_SIZE) // config.STRIDE + 1
+            self._localise_near = Localiser(settings, cells)
         self._pyramid = pyramid.make(settings)
         state = state_spec(settings)
         frames = [

@@ -121,7 +121,8 @@ def tracker_settings(request: TrackerOptions) -> dict[str, Any]:
       InputError: One is given twice, or flags do not go together.
     """
     settings = trackers.parse_config(request.config)
-    if request.fast and request.runtime == "tensorflow" and "trunk" not in settings:  # Else it is the reduced mode.
+    full = settings.get("trunk") == "full" or request.runtime != "tensorflow"  # Then it is the reduced mode.
+    if request.fast and not full:
         settings = {**{name: config.FAST[name] for name in ("trunk", "near")}, **settings}
     others = {**(config.REDUCED if request.fast else {}), **({"bfloat16": True} if request.bfloat16 else {})}
     if request.update_beside is not None:

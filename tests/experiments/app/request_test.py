@@ -12,10 +12,11 @@ def test_settings_come_from_three_flags():
     assert request.tracker_settings(asked) == {
         "tau": 0.6, "pyramid": "exemplars", "trunk": "light", "near": True, "bfloat16": True,
     }  # fmt: skip
-    assert request.tracker_settings(Request(fast=True, config="trunk=full")) == {
-        "pyramid": "exemplars",
-        "trunk": "full",
-    }
+    named = request.tracker_settings(Request(fast=True, config="trunk=light"))
+    assert named == request.tracker_settings(Request(fast=True)) and named["near"]
+    assert not request.tracker_settings(Request(fast=True, config="near=False"))["near"]
+    full = request.tracker_settings(Request(fast=True, config="trunk=full"))
+    assert full == {"pyramid": "exemplars", "trunk": "full"}
     assert request.tracker_settings(Request(bfloat16=True, config="bfloat16=True")) == {"bfloat16": True}
     with pytest.raises(InputError, match="--config sets bfloat16=False, and another flag True"):
         request.tracker_settings(Request(bfloat16=True, config="bfloat16=False"))
