@@ -19,11 +19,12 @@ BASELINE_CHANNELS = MATCHING_CHANNELS + TARGET_CHANNELS  # Channels of w5 in MLT
 SMALLEST_BOX = 1.0  # Pixels; sides below are refused: what is given as fractions of the frame has such.
 UPDATES = {"mlt": "meta_learner", "mlt_mt": "none", "mlt_mt_ft": "fine_tuning"}  # While tracking, by variant (Table 2).
 VARIANTS = tuple(UPDATES)
-# Where the three scales come from: three contexts z, as in the paper, or three exemplars x, with one context a frame.
-PYRAMIDS = ("contexts", "exemplars")
+# Where the three scales come from: three contexts z, as in the paper, or, with one context a frame, three exemplars x
+# or two patches about the target's new place (`pyramid.py`).
+PYRAMIDS = ("contexts", "exemplars", "patches")
 REDUCED = {"pyramid": "exemplars"}  # Settings of the reduced mode: a third of the trunk's work.
 TRUNKS = ("full", "light")  # The paper's; `light.LightTrunk`, which gives its features for a fifth of its work.
-FAST = {**REDUCED, "trunk": "light", "near": True}  # The reduced mode with the light trunk and smaller contexts.
+FAST = {"pyramid": "patches", "trunk": "light", "near": True}  # With the light trunk and, mostly, smaller contexts.
 LATER = {"trunk": "full", "near": False, "update_beside": False}  # What records of before 0.1.0 lack: then it was so.
 GONE = {"penalise": "the penalties multiply (similarity + 1) / 2"}  # Settings that lost; 171a062 last had them.
 LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.
@@ -50,7 +51,7 @@ class TrackerConfig:
     memory: int = 64  # K [ours]: contexts kept; the oldest leaves first.
     label_radius: float = LABEL_RADIUS  # Of the label in Eq. 2, cells; that which the networks were trained with.
     keep_first: bool = True  # [ours] The first frame's context is always among the M.
-    pyramid: str = "contexts"  # See PYRAMIDS; "exemplars" needs a third of the trunk's work.
+    pyramid: str = "contexts"  # See PYRAMIDS; "exemplars" needs a third of the trunk's work, "patches" 45 %.
     trunk: str = "full"  # [ours] See TRUNKS.
     near: bool = False  # [ours] Calm targets are searched for in smaller contexts, but where updates come in parts.
     lost_below: float = 0.35  # [ours] `lost` labels frames whose similarity is lower; it changes nothing.

@@ -73,23 +73,33 @@ def _refine(line, index):
     return tf.cast(index, tf.float32) + refined - (side - 1) / 2
 
 
+def scale_penalties(settings: TrackerConfig) -> tf.Tensor:
+    """Returns what the scales 1, smaller and larger are multiplied by: [3]."""
+    return tf.constant([1.0, settings.scale_penalty, settings.scale_penalty])
+
+
+def positive(similarity: tf.Tensor) -> tf.Tensor:
+    """Makes of similarities what penalties multiply, in [0, 1] [ours]; a sigmoid is too flat for that."""
+    return (similarity + 1) / 2
+
+
 class Localiser(tf.Module):
     """Up-samples the maps, penalises changes of place and scale, and finds the maximum."""
 
-    def __init__(self, settings: TrackerConfig, cells: int = config.RESPONSE_CELLS):
-        """Keeps the settings; `cells` is the side of the maps."""
+    def __init__(self, settings: TrackerConfig, cells: int = config.RESPONSE_CELLS, scales: int = 3):
+        """Keeps the settings; `cells` is the side of the maps, `scales` their number, 3 or 1."""
         super().__init__(name="localiser")
-        self._side = POINTS * cells
-        self._scale_penalties = tf.constant([1.0, settings.scale_penalty, settings.scale_penalty])
+        self._side, self._scales = POINTS * cells, scales
+        self._scale_penalties = scale_penalties(settings)[:scales]
         self._upsampling = tf.constant(upsampling_matrix(cells))
         self._window = tf.constant(cosine_window(settings.window_influence, cells))
 
     def __call__(self, similarity: tf.Tensor) -> Peak:
-        """Finds the best place in the maps [B, 3, cells, cells] of the scales 1, smaller, larger."""
+        """Finds the best place in the maps [B, 3, cells, cells] of the scales 1, smaller, larger, or in one's alone."""
         side = self._side
         up = tf.einsum("ui,bsij,vj->bsuv", self._upsampling, similarity, self._upsampling)  # [B, S, side, side]
-        penalised = (up + 1) / 2 * self._scale_penalties[:, None, None] * self._window  # [ours] Not of a sigmoid.
-        best = tf.argmax(tf.reshape(penalised, [-1, 3 * side**2]), 1, output_type=tf.int32)  # [B]
+        penalised = positive(up) * self._scale_penalties[:, None, None] * self._window
+        best = tf.argmax(tf.reshape(penalised, [-1, self._scales * side**2]), 1, output_type=tf.int32)  # [B]
         scale, row, column = best // side**2, best // side % side, best % side
         pixels = config.STRIDE / POINTS
         offset = pixels * peak_offset(tf.gather(penalised, scale, batch_dims=1), row, column)

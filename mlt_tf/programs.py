@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from mlt_tf import config, export, pyramid, target_state, tracking
+from mlt_tf.errors import InputError
 from mlt_tf.pretrained import Networks
 
 
@@ -40,7 +41,12 @@ def make_programs(
     Returns:
       {"track_step": from the crops of `TrackingSteps.cut_search` and a state to the next one and what was found;
       "update_step": where there are updates, from a state to its new layer}.
+
+    Raises:
+      InputError: The settings ask for patches, which a program that has crops cannot cut.
     """
+    if settings.pyramid == "patches":
+        raise InputError("pyramid=patches cuts patches where a context has its target: a program has contexts alone")
     steps = tracking.TrackingSteps(settings, networks, updates=updates)
     spec = export.flatten_state(target_state.state_spec(settings, batch))
     scales = len(pyramid.make(settings).contexts)

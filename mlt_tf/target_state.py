@@ -70,7 +70,7 @@ def state_spec(settings: TrackerConfig, batch: int | None = None) -> TargetState
     def integers():
         return tf.TensorSpec([batch], tf.int32)
 
-    exemplars = len(pyramid.make(settings).exemplars)
+    exemplars = len(pyramid.of_state(settings).exemplars)
     places = 1 + settings.memory
     contexts = tf.TensorSpec([batch, places, config.CONTEXT_SIZE, config.CONTEXT_SIZE, 3], tf.uint8)
     return TargetState(

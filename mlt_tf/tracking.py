@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from mlt_tf import config, crops, last_layer, memory, near_search, pyramid, update_rules
+from mlt_tf import config, crops, last_layer, localisation, memory, near_search, pyramid, update_rules
 from mlt_tf.config import TrackerConfig
 from mlt_tf.crops import Frames
 from mlt_tf.errors import InputError
@@ -55,13 +55,13 @@ class TrackingSteps(tf.Module):
         self.strips = STRIPS if one_context_a_frame and isinstance(self.trunk, InferenceTrunk | LightTrunk) else 1
         self.pieces = PIECES if self.strips > 1 and self.updates == "meta_learner" else 1
         self._settings, self._network, self._networks = settings, networks.matching, networks
-        self._localise = Localiser(settings)
+        self._pyramid, self._near_pyramid = pyramid.make(settings), pyramid.make(settings, near=True)
+        self._localise = Localiser(settings, scales=len(self._pyramid.matches()))
         if settings.near and not isinstance(self.trunk, InferenceTrunk | LightTrunk):
             raise InputError("near=True in the settings, and a trunk for whole contexts alone: leave one of them out")
         if settings.near:
             cells = (near_search.SIZE - config.EXEMPLAR_SIZE) // config.STRIDE + 1
             self._localise_near = Localiser(settings, cells)
-        self._pyramid = pyramid.make(settings)
         state = state_spec(settings)
         frames = [
             tf.TensorSpec([None, None, None, 3], tf.uint8),
@@ -96,7 +96,8 @@ class TrackingSteps(tf.Module):
           box_cxcywh: [B, 4], pixels.
         """
         frames = Frames(images, sizes_wh)
-        sides = _sides(box_cxcywh, self._pyramid.exemplars) * config.EXEMPLAR_SIZE / config.CONTEXT_SIZE
+        scales = pyramid.of_state(self._settings).exemplars
+        sides = _sides(box_cxcywh, scales) * config.EXEMPLAR_SIZE / config.CONTEXT_SIZE
         x = _cut_each(frames, frame_of, box_cxcywh, sides, config.EXEMPLAR_SIZE)
         layer = last_layer.widen(last_layer.unadapted(self._network, tf.shape(sides)[0]), CHANNELS)
         contexts = self.cut_contexts(frames, frame_of, box_cxcywh)
@@ -129,6 +130,8 @@ class TrackingSteps(tf.Module):
         """
         frames = Frames(images, sizes_wh)
         state, found = self.locate(state, self.features(self.cut_search(frames, frame_of, state.box_cxcywh)))
+        if self._pyramid.patches:
+            state = self._sized(state, found.score, frames, frame_of)
         return state, found, self.cut_contexts(frames, frame_of, state.box_cxcywh)
 
     def find_near(
@@ -136,19 +139,31 @@ class TrackingSteps(tf.Module):
     ) -> tuple[TargetState, Found]:
         """Finds the targets as `find` does, in contexts of 191 px; the entropy is of a map of 9 x 9."""
         z = self.cut_search(Frames(images, sizes_wh), frame_of, state.box_cxcywh, near_search.SIZE)
-        return self.locate(state, self.features(z), self._localise_near)
+        return self._locate(state, self.features(z), self._near_pyramid, self._localise_near)
 
-    def locate(
-        self, state: TargetState, phi_z: tf.Tensor, localise: Localiser | None = None
-    ) -> tuple[TargetState, Found]:
+    def locate(self, state: TargetState, phi_z: tf.Tensor) -> tuple[TargetState, Found]:
         """Finds the targets by the trunk features [B, S, 24, 24, 256] of what `cut_search` cuts."""
-        sizes, sides = (tf.constant(each) for each in zip(*self._pyramid.matches()))  # [X S]
-        peak = (localise or self._localise)(last_layer.similarity_of_all(state.layer, state.phi_x, phi_z))
+        return self._locate(state, phi_z, self._pyramid, self._localise)
+
+    def _locate(self, state, phi_z, scales, localise):
+        sizes, sides = (tf.constant(each) for each in zip(*scales.matches()))  # [X S]
+        phi_x = state.phi_x[:, : len(scales.exemplars)]
+        peak = localise(last_layer.similarity_of_all(state.layer, phi_x, phi_z))
         size, side = (tf.gather(each, peak.scale)[:, None] for each in (sizes, sides))  # [B, 1]
         pixel = crops.context_side(state.box_cxcywh[:, 2:])[:, None] * side / config.CONTEXT_SIZE  # Of the crop.
         box = self._moved(state, peak.offset * pixel, size)
         entropy = memory.entropy(self._network.respond(peak.similarity))
         return state._replace(box_cxcywh=box, frames=state.frames + 1), Found(peak.score, entropy)
+
+    def _sized(self, state, score, frames, frame_of):
+        """Sizes targets by patches about their new places, against the similarity [B] that the contexts have there."""
+        sides = _sides(state.box_cxcywh, self._pyramid.patches) * config.EXEMPLAR_SIZE / config.CONTEXT_SIZE
+        patches = self.features(_cut_each(frames, frame_of, state.box_cxcywh, sides, config.EXEMPLAR_SIZE))
+        maps = last_layer.similarity_of_all(state.layer, state.phi_x[:, :1], patches)  # [B, 2, 1, 1]
+        similarity = tf.concat([score[:, None], maps[..., 0, 0]], 1)
+        penalised = localisation.positive(similarity) * localisation.scale_penalties(self._settings)
+        size = tf.gather(tf.constant([1.0, *self._pyramid.patches]), tf.argmax(penalised, 1))[:, None]
+        return state._replace(box_cxcywh=self._moved(state, 0.0, size))
 
     def _moved(self, state, offset, size):
         """Moves and damps the states; centres stay in the frame, sides between 4 px and the frame's."""

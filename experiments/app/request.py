@@ -122,9 +122,11 @@ def tracker_settings(request: TrackerOptions) -> dict[str, Any]:
     """
     settings = trackers.parse_config(request.config)
     full = settings.get("trunk") == "full" or request.runtime != "tensorflow"  # Then it is the reduced mode.
-    if request.fast and not full:
-        settings = {**{name: config.FAST[name] for name in ("trunk", "near")}, **settings}
-    others = {**(config.REDUCED if request.fast else {}), **({"bfloat16": True} if request.bfloat16 else {})}
+    preset = (config.REDUCED if full else config.FAST) if request.fast else {}
+    others = {"pyramid": preset["pyramid"]} if preset else {}
+    settings = {**{name: value for name, value in preset.items() if name not in others}, **settings}
+    if request.bfloat16:
+        others["bfloat16"] = True
     if request.update_beside is not None:
         others["update_beside"] = request.update_beside
     for name, value in others.items():

@@ -12,7 +12,7 @@ from data_pipelines.datasets import annotations, video
 from experiments import demo
 from experiments.shared import command_line
 from mlt_tf import boxes, pretrained, weights
-from mlt_tf.config import TrackerConfig
+from mlt_tf.config import FAST, TrackerConfig
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import State, Tracker, Update
 from tests.endings import exit_code
@@ -189,9 +189,19 @@ def test_shipped_weights_follow_the_target(tmp_path, run_demo, capsys):
     assert capsys.readouterr().out.count("moved the response by") >= 2
 
 
-def test_untrained_networks_lose_the_demo(truth):
-    tracker = Tracker(pretrained.build("mlt", bfloat16=True), TrackerConfig(pyramid="exemplars"))
+def overlap_of(tracker, truth):
+    """Tracks the bundled clip and returns the mean overlap with the truth."""
     with video.open_source(str(demo.CLIP)) as source:
         images = [frame.image for frame in source.frames()]
     states = [tracker.init(images[0], truth[0]), *(tracker.update(image) for image in images[1:])]
-    assert boxes.iou(np.stack([state.box_xywh for state in states]), truth).mean() < 0.3
+    return boxes.iou(np.stack([state.box_xywh for state in states]), truth).mean()
+
+
+def test_untrained_networks_lose_the_demo(truth):
+    tracker = Tracker(pretrained.build("mlt", bfloat16=True), TrackerConfig(pyramid="exemplars"))
+    assert overlap_of(tracker, truth) < 0.3
+
+
+@pytest.mark.skipif(not SHIPPED.exists(), reason="the package carries no weights yet")
+def test_fast_mode_follows_the_target_that_shrinks_before_changing_ground(truth):
+    assert overlap_of(Tracker.load(**FAST), truth) > 0.5

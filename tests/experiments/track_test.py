@@ -125,7 +125,7 @@ def test_variant_and_weights_reach_the_loader():
     write_images(pathlib.Path("a"), number=1)
     load, asked = lambda *arguments, **settings: asked.append((arguments, settings)) or DriftingTracker(), []
     assert run("a", "--box=1,2,3,4", "--variant=mlt_mt", "--weights=w.npz", "--fast", "--threads=2", load=load) == 0
-    assert asked == [(("mlt_mt", "w.npz", 2), {"trunk": "light", "near": True, "pyramid": "exemplars"})]
+    assert asked == [(("mlt_mt", "w.npz", 2), {"trunk": "light", "near": True, "pyramid": "patches"})]
     assert read_json("mlt_output/a/track.json")["meta"]["weights"] == "w.npz"
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from mlt_tf import config, programs
+from mlt_tf.errors import InputError
 
 SETTINGS = config.TrackerConfig(memory=2, samples=2)
 
@@ -25,3 +26,8 @@ def test_programs_of_mlt(mlt):
 @pytest.mark.parametrize("updates, names", [("none", {"track_step"}), ("fine_tuning", {"track_step", "update_step"})])
 def test_programs_of_the_baselines(baseline, updates, names):
     assert set(programs.make_programs(baseline, SETTINGS, batch=1, updates=updates)) == names
+
+
+def test_patches_are_refused_as_a_program_cannot_cut_them(baseline):
+    with pytest.raises(InputError, match="pyramid=patches"):
+        programs.make_programs(baseline, SETTINGS.replace(pyramid="patches"), batch=1)

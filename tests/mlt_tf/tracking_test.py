@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from mlt_tf import crops, gradients, labels, last_layer, memory, target_state
-from mlt_tf.config import TrackerConfig
+from mlt_tf.config import PYRAMIDS, TrackerConfig
 from mlt_tf.inference import InferenceTrunk
 from mlt_tf.target_state import Found, TargetState
 from mlt_tf.tracking import TrackingSteps
@@ -16,7 +16,12 @@ from tests.scenes import assert_same, own_frame, part_of, peak, scales, shifted,
 BOX = np.float32([200, 120, 40, 30])  # cx, cy, w, h.
 NO_WINDOW = {"window_influence": 0.0}
 SMALL = {"memory": 4, "samples": 3, "finetune_steps": 2, "scale_penalty": 1.0}  # Untrained, scales hardly differ.
-KINDS = [("meta_learner", "contexts"), ("meta_learner", "exemplars"), ("fine_tuning", "contexts")]
+KINDS = [
+    ("meta_learner", "contexts"),
+    ("meta_learner", "exemplars"),
+    ("fine_tuning", "contexts"),
+    ("meta_learner", "patches"),
+]
 SIDE = float(crops.context_side(tf.constant(BOX[2:])))
 
 
@@ -130,7 +135,7 @@ def scene():
     return three_frames()
 
 
-@pytest.mark.parametrize("pyramid, exemplars", [("contexts", 1), ("exemplars", 3)])
+@pytest.mark.parametrize("pyramid, exemplars", [("contexts", 1), ("exemplars", 3), ("patches", 1)])
 def test_start_takes_the_targets_and_their_contexts(make, cheap_trunk, network, scene, pyramid, exemplars):
     images, sizes_wh, boxes = scene
     frame_of = np.int32([2, 0, 2])
@@ -161,7 +166,7 @@ def test_networks_own_trunk_is_the_default(mlt, scene):
     np.testing.assert_allclose(state.phi_x[0], InferenceTrunk(mlt.matching.extractor)(x), atol=1e-3)
 
 
-@pytest.mark.parametrize("pyramid", ["contexts", "exemplars"])
+@pytest.mark.parametrize("pyramid", PYRAMIDS)
 def test_targets_are_found_where_they_went_and_as_large_as_they_became(make, scene, pyramid):
     images, sizes_wh, boxes = scene
     steps, frame_of = make("meta_learner", pyramid), np.int32([0, 1, 2])
@@ -222,7 +227,7 @@ def test_matching_network_alone_takes_the_same_steps_and_has_no_turn_to_update(m
     state, found = steps.track(state, images, sizes_wh, np.int32([0]))
     np.testing.assert_allclose(state.box_cxcywh, boxes[:1], atol=1.5)
     assert steps.interval is None and isinstance(state, TargetState) and isinstance(found, Found)
-    assert [make(*kind).interval for kind in KINDS] == [30, 30, 50]
+    assert [make(*kind).interval for kind in KINDS] == [30, 30, 50, 30]
 
 
 def test_update_goes_from_gradient_to_layer(make, mlt, cheap_trunk, tracked):

@@ -10,7 +10,7 @@ from mlt_tf.errors import InputError
 def test_settings_come_from_three_flags():
     asked = Request(fast=True, bfloat16=True, config="tau=0.6")
     assert request.tracker_settings(asked) == {
-        "tau": 0.6, "pyramid": "exemplars", "trunk": "light", "near": True, "bfloat16": True,
+        "tau": 0.6, "pyramid": "patches", "trunk": "light", "near": True, "bfloat16": True,
     }  # fmt: skip
     named = request.tracker_settings(Request(fast=True, config="trunk=light"))
     assert named == request.tracker_settings(Request(fast=True)) and named["near"]

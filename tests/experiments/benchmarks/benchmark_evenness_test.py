@@ -26,7 +26,7 @@ def test_all_modes_are_timed_with_both_kinds_of_updates(monkeypatch):
     settings = config.TrackerConfig(update_interval=2)
     setup = benchmark_track.Setup(str(benchmark.demo_clip.CLIP), (1.0, 2.0, 30.0, 40.0), settings, 1, 0)
     found = benchmark_evenness.measure(setup, 3)
-    modes = [("contexts", "full"), ("exemplars", "full"), ("exemplars", "light")]
+    modes = [("contexts", "full"), ("exemplars", "full"), ("patches", "light")]
     assert asked == [(*mode, beside) for mode in modes for beside in (False, True)]
     lines = benchmark_evenness.table(found).splitlines()
     assert len(lines) == 13 and lines[1].startswith("full, updates at once, wall") and float(lines[1].split()[-1]) > 0
