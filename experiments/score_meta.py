@@ -54,7 +54,7 @@ def measure(asked: Asked, recipe: MetaRecipe) -> Table:
     """
     network = pretrained.load(None, asked.matching, recipe.bfloat16).matching
     store = training_input.open_crops(asked.data_dir, recipe)
-    cache = meta_sources.Cache(asked.cache_dir, weights.checksum(asked.matching))
+    cache = meta_sources.Cache(asked.cache_dir, weights.checksum(asked.matching), "score_meta")
     recipe = dataclasses.replace(recipe, features="cached")
     source, rows = meta_sources.make(network, store, recipe, cache, seed=0), []
     for number, path in enumerate(asked.weights):

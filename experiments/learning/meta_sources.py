@@ -38,10 +38,12 @@ class Cache(NamedTuple):
     Attributes:
       folder: The folder; None where none is given.
       matching: Checksum of the weights that they are made with.
+      command: Name of the command that uses them, for what it tells meanwhile.
     """
 
     folder: str | None
     matching: str
+    command: str = "train_meta"
 
 
 def make(network: MatchingNetwork, store: CropStore, recipe: MetaRecipe, cache: Cache, seed: int):
@@ -130,7 +132,10 @@ class CachedSource:
         tracks, jitter = None, recipe.jitter
         if recipe.tracked_share:
             moving = np.array([target.kind != STILL for target in targets])
-            tracks = simulated_tracks.collect(network, self._cache, index[moving], recipe.samples, TRACKS, seed=0)
+            followed = index[moving]
+            tracks = simulated_tracks.collect(
+                network, self._cache, followed, recipe.samples, TRACKS, 0, command=cache.command
+            )
         shares = (recipe.stills_share, jitter, seed, recipe.cutouts_share)
         self._sampler = CachedSampler(self._cache, self._train, *shares, tracks, recipe.tracked_share)
         self._held_out = {"held_out": CachedSampler(self._cache, held_out, 0.0, jitter, HELD_OUT_SEED)}
@@ -215,7 +220,7 @@ def _open_cache(network, store, recipe, cache):
     cells = feature_cache.WIDE_CELLS if recipe.tracked_share else feature_cache.CELLS
     return feature_cache.build(
         cache.folder, key, store, targets, sampler, views, lambda images: embed(images).numpy(), recipe.pasted_stills,
-        cells, lambda made, total: progress.shown(made, total, "train_meta", "features", "compiling the trunk", len),
+        cells, lambda made, total: progress.shown(made, total, cache.command, "features", "compiling the trunk", len),
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ def collect(
     each: int,
     seed: int,
     settings: config.TrackerConfig = config.TrackerConfig(),
+    command: str = "train_meta",
 ) -> Tracks:
     """Follows every target `each` times, and returns what was collected.
 
@@ -38,6 +39,7 @@ def collect(
       each: Runs of each target, from different anchors and with other motions.
       seed: Decides anchors and motions.
       settings: tau and the cosine window.
+      command: Name of the command that asks, for what it tells meanwhile.
     """
 
     @tf.function(reduce_retracing=True)
@@ -45,7 +47,7 @@ def collect(
         return last_layer.similarity(last_layer.unadapted(network), phi_x[None], views[None])[0]
 
     found = []
-    for target in progress.shown(targets, len(targets), "train_meta", "targets with simulated tracks"):
+    for target in progress.shown(targets, len(targets), command, "targets with simulated tracks"):
         rows = np.arange(cache.first[target], cache.first[target + 1])
         views = np.asarray(cache.features[rows[0] : rows[-1] + 1], np.float32)
         for run in range(each):
