@@ -24,8 +24,10 @@ VARIANTS = tuple(UPDATES)
 PYRAMIDS = ("contexts", "exemplars", "patches")
 REDUCED = {"pyramid": "exemplars"}  # Settings of the reduced mode: a third of the trunk's work.
 TRUNKS = ("full", "light")  # The paper's; `light.LightTrunk`, which gives its features for a fifth of its work.
-FAST = {"pyramid": "patches", "trunk": "light", "near": True}  # With the light trunk and, mostly, smaller contexts.
-LATER = {"trunk": "full", "near": False, "update_beside": False}  # What records of before 0.1.0 lack: then it was so.
+# The fast mode: the light trunk, smaller contexts while the target is calm, and sizes that change more readily.
+FAST = {"pyramid": "patches", "trunk": "light", "near": True, "scale_damping": 0.9, "growth": 1.002}
+# What records of before 0.1.0 lack: then it was so.
+LATER = {"trunk": "full", "near": False, "update_beside": False, "growth": 1.0}
 GONE = {"penalise": "the penalties multiply (similarity + 1) / 2"}  # Settings that lost; 171a062 last had them.
 LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.
 
@@ -43,6 +45,7 @@ class TrackerConfig:
     # [ours] Multiplies the maps of the two off-scales. With the paper's 0.97, which is for a response of another range,
     # no size ever changes: a step of 1.035 changes a similarity by less than 0.01.
     scale_penalty: float = 0.996
+    growth: float = 1.0  # [ours] Multiplies the larger scale's map and divides the smaller's.
     scale_damping: float = 0.59  # Share of a new scale that is taken over.
     window_influence: float = 0.25  # The cosine window h enters as (1 - 0.25) + 0.25 * h [ours].
     tau: float = 0.5  # A frame is confident where its similarity at the new state exceeds this.
@@ -75,6 +78,8 @@ class TrackerConfig:
             raise InputError(f"label_radius={self.label_radius:g} in the tracker's settings: give a number from 0 up")
         if self.scale_step <= 1 or not 0 <= self.window_influence <= 1:
             raise InputError("scale_step must exceed 1 and window_influence lie in 0..1 in the tracker's settings")
+        if self.growth <= 0:
+            raise InputError(f"growth={self.growth:g} in the tracker's settings: give a number above 0, 1 for none")
 
     def replace(self, **overrides) -> "TrackerConfig":
         """Returns a copy with some settings changed.

@@ -75,7 +75,8 @@ def _refine(line, index):
 
 def scale_penalties(settings: TrackerConfig) -> tf.Tensor:
     """Returns what the scales 1, smaller and larger are multiplied by: [3]."""
-    return tf.constant([1.0, settings.scale_penalty, settings.scale_penalty])
+    penalty, growth = settings.scale_penalty, settings.growth
+    return tf.constant([1.0, penalty / growth, penalty * growth])
 
 
 def positive(similarity: tf.Tensor) -> tf.Tensor:

@@ -28,7 +28,7 @@ MODES = {
     "bfloat16": {"bfloat16": True},
     "reduced": config.REDUCED,
     "reduced, bfloat16": {**config.REDUCED, "bfloat16": True},
-    "reduced, light trunk": {**config.FAST, "near": False},
+    "reduced, light trunk": {**config.REDUCED, "trunk": "light"},
     "fast": config.FAST,
 }
 

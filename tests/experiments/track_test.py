@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from experiments import track
+from mlt_tf.config import FAST
 from mlt_tf.errors import InputError
 from tests import clips
 from tests.clips import write_images
@@ -90,7 +91,7 @@ def test_loaded_tracker_follows_several_targets(monkeypatch):
         return tf.tile(cells - 127, [1, 1, 1, 86])[..., :256]
 
     loaded = tracker.MultiTracker(pretrained.build("mlt_mt"), trunk=colours)
-    monkeypatch.setattr(tracker.MultiTracker, "load", lambda variant, weights, pyramid, trunk, near: loaded)
+    monkeypatch.setattr(tracker.MultiTracker, "load", lambda variant, weights, **fast: loaded)
     words = ["--box=231,22,62,57", "--box=35,205,56,55", "--max_frames=5", "--out=o", "--fast"]
     assert run(str(ROOT / "experiments/assets/demo.mp4"), *words, load=track.trackers.load) == 0
     last = [entry["box"] for entry in read_json("o/track.json")["frames"][-1]["targets"]]
@@ -125,7 +126,7 @@ def test_variant_and_weights_reach_the_loader():
     write_images(pathlib.Path("a"), number=1)
     load, asked = lambda *arguments, **settings: asked.append((arguments, settings)) or DriftingTracker(), []
     assert run("a", "--box=1,2,3,4", "--variant=mlt_mt", "--weights=w.npz", "--fast", "--threads=2", load=load) == 0
-    assert asked == [(("mlt_mt", "w.npz", 2), {"trunk": "light", "near": True, "pyramid": "patches"})]
+    assert asked == [(("mlt_mt", "w.npz", 2), FAST)]
     assert read_json("mlt_output/a/track.json")["meta"]["weights"] == "w.npz"
 
 

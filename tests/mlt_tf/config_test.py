@@ -16,7 +16,7 @@ def test_defaults_are_those_of_the_paper():
     assert (settings.scale_step, settings.scale_damping) == (1.035, 0.59)
     assert (settings.window_influence, settings.tau, settings.update_interval) == (0.25, 0.5, 30)
     assert settings.samples == 8  # Sec. 3.2.2
-    assert settings.pyramid == "contexts"
+    assert (settings.pyramid, settings.growth) == ("contexts", 1.0)
     # Sec. 4.2.1
     assert (settings.finetune_interval, settings.finetune_steps, settings.finetune_rate) == (50, 30, 1e-3)
 
@@ -84,6 +84,7 @@ def test_wrong_type_names_setting_and_type(name, value):
         ("label_radius", -1.0),
         ("scale_step", 1.0),
         ("scale_step", 0.9),
+        ("growth", 0.0),
         ("window_influence", -0.1),
         ("window_influence", 1.1),
     ],

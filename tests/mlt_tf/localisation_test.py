@@ -102,6 +102,11 @@ def test_change_of_scale_must_outweigh_its_penalty(height, changes):
     assert found.scale.tolist() == [2 * changes]
 
 
+@pytest.mark.parametrize("growth, scale", [(1.0, 0), (1.02, 0), (1.04, 2), (1 / 1.04, 1)])
+def test_growth_favours_the_larger_scale_over_the_smaller_by_its_square(growth, scale):
+    assert localise(scales(peak(), peak(), peak()), growth=growth).scale.tolist() == [scale]  # 0.97 * 1.04 > 1.
+
+
 def test_score_is_the_chosen_maps_without_penalties():
     found = localise(scales(peak(height=0.3), larger=peak(1, 1, height=0.95)))
     np.testing.assert_allclose(found.score, [0.95], atol=0.01)  # The penalty of scales alone would take 0.03.

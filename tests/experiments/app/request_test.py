@@ -4,14 +4,14 @@ import pytest
 
 from experiments.app import request
 from experiments.app.request import Request
+from mlt_tf import config
 from mlt_tf.errors import InputError
 
 
 def test_settings_come_from_three_flags():
     asked = Request(fast=True, bfloat16=True, config="tau=0.6")
-    assert request.tracker_settings(asked) == {
-        "tau": 0.6, "pyramid": "patches", "trunk": "light", "near": True, "bfloat16": True,
-    }  # fmt: skip
+    assert request.tracker_settings(asked) == {**config.FAST, "tau": 0.6, "bfloat16": True}
+    assert config.FAST.keys() >= {"pyramid", "trunk", "near"}
     named = request.tracker_settings(Request(fast=True, config="trunk=light"))
     assert named == request.tracker_settings(Request(fast=True)) and named["near"]
     assert not request.tracker_settings(Request(fast=True, config="near=False"))["near"]
