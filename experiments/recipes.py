@@ -74,6 +74,10 @@ MATCHING_ATTEMPTS = {
     "no blur": {"leave_out": ("blur",)},
     "radius 1": {"label_radius": 1.0},
     "radius 3": {"label_radius": 3.0},
+    "cut-outs .3": {"cutouts_share": 0.3},
+    "cut-outs .6": {"cutouts_share": 0.6},
+    "ranking": {"ranking": 0.5},
+    "averaged": {"average": 0.99},
 }
 META_ATTEMPTS = {
     "recipe": {},
