@@ -50,7 +50,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_alias("checkpoint", "weights", flag_values=values)
     define("tflite", None, "TensorFlow Lite trunk, of the same weights, to compute with (export_model).")
     options.define(runtime.RuntimeOptions, values)
-    define("config", "", 'Settings of the variants that differ from the defaults: "tau=0.6,memory=64".')
+    define("config", "", 'Settings of the variants that differ from the defaults: "tau=0.6,memory=64"; or "fast".')
     define("score_results", None, "Run nothing: score this folder of result files (see make_tables for many).")
     define("out", None, "Results folder.")
     flags.DEFINE_integer("jobs", 1, "Processes that work on different sequences.", 1, flag_values=values)

@@ -46,7 +46,7 @@ class Request:
     variant: tuple[str, ...] = option((), "Our trackers: mlt, mlt_mt, mlt_mt_ft.")
     baseline: tuple[str, ...] = option((), "OpenCV's trackers: opencv_mil, ...")
     weights: str | None = option(None, "Weights of the variants; the tracker's own choice when not given.")
-    config: str = option("", 'Settings of the variants that differ from the defaults: "tau=0.6,memory=64".')
+    config: str = option("", 'Settings of the variants that differ from the defaults: "tau=0.6,memory=64"; or "fast".')
     threads: int = option(0, "Threads of a variant; 0: as many as it likes.", lower=0)
     tracker: tuple[str, ...] = option((), "Other trackers that trackers.ini in the workspace has.")
     results: tuple[str, ...] = option((), "Folders of raw results to score, each with baseline/ and unsupervised/.")

@@ -26,6 +26,7 @@ REDUCED = {"pyramid": "exemplars"}  # Settings of the reduced mode: a third of t
 TRUNKS = ("full", "light")  # The paper's; `light.LightTrunk`, which gives its features for a fifth of its work.
 # The fast mode: the light trunk, smaller contexts while the target is calm, and sizes that change more readily.
 FAST = {"pyramid": "patches", "trunk": "light", "near": True, "scale_damping": 0.9, "growth": 1.002}
+MODES = {"fast": FAST, "reduced": REDUCED}  # Named so in `--config`.
 # What records of before 0.1.0 lack: then it was so.
 LATER = {"trunk": "full", "near": False, "update_beside": False, "growth": 1.0}
 GONE = {"penalise": "the penalties multiply (similarity + 1) / 2"}  # Settings that lost; 171a062 last had them.

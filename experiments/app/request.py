@@ -34,7 +34,7 @@ class TrackerOptions(runtime.RuntimeOptions):
     )
     fast: bool = option(
         False,
-        "The light trunk, one context a frame, smaller ones: several times as fast, a little less exact.",
+        "The light trunk, one context a frame, a smaller one while the target is calm: several times as fast.",
         group=_TRACKER,
     )
     config: str = option(

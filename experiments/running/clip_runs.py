@@ -39,7 +39,7 @@ class Request:
     videos: str | None = option(None, "Folder of sequences, or a suite file, to track.")
     layout: str = option("otb", "Layout of such a folder.", choices=tuple(LAYOUTS))
     sequences: tuple[str, ...] = option((), "Names of the sequences; all when empty.")
-    config: str = option(clip_trackers.REDUCED, "Settings of the tracker that differ from its defaults.")
+    config: str = option(clip_trackers.REDUCED, 'Settings of the tracker that differ from its defaults; or "fast".')
     play: int = option(400, "Frames to which each clip is played there and back; 0: once only.", lower=0)
     reference: str | None = option(None, "What the others are compared with: a tracker's name, or a scores.json.")
     out: str | None = option(None, "Folder of the trackers' boxes and scores.")

@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 
 from experiments.running import opencv_trackers
+from mlt_tf import config
 from mlt_tf.errors import InputError
 
 OPENCV = "opencv_"  # Names of OpenCV's trackers begin with it.
@@ -38,21 +39,28 @@ class TrackerSpec:
 def parse_config(text: str, flag: str = "--config") -> dict[str, Any]:
     """Reads "tau=0.6,pyramid=exemplars", which a flag gives, as {"tau": 0.6, "pyramid": "exemplars"}.
 
+    "fast" and "reduced" stand for the settings of these modes; those that are given beside such a name replace its own.
+
     Raises:
-      InputError: A part is not name=value, or a name comes twice.
+      InputError: A part is neither name=value nor a mode, a name comes twice, or two modes are named.
     """
-    settings = {}
+    settings, mode = {}, None
     for part in filter(None, (part.strip() for part in text.split(","))):
+        if part in config.MODES:
+            if mode:
+                raise InputError(f"{flag}: both {mode} and {part} are named: give one of them")
+            mode = part
+            continue
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not (name.isidentifier() and equals and value):
-            raise InputError(f"{flag}: {part!r} is not name=value")
+            raise InputError(f"{flag}: {part!r} is not name=value, nor one of {', '.join(config.MODES)}")
         if name in settings:
             raise InputError(f"{flag}: {name} is set twice")
         try:
             settings[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             settings[name] = value
-    return settings
+    return {**config.MODES.get(mode, {}), **settings}
 
 
 @functools.cache

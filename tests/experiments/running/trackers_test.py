@@ -3,6 +3,7 @@
 import pytest
 
 from experiments.running import trackers
+from mlt_tf import config
 from mlt_tf.errors import InputError
 
 
@@ -12,7 +13,13 @@ def test_settings_are_parsed():
     assert trackers.parse_config("") == {}
 
 
-@pytest.mark.parametrize("text", ["tau", "tau=", "=3", "tau=1,tau=2", "a b=1"])
+def test_a_mode_is_named_and_what_stands_beside_it_counts():
+    assert trackers.parse_config("fast") == config.FAST
+    assert trackers.parse_config("scale_damping=0.59, fast") == {**config.FAST, "scale_damping": 0.59}
+    assert trackers.parse_config("reduced,bfloat16=True") == {**config.REDUCED, "bfloat16": True}
+
+
+@pytest.mark.parametrize("text", ["tau", "tau=", "=3", "tau=1,tau=2", "a b=1", "fast,reduced", "fast,fast", "quick"])
 def test_malformed_settings_are_refused(text):
     with pytest.raises(InputError, match="--config"):
         trackers.parse_config(text)
