@@ -24,11 +24,19 @@ VARIANTS = tuple(UPDATES)
 PYRAMIDS = ("contexts", "exemplars", "patches")
 REDUCED = {"pyramid": "exemplars"}  # Settings of the reduced mode: a third of the trunk's work.
 TRUNKS = ("full", "light")  # The paper's; `light.LightTrunk`, which gives its features for a fifth of its work.
-# The fast mode: the light trunk, smaller contexts while the target is calm, and sizes that change more readily.
-FAST = {"pyramid": "patches", "trunk": "light", "near": True, "scale_damping": 0.9, "growth": 1.002}
+# The fast mode: the light trunk, smaller contexts while the target is calm, sizes that change more readily, and as much
+# say for the network as it was trained as for the updated one.
+FAST = {
+    "pyramid": "patches",
+    "trunk": "light",
+    "near": True,
+    "scale_damping": 0.9,
+    "growth": 1.002,
+    "unadapted_share": 0.5,
+}
 MODES = {"fast": FAST, "reduced": REDUCED}  # Named so in `--config`.
 # What records of before 0.1.0 lack: then it was so.
-LATER = {"trunk": "full", "near": False, "update_beside": False, "growth": 1.0}
+LATER = {"trunk": "full", "near": False, "update_beside": False, "growth": 1.0, "unadapted_share": 0.0}
 GONE = {"penalise": "the penalties multiply (similarity + 1) / 2"}  # Settings that lost; 171a062 last had them.
 LABEL_RADIUS = 2.0  # [ours] Positives are the cells at most this far from the target, SiamFC's 16 px.
 
@@ -54,6 +62,7 @@ class TrackerConfig:
     samples: int = 8  # M: contexts in one update.
     memory: int = 64  # K [ours]: contexts kept; the oldest leaves first.
     label_radius: float = LABEL_RADIUS  # Of the label in Eq. 2, cells; that which the networks were trained with.
+    unadapted_share: float = 0.0  # [ours] Share of the un-adapted network's similarity in what finds updated targets.
     keep_first: bool = True  # [ours] The first frame's context is always among the M.
     pyramid: str = "contexts"  # See PYRAMIDS; "exemplars" needs a third of the trunk's work, "patches" 45 %.
     trunk: str = "full"  # [ours] See TRUNKS.
@@ -79,6 +88,10 @@ class TrackerConfig:
             raise InputError(f"label_radius={self.label_radius:g} in the tracker's settings: give a number from 0 up")
         if self.scale_step <= 1 or not 0 <= self.window_influence <= 1:
             raise InputError("scale_step must exceed 1 and window_influence lie in 0..1 in the tracker's settings")
+        if not 0 <= self.unadapted_share < 1:
+            raise InputError(
+                f"unadapted_share={self.unadapted_share:g} in the tracker's settings: give a number from 0 up, below 1"
+            )
         if self.growth <= 0:
             raise InputError(f"growth={self.growth:g} in the tracker's settings: give a number above 0, 1 for none")
 

@@ -148,18 +148,26 @@ class TrackingSteps(tf.Module):
     def _locate(self, state, phi_z, scales, localise):
         sizes, sides = (tf.constant(each) for each in zip(*scales.matches()))  # [X S]
         phi_x = state.phi_x[:, : len(scales.exemplars)]
-        peak = localise(last_layer.similarity_of_all(state.layer, phi_x, phi_z))
+        peak = localise(self._match(state.layer, phi_x, phi_z))
         size, side = (tf.gather(each, peak.scale)[:, None] for each in (sizes, sides))  # [B, 1]
         pixel = crops.context_side(state.box_cxcywh[:, 2:])[:, None] * side / config.CONTEXT_SIZE  # Of the crop.
         box = self._moved(state, peak.offset * pixel, size)
         entropy = memory.entropy(self._network.respond(peak.similarity))
         return state._replace(box_cxcywh=box, frames=state.frames + 1), Found(peak.score, entropy)
 
+    def _match(self, layer, phi_x, phi_z):
+        """Matches as `similarity_of_all`, by the layer and, for its share, by the network as it was trained."""
+        maps, share = last_layer.similarity_of_all(layer, phi_x, phi_z), self._settings.unadapted_share
+        if not (share and self.interval):
+            return maps
+        unadapted = last_layer.unadapted(self._network, tf.shape(phi_x)[0])
+        return (1 - share) * maps + share * last_layer.similarity_of_all(unadapted, phi_x, phi_z)
+
     def _sized(self, state, score, frames, frame_of):
         """Sizes targets by patches about their new places, against the similarity [B] that the contexts have there."""
         sides = _sides(state.box_cxcywh, self._pyramid.patches) * config.EXEMPLAR_SIZE / config.CONTEXT_SIZE
         patches = self.features(_cut_each(frames, frame_of, state.box_cxcywh, sides, config.EXEMPLAR_SIZE))
-        maps = last_layer.similarity_of_all(state.layer, state.phi_x[:, :1], patches)  # [B, 2, 1, 1]
+        maps = self._match(state.layer, state.phi_x[:, :1], patches)  # [B, 2, 1, 1]
         similarity = tf.concat([score[:, None], maps[..., 0, 0]], 1)
         penalised = localisation.positive(similarity) * localisation.scale_penalties(self._settings)
         size = tf.gather(tf.constant([1.0, *self._pyramid.patches]), tf.argmax(penalised, 1))[:, None]

@@ -85,6 +85,8 @@ def test_wrong_type_names_setting_and_type(name, value):
         ("scale_step", 1.0),
         ("scale_step", 0.9),
         ("growth", 0.0),
+        ("unadapted_share", -0.1),
+        ("unadapted_share", 1.0),
         ("window_influence", -0.1),
         ("window_influence", 1.1),
     ],

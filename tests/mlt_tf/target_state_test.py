@@ -23,20 +23,25 @@ def gradual(frame_wh):
 @pytest.fixture(scope="module")
 def find(mlt):
     """Returns a function that tracks targets by maps that are given [B, 3, 17, 17]; compiled once per setting."""
-    compiled, planted = {}, tf.Variable(tf.zeros([0, 3, 17, 17]), shape=[None, 3, 17, 17])
+    compiled = {}
+    planted, unadapted = (tf.Variable(tf.zeros([0, 3, 17, 17]), shape=[None, 3, 17, 17]) for _ in range(2))
 
-    def track(*maps, box=BOX, frame_wh=(400, 240), **settings):
+    def similarity(layer, *_):  # The states' layers are zeros.
+        return tf.where(tf.reduce_any(layer.kernel != 0), unadapted.value(), planted.value())
+
+    def track(*maps, of_unadapted=None, box=BOX, frame_wh=(400, 240), **settings):
         key = tuple(sorted(settings.items()))
         chosen = TrackerConfig(memory=2, **settings)
         if key not in compiled:
             compiled[key] = TrackingSteps(chosen, mlt, lambda images: tf.zeros([tf.shape(images)[0], 24, 24, 256]))
         planted.assign(np.float32(maps))
+        unadapted.assign(np.float32(maps if of_unadapted is None else of_unadapted))
         image, batch, size_wh = gradual(frame_wh)[None], len(maps), np.float32([frame_wh])
         spec = target_state.state_spec(chosen, batch)
         state = tf.nest.map_structure(lambda part: tf.zeros(part.shape, part.dtype), spec)
         state = state._replace(box_cxcywh=tf.tile(box[None], [batch, 1]), frame_wh=tf.tile(size_wh, [batch, 1]))
         with pytest.MonkeyPatch.context() as patch:  # What is compiled once keeps reading `planted`.
-            patch.setattr(last_layer, "similarity_of_all", lambda *_: planted.value())
+            patch.setattr(last_layer, "similarity_of_all", similarity)
             return compiled[key].track(state, image, size_wh, np.zeros(batch, np.int32))
 
     return track
@@ -47,6 +52,14 @@ def test_targets_move_with_their_own_peaks(find):
     moved = (state.box_cxcywh[:, :2] - BOX[:2]) / (SIDE / 255)
     np.testing.assert_allclose(moved, [[24, -16], [-8, 40]], atol=0.03)
     np.testing.assert_allclose(state.box_cxcywh[:, 2:], [BOX[2:]] * 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("share, found_at, score", [(0.0, 3, 0.6), (0.5, -4, 0.45), (0.9, -4, 0.81)])
+def test_network_as_it_was_trained_has_its_share_in_finding_the_target(find, share, found_at, score):
+    ours, others = scales(peak(3, 0, height=0.6)), [scales(peak(-4, 0, height=0.9))]
+    state, found = find(ours, of_unadapted=others, unadapted_share=share, **NO_WINDOW)
+    np.testing.assert_allclose(state.box_cxcywh[0, 0] - BOX[0], found_at * 8 * SIDE / 255, atol=0.2)
+    np.testing.assert_allclose(found.score, [score], atol=0.05)
 
 
 @pytest.mark.parametrize("pyramid", ["contexts", "exemplars"])
