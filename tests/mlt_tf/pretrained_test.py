@@ -13,7 +13,6 @@ from tests.scenes import assert_same_states, assert_same_update
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLIP = ROOT / "experiments" / "assets" / "demo.mp4"
-CANDIDATE = ROOT / "docs" / "candidates" / "mlt_alexnet.npz"
 TRUTH = CLIP.with_name("demo_groundtruth.txt")
 
 
@@ -107,10 +106,11 @@ def test_record_says_what_the_file_holds(mlt_path, bare_path):
     assert weights.load_record(bare_path).items() >= says.items() and "layout" not in weights.load_record(bare_path)
 
 
-def test_weights_of_a_training_with_a_flag_that_is_gone_load():
-    parts = weights.load_record(str(CANDIDATE))["matching"]["mean_of"]
-    assert "--sizes .5" in parts[-1]["command"]  # Last in efa570d.
-    assert pretrained.load(None, str(CANDIDATE)).updates == "meta_learner"
+def test_weights_of_a_training_with_a_flag_that_is_gone_load(network, tmp_path):
+    path = str(tmp_path / "before.npz")
+    gone = {"recipe": {"gone": 0.5}, "command": "python -m experiments.train_matching --gone .5"}
+    pretrained.save(path, pretrained.Networks(network), gone)
+    assert pretrained.load(None, path).updates == "none" and weights.load_record(path).items() >= gone.items()
 
 
 def test_matching_network_alone_tracks_without_updates_or_fine_tuned(network, bare_path):
