@@ -43,13 +43,13 @@ class Asked:
     augmentation: str = option(
         "strong", "As train_matching's, or that of the meta-learner.", choices=tuple(AUGMENTATIONS)
     )
-    label_radius: float = option(config.LABEL_RADIUS, "Radius of the label in cells.")
+    label_radius: float = option(config.LABEL_RADIUS, "Radius of the label in cells.", lower=0.0)
     batch: int = option(8, "Pairs on a sheet; half as many context sets.", lower=2)
     contexts: int = option(16, "M': contexts of a set.", lower=1)
     samples: int = option(8, "M: those of them that make delta.", lower=1)
     step: int = option(0, "First step to show.", lower=0)
     sheets: int = option(2, "Steps to show.", lower=1)
-    seed: int = option(0, "Seed of the draws, as in training.")
+    seed: int = option(0, "Seed of the draws, as in training.", lower=0)
 
 
 class Batches(NamedTuple):

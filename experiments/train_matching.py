@@ -36,7 +36,7 @@ class Start:
 
     input: str = option("auto", "Who makes the batches; see training_input.split_input.", choices=training_input.INPUTS)
     start_from: str | None = option(None, "Optional weight file (.npz) whose variables to start from; w5 may be wider.")
-    start_step: int = option(0, "Step at which a run with --start_from begins.")
+    start_step: int = option(0, "Step at which a run with --start_from begins.", lower=0)
 
 
 class Request(NamedTuple):

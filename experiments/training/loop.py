@@ -29,14 +29,14 @@ class RunOptions:
 
     data_dir: str = option(None, "Folder of prepared crops (experiments.prepare_crops).", required=True)
     run_dir: str = option(None, "Folder of checkpoints and TensorBoard scalars.", required=True)
-    seed: int = option(0, "Seed of the weights and of every draw.")
+    seed: int = option(0, "Seed of the weights and of every draw.", lower=0, upper=2**32 - 1)
     distribute: str = option(
         "none",
         "mirrored: all GPUs of this machine share each batch; multiworker: all machines that TF_CONFIG names.",
         choices=distribution.STRATEGIES,
     )
     xla: bool = option(False, "Compile the step with XLA; on one device.")
-    max_minutes: float = option(0.0, "Stop cleanly after this many minutes; 0 for no limit.")
+    max_minutes: float = option(0.0, "Stop cleanly after this many minutes; 0 for no limit.", lower=0.0)
     save_every: int = option(500, "Steps between two checkpoints.", lower=1)
     log_every: int = option(50, "Steps between two log lines.", lower=1)
     watcher: str | None = option(
