@@ -4,9 +4,9 @@
     python -m experiments.show_batches --data_dir crops --run_dir runs/matching --out batches
     tensorboard --logdir batches
 
-Green is the target's outline, pink the positive cells of the label; in context sets, yellow frames the contexts that
-make delta. With --run_dir the batches are those of a run, by its recipe and seed; of a run on cached features, whose
-views were drawn beforehand, such context sets as its recipe has.
+Green is the target's outline, pink the positive cells of the label, which a light trunk's training has none of; in
+context sets, yellow frames the contexts that make delta. With --run_dir the batches are those of a run, by its recipe
+and seed; of a run on cached features, whose views were drawn beforehand, such context sets as its recipe has.
 """
 
 import dataclasses
@@ -23,14 +23,14 @@ from data_pipelines.batches import context_sets, pairs, sampling, streams
 from experiments.shared import command_line, options, progress
 from experiments.shared.options import option
 from experiments.training import run_record, training_input
-from experiments.training.recipe import MatchingRecipe, Mixture
+from experiments.training.recipe import LightRecipe, MatchingRecipe, Mixture
 from experiments.watching import contact_sheet
 from mlt_tf import config, files
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 KINDS = ("pairs", "context_sets")
-AUGMENTATIONS = {"shift": sampling.Augmentation(), "strong": sampling.STRONG, "meta": sampling.META}
+AUGMENTATIONS = {**training_input.AUGMENTATIONS, "meta": sampling.META}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,13 +58,13 @@ class Batches(NamedTuple):
     Attributes:
       kind: Of the batches, one of SHEETS.
       stream: The batches.
-      label_radius: Of their labels, in cells.
+      label_radius: Of their labels, in cells; None: they have none.
       samples: M, of context sets.
     """
 
     kind: str
     stream: streams.Stream
-    label_radius: float
+    label_radius: float | None
     samples: int = 0
 
 
@@ -94,6 +94,8 @@ def batches_of_run(run_dir: str, data_dir: str) -> Batches:
     if isinstance(recipe, MatchingRecipe):
         stream = training_input.matching_stream(data_dir, recipe, seed)
         return Batches(recipe.batches, stream, recipe.label_radius)
+    if isinstance(recipe, LightRecipe):
+        return Batches("contexts", training_input.context_stream(data_dir, recipe, seed), None)
     store = training_input.open_crops(data_dir, recipe)
     sampler = training_input.make_sampler(store, recipe, sampling.META, seed)
     stream = streams.Stream(store, sampler, context_sets.image_sets(recipe.batch, recipe.contexts))

@@ -11,7 +11,7 @@ from importlib import metadata
 import tensorflow as tf
 
 from experiments.shared import provenance
-from experiments.training.recipe import MatchingRecipe, MetaRecipe
+from experiments.training.recipe import LightRecipe, MatchingRecipe, MetaRecipe
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
@@ -98,7 +98,7 @@ def read(folder: str) -> dict:
     return start if "flags" in start else {"flags": start}  # As the first runs wrote it.
 
 
-def read_recipe(folder: str) -> MatchingRecipe | MetaRecipe:
+def read_recipe(folder: str) -> MatchingRecipe | MetaRecipe | LightRecipe:
     """Reads the recipe of a run; what its flags.json does not know yet has the default.
 
     Raises:
@@ -106,8 +106,8 @@ def read_recipe(folder: str) -> MatchingRecipe | MetaRecipe:
     """
     values = read(folder).get("flags")
     if values is None:
-        raise InputError(f"no run in {folder}: give a folder that train_matching or train_meta wrote")
-    kind = MetaRecipe if "matching" in values else MatchingRecipe
+        raise InputError(f"no run in {folder}: give a folder that train_matching, train_meta or train_light wrote")
+    kind = LightRecipe if "factors" in values else MetaRecipe if "matching" in values else MatchingRecipe
     known = {field.name: values[field.name] for field in dataclasses.fields(kind) if field.name in values}
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
 

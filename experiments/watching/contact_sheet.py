@@ -30,13 +30,19 @@ def exemplar_tile(x: np.ndarray, draw: Draw, store: CropStore) -> Tile:
     return Tile(outline(_picture(x), corners), "x")
 
 
-def context_tile(z: np.ndarray, draw: Draw, store: CropStore, label_radius: float, name: str = "z") -> Tile:
-    """Draws a context [s, s, 3] with its target's outline and its label's positive cells; `draw` holds it alone."""
+def context_tile(z: np.ndarray, draw: Draw, store: CropStore, label_radius: float | None, name: str = "z") -> Tile:
+    """Draws a context [s, s, 3] with its target's outline and its label's positive cells; `draw` holds it alone.
+
+    A `label_radius` of None draws no cells.
+    """
     side = z.shape[0]
-    y = labels.response_label(draw.shift[0].astype(np.float32), label_radius, pairs.response_cells(side)).numpy()
+    picture = _picture(z)
+    if label_radius is not None:
+        y = labels.response_label(draw.shift[0].astype(np.float32), label_radius, pairs.response_cells(side)).numpy()
+        picture = shade_cells(picture, y > 0)
     corners = target_corners(draw, store.target_wh[draw.record[0]], side)
     dx, dy = draw.shift[0] * config.STRIDE
-    return Tile(outline(shade_cells(_picture(z), y > 0), corners), f"{name} {dx:+.0f},{dy:+.0f} px")
+    return Tile(outline(picture, corners), f"{name} {dx:+.0f},{dy:+.0f} px")
 
 
 def target_corners(draw: Draw, target_wh: np.ndarray, size: int) -> np.ndarray:

@@ -7,8 +7,9 @@ import tensorflow as tf
 from absl import flags
 
 from experiments import show_batches
-from experiments.training import run_record
-from experiments.training.recipe import MatchingRecipe, MetaRecipe
+from experiments.training import run_record, training_input
+from experiments.training.recipe import AUGMENTATIONS, LightRecipe, MatchingRecipe, MetaRecipe
+from experiments.watching import contact_sheet
 
 PAIRS_SIZE = (28 + 18 + 255 + 4, 2 * (127 + 4 + 255 + 4))  # Two pairs in a row.
 SETS_SIZE = (28 + 18 + 255 + 4, 127 + 4 + 3 * (255 + 4))  # One set of an anchor and three contexts.
@@ -141,6 +142,7 @@ def test_data_dir_is_required():
     [
         (MatchingRecipe(batches="contexts", batch=4, context_size=191), {}, "contexts", (241, 4 * 195)),
         (MatchingRecipe(batch=2), {}, "pairs", PAIRS_SIZE),
+        (LightRecipe(batch=4), {"weights": None}, "contexts", (241, 4 * 195)),
         (MetaRecipe(splits=("train",), batch=1, contexts=3), {"matching": "m.npz"}, "context_sets", SETS_SIZE),
     ],
 )
@@ -149,6 +151,23 @@ def test_batches_of_a_run_are_shown(crops, tmp_path, run_binary, recipe, more, n
     run_binary(show_batches, data_dir=crops, run_dir=tmp_path, out=tmp_path / "out", sheets=1)
     assert [path.name for path in (tmp_path / "out").glob("*.png")] == [f"{name}-000000.png"]
     assert cv2.imread(str(tmp_path / "out" / f"{name}-000000.png")).shape[:2] == size
+
+
+def test_a_light_trunks_batches_are_the_runs_own_and_have_no_labels(crops, tmp_path, run_binary, monkeypatch):
+    shown = []
+    monkeypatch.setattr(contact_sheet, "shade_cells", lambda *_: shown.append("cells"))
+    recipe = LightRecipe(batch=4, augmentation="stronger")
+    run_record.write(str(tmp_path), {"flags": {**run_record.own(recipe), "seed": 3}}, {})
+    batches = show_batches.batches_of_run(str(tmp_path), str(crops))
+    wanted = training_input.context_stream(str(crops), recipe, 3)
+    for ours, theirs in zip(batches.stream.plan(2), wanted.plan(2), strict=True):
+        np.testing.assert_array_equal(ours[0].seed, theirs[0].seed)
+    show_batches.contexts_sheet(batches, 2)
+    assert not shown
+
+
+def test_every_augmentation_that_a_recipe_may_have_can_be_shown():
+    assert set(AUGMENTATIONS) < show_batches.AUGMENTATIONS.keys()
 
 
 def test_folder_without_a_run_is_refused(crops, tmp_path, run_binary):
