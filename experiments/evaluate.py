@@ -27,6 +27,12 @@ from experiments.shared import command_line, help_text, options, progress
 from mlt_tf.config import VARIANTS
 from mlt_tf.errors import InputError
 
+# Flags of what is run, and how.
+_OF_RUNS = (
+    "protocols", "variant", "baseline", "baseline_models", "weights", "tflite", "runtime", "trunk_file", "config", "out",
+    "jobs", "batch", "threads",
+)  # fmt: skip
+
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines this binary's flags; a function, so that tests can import several binaries."""
@@ -115,6 +121,8 @@ def read_request(args: flags.FlagValues) -> Request:
         raise InputError("--data_dir is needed, and --out unless --score_results is given")
     asked = Choice(args.data_dir, args.dataset, args.layout, tuple(args.sequences))
     if args.score_results:
+        if given := [f"--{name}" for name in _OF_RUNS if args[name].value != args[name].default]:
+            raise InputError(f"{', '.join(given)}: not with --score_results, which runs nothing")
         return Request(asked, score_results=args.score_results)
     return Request(asked, tuple(tracker_specs(args)), tuple(args.protocols), args.out, args.jobs)
 

@@ -176,11 +176,17 @@ def test_without_a_variant_the_weights_say_which_it_is(monkeypatch):
         (["--out=x", "--variant=unadapted"], "variant 'unadapted': give one of mlt, mlt_mt, mlt_mt_ft"),
         (["--out=x", "--baseline=opencv_nosuch"], "it has mil"),
         (["--out=x", "--variant=mlt", "--baseline=opencv_mil", "--batch=2"], "--batch: OpenCV's trackers follow one"),
+        (["--score_results=x", "--out=y", "--checkpoint=w", "--jobs=2"], "^--weights, --out, --jobs: not with"),
     ],
 )
 def test_bad_flags_are_refused(data_dir, arguments, message):
     with pytest.raises(InputError, match=message):
         run(f"--data_dir={data_dir}", *arguments)
+
+
+def test_every_flag_of_a_run_is_known_as_one():
+    of_choice = {"data_dir", "dataset", "layout", "sequences", "score_results", "checkpoint"}
+    assert set(parse()) - of_choice == set(evaluate._OF_RUNS)
 
 
 @pytest.mark.parametrize("content", ["", '{"host": "elsewhere", "pid": 1}'])
@@ -189,9 +195,8 @@ def test_a_sequence_that_others_are_at_is_exit_code_1(data_dir, tmp_path, use, m
     monkeypatch.setattr(trackers.make_tracker, "cache_clear", lambda: None, raising=False)
     (tmp_path / "out/mlt").mkdir(parents=True)
     (tmp_path / "out/mlt/A.claim").write_text(content)
-    monkeypatch.setattr(
-        evaluate.flags, "FLAGS", parse(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
-    )
+    given = parse(f"--data_dir={data_dir}", "--variant=mlt", f"--out={tmp_path}/out")
+    monkeypatch.setattr(evaluate.flags, "FLAGS", given)
     assert evaluate.show() == 1
     assert "1 not done yet, other processes are at them: A" in capsys.readouterr().out
     (tmp_path / "out/mlt/A.claim").unlink()
