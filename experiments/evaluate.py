@@ -29,8 +29,8 @@ from mlt_tf.errors import InputError
 
 # Flags of what is run, and how.
 _OF_RUNS = (
-    "protocols", "variant", "baseline", "baseline_models", "weights", "tflite", "runtime", "trunk_file", "config", "out",
-    "jobs", "batch", "threads",
+    "protocols", "variant", "baseline", "baseline_models", "weights", "tflite", "runtime", "trunk_file", "config",
+    "out", "jobs", "batch", "threads",
 )  # fmt: skip
 
 
