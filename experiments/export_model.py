@@ -123,6 +123,8 @@ def check(values: flags.FlagValues) -> config.TrackerConfig:
         raise InputError(f"{' and '.join(missing)} not installed: pip install 'mlt_tf[{values.format}]'")
     if values.format in ("tflite", "openvino", "onnx") and settings.bfloat16:
         raise InputError(f"--config=bfloat16=True: --format={values.format} has no such type; leave it out")
+    if values.format in ("tflite", "openvino", "onnx") and settings.trunk == "light":
+        raise InputError(f"--config: trunk=light is not exported by --format={values.format}; --config=reduced is")
     return settings
 
 

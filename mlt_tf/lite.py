@@ -120,18 +120,22 @@ def _check_model(model: bytes) -> None:
         raise InputError("not a TensorFlow Lite trunk: it does not begin as a model; export it again")
 
 
-def load_trunk(path: str | os.PathLike) -> LiteTrunk:
+def load_trunk(path: str | os.PathLike, weights_checksum: str) -> LiteTrunk:
     """Loads a `LiteTrunk` from a file of export_model, if the record beside it has its SHA-256.
 
     TensorFlow Lite trusts a model: a damaged one may crash the process, or take all memory.
 
+    Args:
+      path: trunk.tflite.
+      weights_checksum: Of the networks that it must have been made from.
+
     Raises:
-      InputError: The file cannot be read, is damaged, or holds something else.
+      InputError: The file cannot be read, is damaged, of other weights, or holds something else.
     """
     try:
         model = pathlib.Path(path).read_bytes()
         _check_model(model)
-        sealed.check(pathlib.Path(path), model)
+        sealed.check(pathlib.Path(path), model, weights_checksum)
         return LiteTrunk(model)
     except OSError as error:
         told = "make it with `python -m experiments.export_model --format tflite --out FOLDER`"

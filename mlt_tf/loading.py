@@ -17,10 +17,13 @@ def load(
     asked = config.TrackerConfig().replace(**overrides)  # Bad settings show before the file is read.
     if openvino and asked.bfloat16:
         raise InputError("bfloat16=True is of TensorFlow's trunk: leave it out, OpenVINO computes in 8 bits")
+    if (tflite or openvino) and asked.trunk == "light":
+        raise InputError("trunk=light: what export_model wrote computes the full trunk; leave it out (config.REDUCED)")
     networks = pretrained.load(variant, weights, asked.bfloat16, asked.trunk)
     settings = pretrained.configure(networks, overrides)
     updates = networks.updates if variant is None else config.UPDATES[variant]
     if not (tflite or openvino):
         return networks, settings, None, updates
-    trunk = lite.load_trunk(tflite) if tflite else openvino_trunk.load_trunk(openvino, networks.checksum)
+    load_trunk = lite.load_trunk if tflite else openvino_trunk.load_trunk
+    trunk = load_trunk(tflite or openvino, networks.checksum)
     return networks._replace(checksum=f"{networks.checksum} on {trunk.checksum}"), settings, trunk, updates

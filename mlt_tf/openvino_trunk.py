@@ -147,11 +147,7 @@ def load_trunk(path: str | os.PathLike, weights_checksum: str) -> OpenVinoTrunk:
         contents = []
         for part in (path, path.with_suffix(".bin")):
             contents.append(part.read_bytes())
-            record = sealed.check(part, contents[-1])
-        if record.get("weights_checksum") != weights_checksum:
-            raise InputError(
-                "it was made from other weights: export it from these, with the same --variant or --weights"
-            )
+            sealed.check(part, contents[-1], weights_checksum)
         trunk = OpenVinoTrunk(*contents)
     except OSError as error:
         told = "make it with `python -m experiments.export_model --format openvino --out FOLDER`"

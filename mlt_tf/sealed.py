@@ -17,11 +17,16 @@ def sums(folder: pathlib.Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
-def check(path: pathlib.Path, content: bytes) -> dict:
+def check(path: pathlib.Path, content: bytes, weights_checksum: str | None = None) -> dict:
     """Returns the record beside a file.
 
+    Args:
+      path: The file.
+      content: What it holds.
+      weights_checksum: Of the networks that it must have been made from; None: of any.
+
     Raises:
-      InputError: There is none, or it does not have the content's SHA-256.
+      InputError: There is none, it does not have the content's SHA-256, or the file is of other weights.
     """
     record = path.with_name(RECORD)
     if not record.is_file():
@@ -32,4 +37,6 @@ def check(path: pathlib.Path, content: bytes) -> dict:
         raise InputError(f"the {RECORD} beside it does not have its checksum: export it again")
     if expected != hashlib.sha256(content).hexdigest():
         raise InputError(f"it is damaged, or not the one that {RECORD} beside it is of: copy or export it again")
+    if weights_checksum is not None and found.get("weights_checksum") != weights_checksum:
+        raise InputError("it was made from other weights: export it from these, with the same --variant or --weights")
     return found

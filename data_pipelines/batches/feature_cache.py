@@ -110,11 +110,11 @@ def _features(store, targets, counts, sampler, trunk, share, size):
 
 
 def _fill(folder, shape, made, index):
-    """Writes features of a shape, in batches as they are made, and then the index."""
-    os.makedirs(folder, exist_ok=True)
-    files.sweep(folder)
-    path = os.path.join(folder, FEATURES)
-    try:
+    """Writes features of a shape, in batches as they are made, and the index: both or neither.
+
+    Another process that fills the same folder does not reach into these files; what ends last stays.
+    """
+    with files.whole(*(os.path.join(folder, name) for name in (FEATURES, INDEX))) as (path, index_path):
         features = np.lib.format.open_memmap(path, "w+", np.float16, shape)
         if hasattr(os, "posix_fallocate"):  # Where there is no room, writing to a mapped file would end the process.
             with open(path, "r+b") as file:
@@ -124,11 +124,8 @@ def _fill(folder, shape, made, index):
             features[row : row + len(batch)] = batch
             row += len(batch)
         features.flush()
-        files.write_text(os.path.join(folder, INDEX), json.dumps(index))  # Only a finished cache has an index.
-    except BaseException:  # Ctrl-C and SIGTERM too: it may be many gigabytes.
-        if os.path.exists(path):
-            os.remove(path)
-        raise
+        with open(index_path, "w") as file:
+            json.dump(index, file)
 
 
 def _pasted(made, draws, store, targets, sampler, share, size):

@@ -52,6 +52,8 @@ def test_folder_with_a_record(tmp_path, written, capsys):
         (["--int8"], "--int8 needs --format=tflite"),
         (["--int8", "--format=tflite"], "--data_dir"),
         (["--format=tflite", "--config=bfloat16=True"], "no such type"),
+        (["--format=onnx", "--config=fast"], "trunk=light is not exported by --format=onnx"),
+        (["--format=tflite", "--config=trunk=light"], "trunk=light is not exported by --format=tflite"),
         (["--format=openvino"], "--format=openvino needs --data_dir"),
         (["--config=taw=1"], "unknown tracker setting 'taw'"),
     ],
@@ -85,11 +87,14 @@ def test_lite_with_ranges_from_prepared_crops(tmp_path, crops):
     arguments = ["--variant=mlt_mt", "--format=tflite", "--int8", f"--data_dir={crops}", "--samples=2", f"--out={out}"]
     export_model.export_model(parse(*arguments))
     assert {path.name for path in out.iterdir()} == {"match.tflite", "trunk.tflite", "record.json"}
-    assert lite.load_trunk(out / "trunk.tflite").checksum
+    tracker = Tracker.load("mlt_mt", tflite=out / "trunk.tflite")
+    assert " on " in tracker.weights_checksum
+    with pytest.raises(InputError, match="trunk.tflite: it was made from other weights"):
+        Tracker.load("mlt", tflite=out / "trunk.tflite")
     with open(out / "match.tflite", "ab") as file:
         file.write(b"x")
     with pytest.raises(InputError, match="match.tflite: it is damaged"):
-        lite.load_trunk(out / "match.tflite")
+        lite.load_trunk(out / "match.tflite", "any")
     contexts = list(export_model.sample_contexts(crops, 3))
     assert len(contexts) == 3 and contexts[0].shape == (255, 255, 3)
     assert np.ptp(contexts[0]) > 0

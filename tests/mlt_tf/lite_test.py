@@ -12,6 +12,8 @@ from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import Tracker
 
+OURS = "a checksum of weights"
+
 
 @pytest.fixture(scope="module")
 def contexts():
@@ -74,11 +76,11 @@ def test_tracker_runs_on_a_converted_trunk(mlt, trunk):
 def test_what_is_no_model_is_refused(tmp_path):
     file = tmp_path / "trunk.tflite"
     with pytest.raises(InputError, match="cannot be read: No such file.*experiments.export_model --format tflite"):
-        lite.load_trunk(file)
+        lite.load_trunk(file, OURS)
     for content in (b"something else", b"", b"TFL3", b"\x1c\0\0\0TFL3", b"\0\0\0\0TFL3" + bytes(99)):
         file.write_bytes(content)
         with pytest.raises(InputError, match=r"trunk.tflite: not a TensorFlow Lite trunk"):
-            lite.load_trunk(file)
+            lite.load_trunk(file, OURS)
         with pytest.raises(InputError, match="not a TensorFlow Lite trunk"):
             lite.LiteTrunk(content)
 
@@ -89,17 +91,20 @@ def test_damaged_model_does_not_reach_tensorflow_lite(tmp_path, monkeypatch):
     monkeypatch.setattr(lite, "LiteTrunk", reached.append)
     file.write_bytes(model)
     with pytest.raises(InputError, match=r"trunk.tflite: no record.json is beside it: copy"):
-        lite.load_trunk(file)
+        lite.load_trunk(file, OURS)
     sums = {"trunk.tflite": hashlib.sha256(model).hexdigest()}
     for wrong in ([], {"sha256": 5}, {"sha256": {}}, {"sha256": {"trunk.tflite": 7}}, {}):
         record.write_text(json.dumps(wrong))
         with pytest.raises(InputError, match=r"^[^\n]*trunk.tflite: [^\n]*(export|copy)[^\n]*$"):
-            lite.load_trunk(file)
-    record.write_text(json.dumps({"sha256": sums}))
-    lite.load_trunk(file)
+            lite.load_trunk(file, OURS)
+    record.write_text(json.dumps({"sha256": sums, "weights_checksum": "others"}))
+    with pytest.raises(InputError, match=r"trunk.tflite: it was made from other weights: export it from these"):
+        lite.load_trunk(file, OURS)
+    record.write_text(json.dumps({"sha256": sums, "weights_checksum": OURS}))
+    lite.load_trunk(file, OURS)
     assert reached == [model]
     for place in range(8, len(model), 16):
         file.write_bytes(model[:place] + b"\xff" + model[place + 1 :] if place % 32 else model[:place])
         with pytest.raises(InputError, match=r"trunk.tflite: (it is damaged|not a TensorFlow)"):
-            lite.load_trunk(file)
+            lite.load_trunk(file, OURS)
     assert len(reached) == 1

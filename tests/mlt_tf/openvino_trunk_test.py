@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mlt_tf import openvino_trunk, sealed
+from mlt_tf import config, openvino_trunk, sealed
 from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import MultiTracker, Tracker
@@ -94,6 +94,9 @@ def test_trunks_that_cannot_be_asked_for():
         MultiTracker.load("mlt", tflite="a.tflite", openvino="trunk.xml")
     with pytest.raises(InputError, match="bfloat16=True is of TensorFlow.s trunk"):
         MultiTracker.load("mlt", openvino="trunk.xml", bfloat16=True)
+    for trunk in ({"openvino": "trunk.xml"}, {"tflite": "trunk.tflite"}):
+        with pytest.raises(InputError, match="trunk=light: what export_model wrote computes the full trunk"):
+            MultiTracker.load("mlt", **trunk, **config.FAST)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Tests of the feature cache: what it holds, when it is opened again, and its exact slices."""
 
+import contextlib
 import dataclasses
 import errno
 import itertools
@@ -160,6 +161,24 @@ def test_interrupted_cache_is_computed_again(build, tmp_path):
     cache = build(CornerTrunk(), views=(5, 1))
     assert (np.asarray(cache.features, float).std((1, 2, 3)) > 1).all()
     assert json.loads((folder / "index.json").read_text())["key"] == KEY
+
+
+def test_two_processes_may_fill_one_folder(build, monkeypatch):
+    class Meanwhile(CornerTrunk):
+        """Has another process, which may be stopped, fill the folder before the second batch."""
+
+        def __call__(self, images):
+            if len(self.sizes) == 1:
+                with monkeypatch.context() as patch:
+                    patch.setattr(os, "getpid", os.getppid)
+                    for other in (CornerTrunk(fails_at=1), CornerTrunk()):
+                        with contextlib.suppress(KeyboardInterrupt):
+                            build(other, views=(5, 1))
+            return super().__call__(images)
+
+    cache = build(Meanwhile(), views=(5, 1))
+    np.testing.assert_array_equal(cache.features, build(CornerTrunk(fails_at=0), views=(5, 1)).features)
+    assert (np.asarray(cache.features, float).std((1, 2, 3)) > 1).all()
 
 
 @pytest.mark.parametrize("by", ["size", "room"])
