@@ -16,13 +16,14 @@ import tensorflow as tf
 from absl import flags, logging
 
 from experiments.learning import light_step, optimizers
-from experiments.shared import command_line, options
+from experiments.shared import command_line, options, output
 from experiments.shared.options import option
 from experiments.training import loop, run_record, stopping, training_input
 from experiments.training.loop import RunOptions
 from experiments.training.recipe import LightRecipe
 from experiments.watching.validation import Measuring
 from mlt_tf import light, light_file, pretrained, weights
+from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
 
 FLAGS = flags.FLAGS
@@ -53,8 +54,15 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def read(values: flags.FlagValues) -> Request:
-    """Reads what the flags ask for."""
-    return Request(*(options.read(kind, values) for kind in Request.__annotations__.values()))
+    """Reads what the flags ask for.
+
+    Raises:
+      InputError: It is asked for several devices.
+    """
+    request = Request(*(options.read(kind, values) for kind in Request.__annotations__.values()))
+    if request.run.distribute != "none":
+        raise InputError(f"--distribute={request.run.distribute}: a light trunk is trained on one device; leave it out")
+    return request
 
 
 @stopping.before_steps()
@@ -69,9 +77,10 @@ def fit(request: Request) -> None:
     training_input.make_repeatable(folders.seed, folders.deterministic)
     stream = training_input.context_stream(folders.data_dir, recipe, folders.seed)
     path = files.weights or os.path.join(weights.FOLDER, pretrained.FILES["mlt"])
-    network, student = pretrained.load(None, path).matching, light.LightTrunk()
-    if recipe.factors:
-        light.factorise(student, network.extractor)
+    out = files.out or light_file.beside(path)
+    check_out(out)
+    network = pretrained.load(None, path).matching
+    student = make_student(recipe, network)
     adam = tf.keras.optimizers.Adam(
         optimizers.make_schedule(recipe.schedule, recipe.learning_rate, recipe.steps, recipe.warmup)
     )
@@ -86,15 +95,36 @@ def fit(request: Request) -> None:
         record = {**run.record(folders.seed), "recipe": run_record.own(recipe), "of": weights.checksum(path), **more}
         light_file.save(to, student, of, record)
 
-    hooks = [Measuring("held_out", files.validate_every, held_out(request, network, student))]
-    step = light_step.make_step(student, network, recipe, adam)
+    hooks = []
+    if files.validate_every:
+        hooks.append(Measuring("held_out", files.validate_every, held_out(request, network, student)))
+    step = light_step.make_step(student, network, recipe, adam, folders.xla)
     batches = (batch.z for batch in stream.batches(int(run.step)))
     with stopping.on_signals() as stop:
-        run.loop(batches, step, recipe.steps, export, folders, hooks if files.validate_every else [], stop)
+        run.loop(batches, step, recipe.steps, export, folders, hooks, stop)
     if int(run.step) >= recipe.steps:
-        out = files.out or light_file.beside(path)
-        export(out)
+        with output.writing(out, "--out"):
+            export(out)
         logging.info("the light trunk of %s is in %s", path, out)
+
+
+def check_out(out: str) -> None:
+    """Looks, before the training, whether its trunk can be added to a file after it.
+
+    Raises:
+      InputError: It cannot: there is no way to write there, or it is no file of light trunks.
+    """
+    output.check(out, "--out")
+    if os.path.isfile(out):
+        light_file.trunks(out)
+
+
+def make_student(recipe: LightRecipe, network: MatchingNetwork) -> light.LightTrunk:
+    """Makes the light trunk that a run starts from."""
+    student = light.LightTrunk()
+    if recipe.factors:
+        light.factorise(student, network.extractor)
+    return student
 
 
 def held_out(request: Request, network: MatchingNetwork, student: light.LightTrunk):

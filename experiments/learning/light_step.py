@@ -47,9 +47,13 @@ def _similarity(network, phi):
 
 
 def make_step(
-    light: LightTrunk, network: MatchingNetwork, recipe: LightRecipe, adam: tf.keras.optimizers.Optimizer
+    light: LightTrunk,
+    network: MatchingNetwork,
+    recipe: LightRecipe,
+    adam: tf.keras.optimizers.Optimizer,
+    xla: bool = False,
 ) -> tf.types.experimental.GenericFunction:
-    """Compiles the step, which takes contexts [N, side, side, 3] and returns scalars."""
+    """Compiles the step, with XLA if asked to, which takes contexts [N, side, side, 3] and returns scalars."""
     full = InferenceTrunk(network.extractor, recipe.bfloat16)
 
     def step(z):
@@ -63,4 +67,4 @@ def make_step(
         adam.apply_gradients(zip(gradients, light.trainable_variables))
         return {"loss": loss, "gradient_norm": norm, **found._asdict()}
 
-    return tf.function(step)
+    return tf.function(step, jit_compile=xla or None)

@@ -30,7 +30,7 @@ MAY_CHANGE = frozenset(
         "xla",
         "watcher",
     ]
-    + ["data_dir", "run_dir", "cache_dir", "matching", "start_from"]
+    + ["data_dir", "run_dir", "cache_dir", "matching", "start_from", "weights", "out"]
     + ["validation_sets", "validate_every", "validation_batches", "show_every", "profile_steps", "track_every"]
     + ["validation_dir", "validation_layout", "validation_frames", "validation_config", "reference_scores"]
 )

@@ -1,5 +1,7 @@
 """Tests of the light trunk's training, by a few steps on the crops of a tiny ILSVRC."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,7 @@ def test_finished_trunk_is_beside_the_weights(crops, tmp_path, run_binary, weigh
     out = tmp_path / "light.npz"
     run_binary(
         train_light, f"--{factors}", data_dir=crops, run_dir=tmp_path / "run", weights=weight_file, out=out, steps=3,
-        learning_rate=1e-3, warmup=1, **SMALL,
+        learning_rate=1e-3, warmup=1, xla=factors == "factors", **SMALL,
     )  # fmt: skip
     arrays = read(out)
     start = light.LightTrunk()
@@ -57,10 +59,15 @@ def test_resumed_run_ends_as_an_uninterrupted_one(crops, tmp_path, run_binary, w
     run_binary(train_light, run_dir=tmp_path / "whole", out=tmp_path / "whole.npz", **options)
     run_binary(train_light, run_dir=tmp_path / "parts", out=tmp_path / "parts.npz", max_minutes=1e-9, **options)
     assert not (tmp_path / "parts.npz").exists()
-    run_binary(train_light, run_dir=tmp_path / "parts", out=tmp_path / "parts.npz", **options)
-    whole, parts = read(tmp_path / "whole.npz"), read(tmp_path / "parts.npz")
+    options["weights"] = shutil.copy(weight_file, tmp_path / "moved.npz")  # Paths may change, what is read may not.
+    run_binary(train_light, run_dir=tmp_path / "parts", out=tmp_path / "elsewhere.npz", **options)
+    assert not (tmp_path / "parts.npz").exists()
+    whole, parts = read(tmp_path / "whole.npz"), read(tmp_path / "elsewhere.npz")
     for name, array in whole.items():
         np.testing.assert_array_equal(parts[name], array, err_msg=name)
+    pretrained.save(str(tmp_path / "moved.npz"), pretrained.build("mlt_mt"), {})
+    with pytest.raises(SystemExit, match="train_light: error: the run in .*parts began with other weights"):
+        run_binary(train_light, run_dir=tmp_path / "parts", **options)
 
 
 def test_held_out_differences_are_measured(crops, tmp_path, run_binary, weight_file, monkeypatch):
@@ -81,6 +88,48 @@ def test_equal_features_do_not_differ_and_others_do():
     assert all(float(n) < float(f) for n, f in zip(near, far)) and float(near.features) > 0.005
 
 
-def test_odd_batches_are_refused(crops, tmp_path, run_binary):
-    with pytest.raises(SystemExit, match="--batch=3: give an even number"):
-        run_binary(train_light, data_dir=crops, run_dir=tmp_path / "run", batch=3)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch": 3}, "--batch=3: give an even number"),
+        ({"distribute": "multiworker"}, "--distribute=multiworker: a light trunk is trained on one device"),
+        ({"out": "{folder}/own.npz/light.npz"}, "cannot write .*own.npz/light.npz: .* choose another --out"),
+        ({"out": "{folder}"}, "cannot write .*: it is a folder; give --out a file"),
+        ({"out": "{folder}/own.npz"}, "own.npz is no file of light trunks"),
+    ],
+)
+def test_what_cannot_end_well_is_refused_before_the_first_step(
+    crops, tmp_path, run_binary, weight_file, options, message
+):
+    given = {name: str(value).format(folder=weight_file.parent) for name, value in options.items()}
+    with pytest.raises(SystemExit, match=f"train_light: error: .*{message}"):
+        run_binary(train_light, data_dir=crops, run_dir=tmp_path / "run", weights=weight_file, **given)
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_measurements_no_crops_are_held_out(crops, tmp_path, run_binary, weight_file):
+    (tmp_path / "crops").mkdir()
+    (tmp_path / "crops" / "vid_train").symlink_to(crops / "vid_train")
+    options = {"data_dir": tmp_path / "crops", "weights": weight_file, "out": tmp_path / "light.npz", "steps": 1}
+    run_binary(train_light, run_dir=tmp_path / "run", validate_every=0, warmup=0, **options, **SMALL)
+    assert read(tmp_path / "light.npz")
+    with pytest.raises(SystemExit, match="train_light: error: no prepared crops vid_validation"):
+        run_binary(train_light, run_dir=tmp_path / "other", validate_every=1, **options, **SMALL)
+
+
+def test_disk_that_is_full_at_the_end_is_told_of_and_another_file_takes_the_trunk(
+    crops, tmp_path, run_binary, weight_file, monkeypatch
+):
+    options = {"data_dir": crops, "weights": weight_file, "run_dir": tmp_path / "run", "steps": 1, "warmup": 0, **SMALL}
+    save = light_file.save
+
+    def full(path, *rest):
+        if path == str(tmp_path / "full.npz"):
+            raise OSError(28, "No space left on device")
+        save(path, *rest)
+
+    monkeypatch.setattr(light_file, "save", full)
+    with pytest.raises(SystemExit, match="cannot write .*full.npz: No space left on device; .* choose another --out"):
+        run_binary(train_light, out=tmp_path / "full.npz", **options)
+    run_binary(train_light, out=tmp_path / "light.npz", **options)
+    assert read(tmp_path / "light.npz")

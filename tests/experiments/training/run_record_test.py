@@ -6,7 +6,7 @@ from importlib import metadata
 import pytest
 from absl import flags
 
-from experiments import train_matching, train_meta
+from experiments import train_light, train_matching, train_meta
 from experiments.shared import provenance
 from experiments.training import run_record
 from experiments.training.recipe import MatchingRecipe
@@ -57,8 +57,17 @@ def test_what_decides_a_run_may_not_change(binary):
     assert fixed == both | (matching if binary is train_matching else meta)
 
 
+def test_a_light_trunks_recipe_may_not_change():
+    fixed = run_record.own(*parsed(train_light)).keys() - run_record.MAY_CHANGE
+    mixture = {"splits", "stills_share", "cutouts_share", "seed"}
+    assert fixed == mixture | {
+        "batch", "context_size", "augmentation", "schedule", "warmup", "clip_norm", "factors", "responses", "bfloat16",
+    }  # fmt: skip
+
+
 def test_every_flag_that_may_change_exists():
-    defined = {name for binary in (train_matching, train_meta) for name in run_record.own(*parsed(binary))}
+    binaries = (train_matching, train_meta, train_light)
+    defined = {name for binary in binaries for name in run_record.own(*parsed(binary))}
     assert run_record.MAY_CHANGE - defined == set()
 
 
