@@ -22,7 +22,7 @@ from absl import flags, logging
 
 from experiments import recipes
 from experiments.scoring import clip_scores
-from experiments.shared import command_line, help_text, options, plain_table
+from experiments.shared import command_line, help_text, options, output, plain_table
 from experiments.shared.options import option
 from experiments.training import run_record, training_log
 from experiments.training.recipe import MetaRecipe, Recipe
@@ -149,14 +149,17 @@ def train(words: list[str], run_dir: pathlib.Path, steps: int) -> None:
     """Runs an attempt to its end, with its output in train.log.
 
     Raises:
-      InputError: It failed, or Ctrl-C stopped it.
+      InputError: It failed, its log cannot be written, or Ctrl-C stopped it.
     """
     if _record_path(run_dir, steps).exists():
         return
-    run_dir.mkdir(parents=True, exist_ok=True)
     logging.info("%s", run_dir)
+    path = run_dir / "train.log"
+    with output.writing(path, "--out"):
+        run_dir.mkdir(parents=True, exist_ok=True)
+        path.touch()
     try:
-        with open(run_dir / "train.log", "a") as log:
+        with open(path, "a") as log:
             follow(words, log)
     except KeyboardInterrupt:
         raise InputError(f"stopped in {run_dir}; the same command goes on") from None
@@ -269,7 +272,8 @@ def run(request: Request, more: Sequence[str]) -> None:
         train(command(kind, name, request, steps, more), folders[name], steps)
         rows = [row(kind, other, folder, steps, folders[reference]) for other, folder in folders.items()]
         note = NOTE.format(reference=reference)
-        files.write_text(path, "\n".join([*plain_table.markdown([head, *rows]), "", note, ""]))
+        with output.writing(path, "--out"):
+            files.write_text(path, "\n".join([*plain_table.markdown([head, *rows]), "", note, ""]))
     print(path.read_text())
 
 

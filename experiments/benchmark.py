@@ -16,7 +16,6 @@ and in OpenVINO (pip install 'mlt_tf[openvino]'), with one thread and with two. 
 
 import dataclasses
 import json
-import pathlib
 import statistics
 from collections.abc import Callable
 
@@ -38,7 +37,7 @@ from experiments.benchmarks import (
 )
 from experiments.learning import matching_step, meta_step
 from experiments.running.trackers import parse_config
-from experiments.shared import command_line, help_text, progress, provenance, timing
+from experiments.shared import command_line, help_text, output, progress, provenance, timing
 from experiments.training.recipe import MetaRecipe
 from mlt_tf import config, files, labels
 from mlt_tf.adaptation import Adaptation
@@ -168,6 +167,7 @@ def run_track() -> None:
     batches = [int(text) for text in FLAGS.batches if text.isdecimal() and int(text)]
     if len(batches) != len(FLAGS.batches) or not batches:
         raise InputError(f"--batches={','.join(FLAGS.batches)}: give numbers of targets, such as 1,4,16")
+    output.check(FLAGS.json, "--json")
     shown = progress.shown(batches, len(batches), "benchmark", "numbers of targets timed")
     parts = {b: benchmark_track.in_a_process(benchmark_track.measure_parts, setup, b) for b in shown}
     with progress.waiting("benchmark", "timing whole trackers"):
@@ -183,7 +183,8 @@ def run_track() -> None:
             "ratios": benchmark_track.ratios(figures),
             **provenance.made_by(),
         }
-        files.write_text(pathlib.Path(FLAGS.json), json.dumps(record, indent=1) + "\n")
+        with output.writing(FLAGS.json, "--json"):
+            files.write_text(FLAGS.json, json.dumps(record, indent=1) + "\n")
 
 
 def run_memory() -> None:

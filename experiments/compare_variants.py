@@ -22,7 +22,7 @@ from absl import flags
 
 from experiments.scoring import bootstrap, comparison
 from experiments.scoring.bootstrap import Pair, Standing, decimals, signed
-from experiments.shared import command_line, help_text, options, plain_table, progress
+from experiments.shared import command_line, help_text, options, output, plain_table, progress
 from experiments.shared.options import option
 from experiments.shared.plain_table import Table
 from mlt_tf import files
@@ -230,6 +230,8 @@ def as_json(report: Report, asked: Asked) -> dict[str, Any]:
 def show() -> int | None:
     """Prints and writes what the flags ask for; the exit code is 1 if a sequence of one's own is not complete."""
     asked = options.read(Asked, FLAGS)
+    for flag, path in (("--out", asked.out), ("--json", asked.json)):
+        output.check(path, flag)
     aucs = read(options.read(comparison.Request, FLAGS), asked.seeds)
     for note in aucs.notes:
         print(f"compare_variants: note: {note}", file=sys.stderr)
@@ -238,9 +240,11 @@ def show() -> int | None:
     laid_out = ["\n".join(["", *plain_table.terminal(table)]) for table in tables(report)]
     print(heading(report, asked), *laid_out, "", *_LEGEND, sep="\n")
     if asked.out:
-        _write("out", asked.out, markdown(report, asked))
+        with output.writing(asked.out, "--out"):
+            files.write_text(asked.out, markdown(report, asked))
     if asked.json:
-        _write("json", asked.json, json.dumps(as_json(report, asked), indent=2) + "\n")
+        with output.writing(asked.json, "--json"):
+            files.write_text(asked.json, json.dumps(as_json(report, asked), indent=2) + "\n")
     return 1 if aucs.refused else None
 
 
@@ -249,13 +253,6 @@ def markdown(report: Report, asked: Asked) -> str:
     rows = [line for table in tables(report) for line in (*plain_table.markdown(table), "")]
     notes = [f"- {note}" for note in (*_LEGEND, *report.aucs.notes)]
     return "\n".join([f"**{heading(report, asked)}**", "", *rows, *notes]) + "\n"
-
-
-def _write(flag: str, path: str, text: str) -> None:
-    try:
-        files.write_text(pathlib.Path(path), text)
-    except OSError as error:
-        raise InputError(f"--{flag}={path}: cannot be written: {error.strerror}") from error
 
 
 def console() -> None:

@@ -20,7 +20,7 @@ from data_pipelines.batches import streams
 from data_pipelines.crops.crop_store import CropStore
 from experiments.learning import alexnet_files
 from experiments.learning.alexnet_files import Layer
-from experiments.shared import command_line, progress, provenance
+from experiments.shared import command_line, output, progress, provenance
 from mlt_tf import config, extractor, weights
 from mlt_tf.errors import InputError
 from mlt_tf.matching import MatchingNetwork
@@ -144,6 +144,7 @@ def make() -> None:
     """Writes the start and its record, and prints how near to AlexNet it is."""
     if not FLAGS.out.endswith(".npz"):
         raise InputError(f"--out={FLAGS.out}: give a name that ends with .npz")
+    output.check(FLAGS.out, "--out")
     layers = alexnet_files.read(FLAGS.alexnet)
     images = draw_frames(CropStore(FLAGS.data_dir, ["vid_train"]), FLAGS.frames, FLAGS.seed)
     tf.keras.utils.set_random_seed(FLAGS.seed)
@@ -153,7 +154,8 @@ def make() -> None:
     source = {"file": os.path.basename(FLAGS.alexnet), "sha256": weights.checksum(FLAGS.alexnet)}
     errors = largest_errors(network, layers, factors, images[:BATCH])
     record = {"alexnet": source, "factors": factors, "errors": errors, "frames": FLAGS.frames, "seed": FLAGS.seed}
-    weights.save(FLAGS.out, weights.collect(network), {**record, **provenance.made_by()})
+    with output.writing(FLAGS.out, "--out"):
+        weights.save(FLAGS.out, weights.collect(network), {**record, **provenance.made_by()})
     weights.start_from(network, FLAGS.out)
     halved = largest_errors(network, layers, factors, images[:BATCH])
     for name, found in (("factors", factors), ("errors in float32", errors), ("errors in float16", halved)):

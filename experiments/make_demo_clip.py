@@ -5,8 +5,7 @@ from pathlib import Path
 from absl import flags
 
 from data_pipelines.datasets import synthetic
-from experiments.shared import command_line
-from mlt_tf.errors import InputError
+from experiments.shared import command_line, output
 
 _OUT = flags.DEFINE_string(
     "out", str(Path(__file__).parent / "assets" / "demo"), "Where to write: OUT.mp4 and OUT_groundtruth.txt."
@@ -16,10 +15,8 @@ _SEED = flags.DEFINE_integer("seed", 0, "Seed of the clip.", lower_bound=0)
 
 def make() -> None:
     """Renders and writes the clip."""
-    try:
+    with output.writing(f"{_OUT.value}.mp4", "--out"):
         paths = synthetic.write_clip(synthetic.render_clip(_SEED.value), _OUT.value)
-    except OSError as error:
-        raise InputError(f"cannot write the clip {_OUT.value}.mp4: {error}; give another --out") from error
     for path in paths:
         print(path)
 

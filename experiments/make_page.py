@@ -24,7 +24,7 @@ from experiments.figures import figure_style, strip_figure
 from experiments.pages import page
 from experiments.scoring import comparison
 from experiments.scoring.comparison import Comparison
-from experiments.shared import command_line, drawing, help_text, options, progress, provenance
+from experiments.shared import command_line, drawing, help_text, options, output, progress, provenance
 from experiments.shared.options import option
 from mlt_tf import files
 from mlt_tf.errors import InputError
@@ -124,6 +124,7 @@ def make_page(request: comparison.Request, asked: Asked) -> pathlib.Path:
     Raises:
       InputError: Something is missing or faulty, or the file cannot be written.
     """
+    output.check(asked.out, "--out")
     with progress.waiting("make_page", "reading and scoring the results"):
         compared = comparison.read(request)
     for note in compared.notes:
@@ -137,10 +138,8 @@ def make_page(request: comparison.Request, asked: Asked) -> pathlib.Path:
     )
     thumbnails = None if asked.no_frames else make_thumbnails(compared, focus)
     path = pathlib.Path(asked.out)
-    try:
+    with output.writing(path, "--out"):
         files.write_text(path, page.build(compared, origin, focus, thumbnails))
-    except OSError as error:
-        raise InputError(f"--out={path}: cannot be written ({error.strerror}); give another file") from error
     print(f"{compared.title}, {compared.coverage}, {len(compared.scores)} trackers\n{path}")
     return path
 

@@ -15,7 +15,6 @@ folders like `--results_dir`. `--data_dir` may then hold several benchmarks. All
 
 import dataclasses
 import json
-import pathlib
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -25,7 +24,7 @@ from absl import flags
 from experiments.paper import filled_tables, paper_tables, table_layout
 from experiments.scoring import raw_results, scorer
 from experiments.scoring.protocols import PROTOCOLS
-from experiments.shared import command_line, help_text, options, progress
+from experiments.shared import command_line, help_text, options, output, progress
 from experiments.shared.options import option
 from mlt_tf import files
 from mlt_tf.errors import InputError
@@ -200,10 +199,8 @@ def show_scores(request: Request) -> Outcome:
         for line in lines:
             print(f"make_tables: {kind}: {line}", file=sys.stderr)
     if request.json and outcome.summaries:
-        try:
-            files.write_text(pathlib.Path(request.json), json.dumps(outcome.summaries, indent=2) + "\n")
-        except OSError as error:
-            raise InputError(f"--json={request.json}: cannot be written: {error.strerror}") from error
+        with output.writing(request.json, "--json"):
+            files.write_text(request.json, json.dumps(outcome.summaries, indent=2) + "\n")
     return outcome
 
 

@@ -11,7 +11,7 @@ import functools
 import numpy as np
 from absl import flags
 
-from experiments.shared import command_line, provenance
+from experiments.shared import command_line, output, provenance
 from mlt_tf import pretrained, weights
 from mlt_tf.errors import InputError
 from mlt_tf.pretrained import Networks
@@ -66,7 +66,8 @@ def make() -> None:
     if not FLAGS.out.endswith(".npz"):
         raise InputError(f"--out={FLAGS.out}: give a name that ends with .npz")
     networks, record = mix(FLAGS.weights, read_shares(FLAGS.shares, len(FLAGS.weights)))
-    pretrained.save(FLAGS.out, networks, {**record, **provenance.made_by()})
+    with output.writing(FLAGS.out, "--out"):
+        pretrained.save(FLAGS.out, networks, {**record, **provenance.made_by()})
     print(FLAGS.out)
 
 

@@ -17,7 +17,7 @@ from absl import flags
 
 from data_pipelines.crops import crop_jobs, cutouts, made_trajectories, preparation
 from data_pipelines.datasets import trajectories
-from experiments.shared import command_line, help_text, progress, provenance
+from experiments.shared import command_line, help_text, output, progress, provenance
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -124,11 +124,9 @@ def choose_sets() -> list[str]:
 
 def check_room() -> None:
     """Raises InputError where the disk of --out cannot be written at all."""
-    try:
+    with output.writing(FLAGS.out, "--out"):
         os.makedirs(FLAGS.out, exist_ok=True)
         free = shutil.disk_usage(FLAGS.out).free
-    except OSError as error:
-        raise InputError(f"cannot write to {FLAGS.out}: {error.strerror}; choose another --out") from error
     if free < 2**20:
         raise InputError(f"no room left on the disk of {FLAGS.out}: make some, about 40 kB for each crop")
 

@@ -17,7 +17,7 @@ import dataclasses
 from absl import flags
 
 from experiments.running import clip_runs
-from experiments.shared import command_line, help_text, options, plain_table
+from experiments.shared import command_line, help_text, options, output, plain_table
 from experiments.shared.options import option
 from mlt_tf.errors import InputError
 
@@ -46,6 +46,7 @@ def show() -> None:
     asked, request = options.read(Asked, FLAGS), options.read(clip_runs.Request, FLAGS)
     if not asked.trackers:
         raise InputError("--trackers is needed: weight files, mlt, opencv_mil, ...")
+    output.check(asked.table, "--table")
     plain_table.show(clip_runs.compare(asked.trackers, request), asked.table)
 
 

@@ -14,7 +14,7 @@ from absl import flags
 
 from data_pipelines.crops.crop_store import CropStore
 from experiments.running import clip_runs, network_trackers, trackers
-from experiments.shared import command_line, help_text, options, plain_table, progress
+from experiments.shared import command_line, help_text, options, output, plain_table, progress
 from experiments.shared.options import option
 from experiments.watching import probes
 from mlt_tf import config
@@ -59,6 +59,7 @@ def show() -> None:
     asked, request = options.read(Asked, FLAGS), options.read(clip_runs.Request, FLAGS)
     if not (asked.data_dir or request.videos):
         raise InputError("give --data_dir, --videos, or both")
+    output.check(asked.table, "--table")
     if asked.data_dir:
         measure_on_crops(asked, config.TrackerConfig().replace(**trackers.parse_config(request.config)))
     if request.videos:

@@ -14,7 +14,7 @@ from absl import flags
 
 from experiments import recipes
 from experiments.learning import meta_sources
-from experiments.shared import command_line, help_text, options, plain_table, progress
+from experiments.shared import command_line, help_text, options, output, plain_table, progress
 from experiments.shared.options import option
 from experiments.shared.plain_table import Table
 from experiments.training import training_input
@@ -74,6 +74,7 @@ def show() -> None:
     """Prints the table."""
     recipe = options.read(MetaRecipe, FLAGS, recipes.META[FLAGS.recipe])
     asked = options.read(Asked, FLAGS)
+    output.check(asked.table, "--table")
     plain_table.show(measure(asked, recipe), asked.table)
 
 

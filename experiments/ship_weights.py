@@ -8,7 +8,7 @@ import os
 
 from absl import flags
 
-from experiments.shared import command_line
+from experiments.shared import command_line, output
 from mlt_tf import config, pretrained, weights
 
 FLAGS = flags.FLAGS
@@ -28,11 +28,12 @@ def ship(variant: str, path: str, data: str, out: str) -> dict:
     """Writes a variant's weight file and its record; returns the record.
 
     Raises:
-      InputError: The weights are damaged, or not of this variant.
+      InputError: The weights are damaged, or not of this variant, or the file cannot be written.
     """
     networks = pretrained.load(variant, path)
     record = {"variant": variant, "data": data, "licence": LICENCE, **weights.load_record(path)}
-    pretrained.save(out, networks, record)
+    with output.writing(out, "--out"):
+        pretrained.save(out, networks, record)
     return record
 
 

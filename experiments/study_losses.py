@@ -32,7 +32,7 @@ from experiments.running import results_folder
 from experiments.scoring import clip_scores, comparison, metrics
 from experiments.scoring.bootstrap import decimals
 from experiments.scoring.protocols import OTB, Protocol
-from experiments.shared import command_line, help_text, options, plain_table, progress
+from experiments.shared import command_line, help_text, options, output, plain_table, progress
 from experiments.shared.options import option
 from experiments.shared.plain_table import Table
 from mlt_tf import files
@@ -188,6 +188,7 @@ def lay_out(tracked: Tracked) -> Table:
 def show() -> None:
     """Prints the table, and writes it to --table."""
     asked = options.read(Asked, FLAGS)
+    output.check(asked.table, "--table")
     tracked = read(options.read(comparison.Request, FLAGS), asked)
     for note in tracked.notes:
         print(f"study_losses: note: {note}", file=sys.stderr)

@@ -12,7 +12,6 @@ also tries to tell targets apart from their deltas by a linear classifier.
 import dataclasses
 import itertools
 import json
-import pathlib
 import sys
 
 import numpy as np
@@ -21,7 +20,7 @@ from absl import flags
 from data_pipelines.datasets import sequences
 from experiments.running import choice, trackers
 from experiments.scoring import scorer
-from experiments.shared import command_line, options, progress, provenance
+from experiments.shared import command_line, options, output, progress, provenance
 from experiments.shared.options import option
 from experiments.watching import update_effects
 from experiments.watching.update_effects import Followed, UpdateStudy
@@ -223,7 +222,7 @@ def run(request: Request) -> dict:
     Raises:
       InputError: Settings, weights or sequences are not usable, or `out` cannot be written.
     """
-    out = _writable(request.out)
+    output.check(request.out, "--out")
     overrides = trackers.parse_config(request.config)
     settings = TrackerConfig().replace(**overrides)
     asked = choice.Choice(request.data_dir, request.dataset, request.layout, request.sequences)
@@ -237,20 +236,9 @@ def run(request: Request) -> dict:
     show(found)
     made_with = {"weights_checksum": networks.checksum, "settings": dataclasses.asdict(settings), "skipped": skipped}
     record = {**provenance.made_by(), **made_with, **found}
-    files.write_text(out, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    with output.writing(request.out, "--out"):
+        files.write_text(request.out, json.dumps(record, indent=1, allow_nan=False) + "\n")
     return record
-
-
-def _writable(path):
-    """Makes the folder of a file that is to be written after all the work."""
-    out = pathlib.Path(path)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out={out}: cannot be written ({error.strerror}); give another file") from error
-    if out.is_dir():
-        raise InputError(f"--out={out}: is a folder; give a file")
-    return out
 
 
 def study() -> None:

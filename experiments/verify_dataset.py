@@ -18,7 +18,7 @@ from absl import flags
 
 from data_pipelines.checks import frame_checks, verification
 from data_pipelines.checks.faults import KINDS, MISSING_TARGET, Fault, Report
-from experiments.shared import command_line, plain_table, progress
+from experiments.shared import command_line, output, plain_table, progress
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
@@ -90,17 +90,18 @@ def write_faults(path: str, dataset: str, report: Report) -> None:
       InputError: The file cannot be written.
     """
     records = [{**fault._asdict(), "what_to_do": KINDS[fault.kind].remedy} for fault in report.faults]
-    try:
-        with files.whole(path) as (partial,), open(partial, "w", newline="", encoding="utf-8") as file:
-            if path.endswith(".json"):
-                checks = [row._asdict() for row in report.rows]
-                json.dump({"dataset": dataset, "checks": checks, "faults": records}, file, indent=1)
-            else:
-                writer = csv.DictWriter(file, [*Fault._fields, "what_to_do"])
-                writer.writeheader()
-                writer.writerows({key: plain_table.csv_cell(str(cell)) for key, cell in row.items()} for row in records)
-    except OSError as error:
-        raise InputError(f"--out={path}: cannot be written: {error.strerror}") from error
+    with (
+        output.writing(path, "--out"),
+        files.whole(path) as (partial,),
+        open(partial, "w", newline="", encoding="utf-8") as file,
+    ):
+        if path.endswith(".json"):
+            checks = [row._asdict() for row in report.rows]
+            json.dump({"dataset": dataset, "checks": checks, "faults": records}, file, indent=1)
+        else:
+            writer = csv.DictWriter(file, [*Fault._fields, "what_to_do"])
+            writer.writeheader()
+            writer.writerows({key: plain_table.csv_cell(str(cell)) for key, cell in row.items()} for row in records)
 
 
 def run(args: flags.FlagValues) -> Report:
@@ -111,6 +112,7 @@ def run(args: flags.FlagValues) -> Report:
     """
     if args.out and not args.out.endswith(_OUT_ENDINGS):
         raise InputError(f"--out={args.out}: give a file that ends in {' or '.join(_OUT_ENDINGS)}")
+    output.check(args.out, "--out")
     options = verification.Options(args.frames, args.jobs, tuple(args.targets), _bar)
     report = verification.verify(args.dataset, args.data_dir, options)
     if args.out:

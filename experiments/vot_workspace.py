@@ -20,7 +20,7 @@ from typing import Any
 from absl import flags
 
 from experiments.running import results_folder, trackers
-from experiments.shared import command_line, options, progress, provenance
+from experiments.shared import command_line, options, output, progress, provenance
 from experiments.shared.options import option
 from experiments.vot import vot_sequences
 from mlt_tf import config, files
@@ -194,7 +194,9 @@ def run(request: Request) -> dict[str, Any]:
             for name, parts in found.items()
         },
     }
-    files.write_text(pathlib.Path(request.out) / "summary.json", json.dumps(summary, indent=2) + "\n")
+    path = pathlib.Path(request.out) / "summary.json"
+    with output.writing(path, "--out"):
+        files.write_text(path, json.dumps(summary, indent=2) + "\n")
     print(format_table(summary))
     return summary
 

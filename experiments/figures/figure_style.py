@@ -10,8 +10,8 @@ from typing import NamedTuple
 import matplotlib
 from matplotlib.figure import Figure
 
+from experiments.shared import output
 from mlt_tf import files
-from mlt_tf.errors import InputError
 
 
 class Style(NamedTuple):
@@ -111,12 +111,9 @@ def save(figure: Figure, folder: pathlib.Path, name: str, page: Page = SCREEN) -
     paths = [folder / f"{name}.{kind}" for kind in ("png", "pdf")]
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # It tells of every table that it leaves out.
     cut = {"bbox_inches": "tight", "pad_inches": 0.08} if page.width is None else {}
-    try:
-        with files.whole(*paths) as partial, matplotlib.rc_context(_FONTS):
-            for path in partial:
-                figure.savefig(path, dpi=150 if page.width is None else 300, **cut)
-    except OSError as error:
-        raise InputError(f"--out={folder}: cannot be written to ({error.strerror}); give another folder") from error
+    with output.writing(folder, "--out"), files.whole(*paths) as partial, matplotlib.rc_context(_FONTS):
+        for path in partial:
+            figure.savefig(path, dpi=150 if page.width is None else 300, **cut)
     return paths
 
 

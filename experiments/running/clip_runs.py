@@ -14,7 +14,7 @@ from experiments.running import clip_trackers, results_folder, runner, starting,
 from experiments.running.trackers import TrackerSpec
 from experiments.scoring import clip_scores
 from experiments.scoring.clip_scores import ONCE, THERE_AND_BACK, Score
-from experiments.shared import provenance
+from experiments.shared import output, provenance
 from experiments.shared.options import option
 from experiments.shared.plain_table import Table
 from mlt_tf.errors import InputError
@@ -117,7 +117,8 @@ def track_and_score(spec: TrackerSpec, clips: list[Sequence], request: Request) 
     before = clip_scores.read(path) if path.exists() else {}
     merged = {play: {**before.get(play, {}), **plays.get(play, {})} for play in {**before, **plays}}
     about = {**clip_trackers.identity(spec), "weights": spec.weights, **provenance.made_by()}
-    clip_scores.write(path, merged, about)
+    with output.writing(path, "--out"):
+        clip_scores.write(path, merged, about)
     return plays
 
 

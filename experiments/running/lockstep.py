@@ -16,6 +16,7 @@ from absl import logging
 from data_pipelines.datasets import sequences
 from experiments.running import claims, results_folder
 from experiments.running.starting import Run
+from experiments.shared import output
 from mlt_tf.errors import InputError
 
 BUSY = "another process is at it"
@@ -159,8 +160,9 @@ class Lockstep:
         run = slot.run
         if reason is None:
             try:
-                results_folder.note_run(self._folder, run.name)
-                results_folder.write_track(self._folder, run.name, slot.track(), run.sequence.origin)
+                with output.writing(self._folder, "--out"):
+                    results_folder.note_run(self._folder, run.name)
+                    results_folder.write_track(self._folder, run.name, slot.track(), run.sequence.origin)
                 logging.info("%s: %d frames in %.1f s", run.name, len(slot.seconds), sum(slot.seconds))
             except Exception as error:
                 reason = _reason(run.name, error)

@@ -13,7 +13,7 @@ from data_pipelines.datasets import annotations, sequences
 from experiments.running import claims, starting
 from experiments.running.starting import Run
 from experiments.scoring import metrics, protocols, raw_results
-from experiments.shared import provenance
+from experiments.shared import output, provenance
 from mlt_tf import config as tracker_config
 from mlt_tf import files
 from mlt_tf.errors import InputError
@@ -121,10 +121,8 @@ def claim_folder(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
             raise InputError(
                 f"{folder}: has results ({stray.name}), but no config.json that says what made them; {_REMEDY}"
             )
-        try:
+        with output.writing(path, "--out"):
             files.write_text(path, json.dumps(wanted, indent=2) + "\n")
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror}; make room or choose another --out") from error
         return
     found = files.read_record(path, _REMEDY, settings=dict)
     found, wanted = (
@@ -221,10 +219,8 @@ def write_summary(folder: pathlib.Path, protocol: str, data: Mapping[str, Any], 
     remedy = "delete it, and evaluate again"
     entries = files.read_record(path, remedy, ope=dict, tre=dict, sre=dict) if path.is_file() else {}
     entry = {**_made_by(folder, protocol), **data, **_as_json(report)}
-    try:
+    with output.writing(path, "--out"):
         files.write_text(path, json.dumps({**entries, protocol: entry}, indent=2) + "\n")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; make room, and evaluate again") from error
 
 
 def note_run(folder: pathlib.Path, name: str) -> None:

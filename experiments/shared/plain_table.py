@@ -1,10 +1,9 @@
 """Lays out a table of words: for the terminal, or as Markdown; and single cells, so that they stay words."""
 
-import pathlib
 import re
 from collections.abc import Iterator
 
-from experiments.shared import provenance
+from experiments.shared import output, provenance
 from mlt_tf import files
 
 Table = list[list[str]]  # Rows of cells, the head first.
@@ -36,7 +35,12 @@ def csv_cell(text: str) -> str:
 
 
 def show(table: Table, path: str | None) -> None:
-    """Prints a table, and writes it as Markdown, with the command below it, to a file where one is named."""
+    """Prints a table, and writes it as Markdown, with the command below it, to a file that --table names.
+
+    Raises:
+      InputError: The file cannot be written.
+    """
     print("\n".join(terminal(table)))
     if path:
-        files.write_text(pathlib.Path(path), "\n".join([*markdown(table), "", code(provenance.command()), ""]))
+        with output.writing(path, "--table"):
+            files.write_text(path, "\n".join([*markdown(table), "", code(provenance.command()), ""]))

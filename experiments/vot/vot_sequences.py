@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from data_pipelines.benchmarks import vot2016
 from data_pipelines.datasets import sequences
+from experiments.shared import output
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
@@ -105,29 +106,31 @@ def write(sequence: LocalSequence, folder: pathlib.Path) -> None:
     """Lays one out in `<folder>/<name>`: what it is, its ground truth and marks, and a link to its frames.
 
     Raises:
-      InputError: There is one of that name already, and it is another.
+      InputError: There is one of that name already, and it is another, or the folder cannot be written.
     """
     target = folder / sequence.name
     texts = {"sequence": _properties(sequence), "groundtruth.txt": (sequence.folder / "groundtruth.txt").read_text()}
     for name, text in texts.items():
         if (target / name).is_file() and (target / name).read_text() != text:
             raise InputError(f"{target}: of another copy of {sequence.name}, its {name} differs; choose another --out")
-    target.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        files.write_text(target / name, text)
-    for path in (path for suffix in ("tag", "label") for path in sequence.folder.glob(f"*.{suffix}")):
-        with files.whole(target / path.name) as (partial,):
-            shutil.copyfile(path, partial)
-    if sequence.frames:
-        (target / "color").unlink(missing_ok=True)
-        (target / "color").symlink_to(sequence.frames, target_is_directory=True)
+    with output.writing(target, "--out"):
+        target.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            files.write_text(target / name, text)
+        for path in (path for suffix in ("tag", "label") for path in sequence.folder.glob(f"*.{suffix}")):
+            with files.whole(target / path.name) as (partial,):
+                shutil.copyfile(path, partial)
+        if sequence.frames:
+            (target / "color").unlink(missing_ok=True)
+            (target / "color").symlink_to(sequence.frames, target_is_directory=True)
 
 
 def write_all(chosen: list[LocalSequence], folder: pathlib.Path) -> None:
     """Lays sequences out, and lists them, and no others, in `list.txt`."""
     for sequence in chosen:
         write(sequence, folder)
-    files.write_text(folder / "list.txt", "".join(f"{sequence.name}\n" for sequence in chosen))
+    with output.writing(folder / "list.txt", "--out"):
+        files.write_text(folder / "list.txt", "".join(f"{sequence.name}\n" for sequence in chosen))
 
 
 def describe(chosen: list[LocalSequence]) -> str:

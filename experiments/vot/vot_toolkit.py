@@ -24,6 +24,7 @@ from vot.tracker.trax import TraxTrackerRuntime
 from vot.utilities import ThreadPoolExecutor
 from vot.workspace import Workspace
 
+from experiments.shared import output
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
@@ -99,15 +100,16 @@ def claim(folder: pathlib.Path, repetitions: int | None = None) -> None:
       repetitions: Of the baseline; None for the stack's own number.
 
     Raises:
-      InputError: It is a workspace of another stack or of another number of repetitions.
+      InputError: It is a workspace of another stack or of another number of repetitions, or cannot be written.
     """
     stack = STACK if repetitions is None else _OWN_STACK
     text = None if repetitions is None else _with_repetitions(repetitions)
     path = folder / "config.yaml"
     if not path.is_file():
-        if text:
-            files.write_text(folder / _OWN_STACK, text)
-        Workspace.initialize(str(folder), {"stack": stack, "registry": ["./trackers.ini"]}, download=False)
+        with output.writing(folder, "--out"):
+            if text:
+                files.write_text(folder / _OWN_STACK, text)
+            Workspace.initialize(str(folder), {"stack": stack, "registry": ["./trackers.ini"]}, download=False)
         return
     found = (yaml.safe_load(path.read_text()) or {}).get("stack")
     if found != stack:
@@ -126,7 +128,7 @@ def register(folder: pathlib.Path, name: str, command: str, environment: Mapping
       environment: Variables that its process gets.
 
     Raises:
-      InputError: The name is none that the toolkit takes.
+      InputError: The name is none that the toolkit takes, or the file cannot be written.
     """
     if not is_valid_identifier(name):
         raise InputError(f"{name!r} is no name for a tracker; the toolkit takes letters, digits, - and _")
@@ -136,7 +138,7 @@ def register(folder: pathlib.Path, name: str, command: str, environment: Mapping
     entry = {"label": name, "protocol": "trax", "timeout": str(_TIMEOUT), "command": command}
     entry |= {f"env_{key.lower()}": value for key, value in (environment or {}).items()}
     registry[name] = {key: value.replace("%", "%%") for key, value in entry.items()}
-    with files.whole(path) as (partial,), open(partial, "w", encoding="utf-8") as file:
+    with output.writing(path, "--out"), files.whole(path) as (partial,), open(partial, "w", encoding="utf-8") as file:
         registry.write(file)
 
 
@@ -159,9 +161,9 @@ def import_results(source: pathlib.Path, target: pathlib.Path, names: Iterable[s
             found = sorted((source / experiment / name).glob(f"{name}_*"))
             if not found:
                 raise InputError(f"{source / experiment / name}: no {name}_001.txt; add it, or leave {name} out")
-            (target / experiment / name).mkdir(parents=True, exist_ok=True)
             for path in found:
-                with files.whole(target / experiment / name / path.name) as (partial,):
+                copy = target / experiment / name / path.name
+                with output.writing(copy, "--out"), files.whole(copy) as (partial,):
                     shutil.copyfile(path, partial)
 
 
@@ -207,7 +209,7 @@ def run(workspace: Workspace, tracker: Tracker, experiments: Iterable[str]) -> N
     for identifier in experiments:
         try:
             run_experiment(workspace.stack[identifier], tracker, workspace.dataset)
-        except (ToolkitException, TraxException) as error:
+        except (ToolkitException, TraxException, OSError) as error:
             raise InputError(
                 f"{tracker.identifier}, {identifier}: {error.args[-1] if error.args else error}; what it printed is in "
                 f"{workspace.directory}/logs"

@@ -123,6 +123,13 @@ def test_bad_input(options):
         start()
 
 
+def test_folder_that_cannot_be_written_is_told(trained, options, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(InputError, match="cannot write .*/out/recipe/train.log: .*; .* another --out"):
+        start(only="recipe", **options)
+    assert not trained
+
+
 def test_list_trains_nothing(trained, capsys):
     start(list=True, kind="meta")
     shown = capsys.readouterr().out

@@ -186,7 +186,7 @@ def test_all_seeds_must_leave_two_targets(show, folder):
         ({"seeds": "mlt={0}/seed1/mlt,{0}/seed1/mlt"}, "seed1/mlt is given twice"),
         ({"seeds": "mlt={}/results/mlt"}, "results/mlt is given twice"),
         ({"seeds": "mlt={}/seed1"}, "seed1: no results of this data set"),
-        ({"out": "/dev/null/d.md"}, "--out=/dev/null/d.md: cannot be written"),
+        ({"out": "/dev/null/d.md"}, "cannot write /dev/null/d.md: Not a directory; make room"),
     ],
 )
 def test_bad_input_ends_in_one_line(show, folder, options, message):

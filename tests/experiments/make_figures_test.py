@@ -201,7 +201,7 @@ def test_gains_need_both_results_and_a_difference(draw, stub_tracker, adapted):
     ("figure", "options", "message"),
     [
         (4, {"results_dir": "/nowhere"}, "/nowhere: no such folder"),
-        (4, {"out": "/dev/null/figures"}, "--out=/dev/null/figures: cannot be written to"),
+        (4, {"out": "/dev/null/figures"}, "cannot write /dev/null/figures: "),
         (5, {"sequences": "Bolt"}, "--sequences: no results of Bolt by all trackers"),
         (6, {"sequences": "Nobody"}, "--sequences: otb2015 has no Nobody"),
         (6, {"sequences": "Deer,Bolt"}, "--sequences: Bolt not in"),

@@ -84,7 +84,7 @@ def test_focus(compare, named, trackers, focus):
     ("options", "message"),
     [
         ({"focus": "KCF"}, "--focus: no tracker KCF; there are mlt, DSST, Newcomer"),
-        ({"out": "/dev/null/page.html"}, "--out=/dev/null/page.html: cannot be written"),
+        ({"out": "/dev/null/page.html"}, "cannot write /dev/null/page.html: "),
         ({"results_dir": "/nowhere"}, "/nowhere: no such folder"),
         ({"dataset": None}, "give --dataset, or --layout=otb"),
     ],

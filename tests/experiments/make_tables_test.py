@@ -179,7 +179,7 @@ def test_the_test_set_of_lasot_scored_as_lasot(run_binary, tmp_path, capsys):
         ),
         ({"data_dir": "/none/such"}, "/none/such: no such folder; give the one that holds otb2015"),
         ({"trackers": "Good,Better"}, "no tracker Better; it has Good, Poor"),
-        ({"json": "/dev/null/scores.json"}, "--json=/dev/null/scores.json: cannot be written"),
+        ({"json": "/dev/null/scores.json"}, "cannot write /dev/null/scores.json: "),
     ],
 )
 def test_bad_flags_end_in_one_line(score, options, message):

@@ -49,6 +49,12 @@ def test_networks_of_two_kinds_are_refused(files):
         mix_weights.mix([files[0], files[2]], np.array([0.5, 0.5]))
 
 
+def test_file_that_cannot_be_written_is_told_in_one_line(files, run_binary):
+    out = f"{files[0]}/mean.npz"
+    with pytest.raises(SystemExit, match=f"mix_weights: error: cannot write {out}: .*; .* another --out"):
+        run_binary(mix_weights, weights=",".join(files[:2]), out=out)
+
+
 @pytest.mark.parametrize("words", [["1"], ["1", "0"], ["1", "x"], ["1", "nan"], ["1", "-1"]])
 def test_shares_that_are_none_are_refused(words):
     with pytest.raises(InputError, match="--shares=.*: give 2 numbers above 0"):

@@ -183,7 +183,7 @@ def test_wrong_data_folder_is_refused(ilsvrc, prepare, below, message):
 
 def test_out_that_cannot_be_written_is_refused(prepare, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SystemExit, match=f"cannot write to {tmp_path}/file/crops: .*; choose another --out"):
+    with pytest.raises(SystemExit, match=f"cannot write {tmp_path}/file/crops: .*; make room or choose another --out"):
         prepare(out=tmp_path / "file" / "crops")
 
 

@@ -21,6 +21,13 @@ def test_a_matching_run_becomes_a_baseline_with_its_record(tmp_path):
     assert record["sha256"] == weights.checksum(out) == loaded.checksum
 
 
+def test_file_that_cannot_be_written_is_told_in_one_line(tmp_path):
+    run = str(tmp_path / "step-000002.npz")
+    pretrained.save(run, pretrained.Networks(MatchingNetwork(224)), {})
+    with pytest.raises(InputError, match=f"cannot write {run}/mlt.npz: .*; make room or choose another --out"):
+        ship_weights.ship("mlt_mt", run, "", f"{run}/mlt.npz")
+
+
 def test_weights_of_another_variant_are_refused_and_nothing_is_written(tmp_path):
     run = str(tmp_path / "step-000002.npz")
     weights.save(run, weights.collect(MatchingNetwork(192)), {})

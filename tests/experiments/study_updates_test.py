@@ -237,8 +237,8 @@ def test_study_is_printed_and_written(study, videos, weights, tmp_path, monkeypa
         ({"sequences": "left,nobody"}, "no sequence nobody"),
         ({"data_dir": "nowhere"}, "nowhere: no such folder"),
         ({"config": "tow=1"}, "unknown tracker setting 'tow'"),
-        ({"out": "/dev/null/study.json"}, "--out=/dev/null/study.json: cannot be written"),
-        ({"out": "/"}, "--out=/: is a folder"),
+        ({"out": "/dev/null/study.json"}, "cannot write /dev/null/study.json: "),
+        ({"out": "/"}, "cannot write /: it is a folder; give --out a file"),
     ],
 )
 def test_bad_input_is_refused(videos, tmp_path, options, message):

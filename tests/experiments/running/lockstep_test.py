@@ -149,7 +149,8 @@ def test_a_result_that_cannot_be_written_is_told(starts, do, tmp_path, monkeypat
 
     monkeypatch.setattr(lockstep.results_folder, "write_track", full)
     answers = do(FakeTracker(), starts)
-    assert answers.pop("s2") == "OSError: no space left" and set(answers.values()) == {None}
+    reason = f"InputError: cannot write {tmp_path / 'out'}: no space left; make room or choose another --out"
+    assert answers.pop("s2") == reason and set(answers.values()) == {None}
     assert not list((tmp_path / "out").glob("*.claim"))
 
 

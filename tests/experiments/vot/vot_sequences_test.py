@@ -56,6 +56,14 @@ def test_a_moved_copy_is_linked_anew_and_another_one_refused(tmp_path):
         vot_sequences.write_all([vot_sequences.read(str(tmp_path / "new"), "a")], tmp_path / "out")
 
 
+def test_folder_that_cannot_be_written_is_told(tmp_path):
+    write_sequence(tmp_path / "data" / "a")
+    chosen = [vot_sequences.read(str(tmp_path / "data"), "a")]
+    for below in ("data/a/groundtruth.txt", "data/a/groundtruth.txt/new"):
+        with pytest.raises(InputError, match=f"cannot write {tmp_path}/{below}/a: .*; .* another --out"):
+            vot_sequences.write_all(chosen, tmp_path / below)
+
+
 def test_sizes_stand_in_for_frames(tmp_path):
     write_sequence(tmp_path / "a", frames=0)
     found = vot_sequences.read(str(tmp_path), "a", {"a": (480, 360)})
