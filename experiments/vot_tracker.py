@@ -28,6 +28,7 @@ class Request:
 
     variant: str | None = option(None, "The tracker (Table 2); see mlt-track.", choices=config.VARIANTS)
     baseline: str | None = option(None, "In place of a variant a tracker of OpenCV's: opencv_mil, ...")
+    baseline_models: str | None = option(None, "Folder of the model files that it needs (docs/evaluation.md).")
     weights: str | None = option(None, "Weight file that a training wrote; the package's own if not given.")
     config: str = option("", 'Settings that differ from the defaults: "tau=0.6,memory=64".')
     threads: int = option(0, "Threads; 0: as many as it likes.", lower=0)
@@ -125,7 +126,7 @@ def run(request: Request) -> None:
         raise InputError(f"vot-trax cannot be imported ({error}): pip install 'mlt_tf[vot]'") from error
     overrides = tuple(trackers.parse_config(request.config).items())
     if request.baseline:
-        spec = trackers.TrackerSpec(request.baseline, threads=request.threads)
+        spec = trackers.TrackerSpec(request.baseline, request.baseline_models, threads=request.threads)
     else:
         variant = request.variant or (trackers.variant_in(request.weights) if request.weights else "mlt")
         spec = trackers.TrackerSpec(variant, request.weights, overrides, request.threads)

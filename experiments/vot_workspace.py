@@ -45,6 +45,7 @@ class Request:
     frame_sizes: str | None = option(None, 'To score results without frames: JSON, {"bag": [480, 360], ...}.')
     variant: tuple[str, ...] = option((), "Our trackers: mlt, mlt_mt, mlt_mt_ft.")
     baseline: tuple[str, ...] = option((), "OpenCV's trackers: opencv_mil, ...")
+    baseline_models: str | None = option(None, "Folder of the model files that a baseline needs (docs/evaluation.md).")
     weights: str | None = option(None, "Weights of the variants; the tracker's own choice when not given.")
     config: str = option("", 'Settings of the variants that differ from the defaults: "tau=0.6,memory=64"; or "fast".')
     threads: int = option(0, "Threads of a variant; 0: as many as it likes.", lower=0)
@@ -104,7 +105,7 @@ def check(request: Request) -> None:
 def tracker_spec(name: str, request: Request) -> trackers.TrackerSpec:
     """Returns what makes a variant or a baseline."""
     if name in request.baseline:
-        return trackers.TrackerSpec(name, threads=request.threads)
+        return trackers.TrackerSpec(name, request.baseline_models, threads=request.threads)
     overrides = tuple(trackers.parse_config(request.config).items())
     return trackers.TrackerSpec(name, request.weights, overrides, request.threads)
 
@@ -115,10 +116,11 @@ def tracker_command(name: str, request: Request) -> str:
     By -P, no `experiments` in that folder goes before ours.
     """
     if name in request.baseline:
-        words = [f"--baseline={name}", f"--threads={request.threads}"]
+        words, flag, path = [f"--baseline={name}"], "baseline_models", request.baseline_models
     else:
-        words = [f"--variant={name}", f"--config={request.config}", f"--threads={request.threads}"]
-        words += [f"--weights={pathlib.Path(request.weights).resolve()}"] if request.weights else []
+        words, flag, path = [f"--variant={name}", f"--config={request.config}"], "weights", request.weights
+    words += [f"--threads={request.threads}"]
+    words += [f"--{flag}={pathlib.Path(path).resolve()}"] if path else []
     return shlex.join([sys.executable, "-Pm", "experiments.vot_tracker", *words])
 
 

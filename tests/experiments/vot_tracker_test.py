@@ -1,3 +1,4 @@
+import functools
 import pathlib
 import subprocess
 import sys
@@ -144,6 +145,24 @@ def test_without_vot_trax(monkeypatch):
     values(["vot_tracker"])
     with pytest.raises(InputError, match=r"pip install 'mlt_tf\[vot\]'"):
         vot_tracker.run(read(vot_tracker.Request, values))
+
+
+def test_baseline_gets_its_model_files(monkeypatch):
+    asked, trax = [], FakeTrax()
+    trax.TraxException = ConnectionError
+    monkeypatch.setitem(sys.modules, "trax", trax)
+
+    @functools.lru_cache
+    def make_tracker(spec):
+        asked.append(spec)
+        return SimpleNamespace(warm_up=lambda: None)
+
+    monkeypatch.setattr(vot_tracker.trackers, "make_tracker", make_tracker)
+    values = flags.FlagValues()
+    vot_tracker.define_flags(values)
+    values(["vot_tracker", "--baseline=opencv_nano", "--baseline_models=models", "--threads=2"])
+    vot_tracker.run(read(vot_tracker.Request, values))
+    assert asked == [vot_tracker.trackers.TrackerSpec("opencv_nano", "models", threads=2)]
 
 
 def test_bad_flags_end_in_one_line():

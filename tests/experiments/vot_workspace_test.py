@@ -4,6 +4,7 @@
 loses it 10 frames after each start.
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -19,6 +20,7 @@ from absl import flags
 
 import experiments.vot
 from experiments import vot_workspace
+from experiments.running import opencv_trackers
 from experiments.shared.options import read
 from mlt_tf.errors import InputError
 
@@ -223,6 +225,25 @@ def test_opencvs_trackers_are_run_in_the_same_way(toolkit, data_dir, tmp_path, m
         run(*arguments)
     command = toolkit.find_tracker(toolkit.load(tmp_path), "opencv_mil")._command
     assert command.split()[1:] == ["-Pm", "experiments.vot_tracker", "--baseline=opencv_mil", "--threads=1"]
+
+
+def test_model_files_of_a_baseline_go_to_its_command_and_its_configuration(tmp_path, monkeypatch):
+    nano = opencv_trackers.Algorithm("TrackerMIL", {"backbone": "*backbone*.onnx"})
+    monkeypatch.setitem(opencv_trackers._ALGORITHMS, "nano", nano)
+    (tmp_path / "backbone.onnx").write_bytes(b"a network")
+    registered = []
+    toolkit = types.SimpleNamespace(register=lambda *given: registered.append(given[2]))
+    monkeypatch.chdir(tmp_path)
+    request = vot_workspace.Request("d", str(tmp_path / "out"), baseline=("opencv_nano",), baseline_models=".")
+    vot_workspace.register_ours(toolkit, "opencv_nano", request)
+    assert shlex.split(registered[0])[-1] == f"--baseline_models={tmp_path.resolve()}"
+    config = json.loads((tmp_path / "out" / "results" / "opencv_nano" / "config.json").read_text())
+    assert config["weights_checksum"] == hashlib.sha256(b"a network").hexdigest()
+    (tmp_path / "backbone.onnx").write_bytes(b"another")
+    vot_workspace.trackers.make_tracker.cache_clear()
+    with pytest.raises(InputError, match=r"another configuration \(weights_checksum differ\)"):
+        vot_workspace.register_ours(toolkit, "opencv_nano", request)
+    vot_workspace.trackers.make_tracker.cache_clear()
 
 
 @pytest.mark.parametrize(
