@@ -48,7 +48,8 @@ def identity(spec: TrackerSpec) -> dict[str, Any]:
       InputError: An unknown setting or tracker of OpenCV's, or weights without a record.
     """
     if spec.name.startswith(OPENCV):
-        tracker = opencv_trackers.OpenCVTracker(spec.name.removeprefix(OPENCV), spec.weights)
+        algorithm, given_as = spec.name.removeprefix(OPENCV), f"{spec.name}=DIR"
+        tracker = opencv_trackers.OpenCVTracker(algorithm, spec.weights, given_as)
         checksum, settings = tracker.weights_checksum, tracker.config
     else:
         checksum = trackers.checksum(spec)

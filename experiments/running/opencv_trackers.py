@@ -67,8 +67,13 @@ def without_models() -> list[str]:
     return [name for name in available_algorithms() if not _ALGORITHMS[name].files]
 
 
-def find_models(algorithm: str, folder: str | None) -> dict[str, pathlib.Path]:
+def find_models(algorithm: str, folder: str | None, given_as: str) -> dict[str, pathlib.Path]:
     """Finds an algorithm's model files in a folder: parameter to path, empty for one that needs none.
+
+    Args:
+      algorithm: The algorithm.
+      folder: The folder.
+      given_as: How the command's line names it: "--baseline_models".
 
     Raises:
       InputError: No folder is given, or it has none or several that could be one of the files.
@@ -76,7 +81,7 @@ def find_models(algorithm: str, folder: str | None) -> dict[str, pathlib.Path]:
     patterns = _ALGORITHMS[algorithm].files
     if patterns and not folder:
         wanted = ", ".join(patterns.values())
-        raise InputError(f"opencv_{algorithm} needs model files ({wanted}): give their folder as --baseline_models")
+        raise InputError(f"opencv_{algorithm} needs model files ({wanted}): give their folder as {given_as}")
     found = {}
     for parameter, pattern in patterns.items():
         paths = sorted(pathlib.Path(folder).glob(pattern))
@@ -94,12 +99,13 @@ class OpenCVTracker:
     same order gives the same boxes, another order gives others.
     """
 
-    def __init__(self, algorithm: str, models: str | None = None):
+    def __init__(self, algorithm: str, models: str | None = None, given_as: str = "--baseline_models"):
         """Chooses the algorithm.
 
         Args:
           algorithm: One of `available_algorithms()`.
           models: Folder of its model files, where it needs some.
+          given_as: How the command's line names that folder.
 
         Raises:
           InputError: The installed OpenCV does not have it, or a model file is missing or unreadable.
@@ -108,7 +114,7 @@ class OpenCVTracker:
             have = ", ".join(available_algorithms()) or "none"
             raise InputError(f"opencv_{algorithm}: OpenCV {cv2.__version__} here has no such tracker; it has {have}")
         self.config = OpenCVConfig(algorithm)
-        self._models = find_models(algorithm, models)
+        self._models = find_models(algorithm, models, given_as)
         self.weights_checksum = _checksum(self._models.values())
         self._tracker = None
         self._box_xywh = None

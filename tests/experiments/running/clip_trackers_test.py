@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.running import clip_trackers
+from experiments.running import clip_trackers, opencv_trackers
 from mlt_tf.errors import InputError
 
 
@@ -25,6 +25,12 @@ def test_opencv_has_no_settings():
     spec = clip_trackers.parse("opencv_mil")
     assert (spec.name, spec.weights, spec.overrides) == ("opencv_mil", None, ())
     assert clip_trackers.identity(spec)["settings"]["algorithm"] == "mil"
+
+
+def test_folder_of_model_files_is_asked_for_as_names_have_it(monkeypatch):
+    monkeypatch.setattr(opencv_trackers.cv2, "TrackerNano", object, raising=False)
+    with pytest.raises(InputError, match=r"opencv_nano needs model files .*: give their folder as opencv_nano=DIR$"):
+        clip_trackers.identity(clip_trackers.parse("opencv_nano"))
 
 
 @pytest.mark.parametrize("text", ["", "mltt", "mlt=", "x.h5"])
