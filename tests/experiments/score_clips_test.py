@@ -1,5 +1,6 @@
 """Tests of scoring trackers on clips: mostly with trackers whose boxes are known."""
 
+import errno
 import functools
 import json
 from typing import NamedTuple
@@ -99,6 +100,15 @@ def test_one_run_gives_both_plays(scored, tracked, tmp_path):
     assert len(tracked) == 2 and len((folder / "up.txt").read_text().splitlines()) == PLAY
     assert [cell.strip() for cell in once[:3]] == ["mlt", "once", "8"] and long[1].strip() == THERE_AND_BACK
     assert head[-1].strip() == "95 % interval"
+
+
+def test_scores_that_cannot_be_written_are_told_in_one_line(scored, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(clip_scores, "write", full)
+    with pytest.raises(SystemExit, match="cannot write .*/scores.json: No space left on device; .* another --out$"):
+        scored("mlt")
 
 
 def test_long_play_tells_who_loses_the_target(scored):
