@@ -12,6 +12,7 @@ import os
 import pathlib
 import socket
 import time
+from typing import Any
 
 from mlt_tf import files
 from mlt_tf.errors import InputError
@@ -61,6 +62,15 @@ def take(folder: pathlib.Path, name: str) -> Claim | None:
         raise InputError(f"cannot write {path}: {error.strerror}; make room or choose another folder") from error
 
 
+def holder(folder: pathlib.Path, name: str) -> str:
+    """Says whose a claim is, for the one that does not get it."""
+    try:
+        found = json.loads((folder / f"{name}.claim").read_text())
+        return f"process {found['pid']} on {found['host']}"
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):  # Just released, or damaged.
+        return "some process"
+
+
 def sweep(folder: pathlib.Path) -> None:
     """Removes the abandoned claims of a folder, which there need not be: of work that was done, too, nobody asks again.
 
@@ -99,7 +109,7 @@ def _remove_abandoned(path: pathlib.Path, mutex: pathlib.Path) -> bool:
 def _create(path: pathlib.Path) -> bool:
     """Makes a claim's file, with its content at once: an empty one, of a process killed in between, would hold."""
     partial = pathlib.Path(files.partial_name(path))
-    text = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
+    text = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "started": files.started(os.getpid())})
     try:
         partial.write_text(text)
         _link(partial, path, text)
@@ -140,10 +150,14 @@ def _is_abandoned(path: pathlib.Path) -> bool:
         return False  # Just released.
     except (ValueError, RecursionError):  # Being written, or never finished.
         holder = None
-    if (
-        isinstance(holder, dict)
-        and holder.get("host") == socket.gethostname()
-        and not files.is_alive(holder.get("pid"))
-    ):
+    return _is_gone(holder) or abs(age) > PATIENCE  # A date ahead, of a clock that was wrong, must not hold for ever.
+
+
+def _is_gone(holder: Any) -> bool:
+    """Tells whether who made a claim was a process of this machine and is gone; another may have its number by now."""
+    if not isinstance(holder, dict) or holder.get("host") != socket.gethostname():
+        return False
+    if not files.is_alive(pid := holder.get("pid")):
         return True
-    return abs(age) > PATIENCE  # A date ahead, of a clock that was wrong, must not hold for ever.
+    then, now = holder.get("started"), files.started(pid)
+    return None not in (then, now) and then != now

@@ -85,6 +85,14 @@ def abandoned(name):
     return f".{GONE}@{files._host()}.part.{name}"
 
 
+@pytest.mark.skipif(files.started(1) is None, reason="Linux alone tells")
+def test_two_processes_of_one_number_differ_in_when_they_began():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    own, other = files.started(os.getpid()), files.started(child.pid)
+    child.communicate()
+    assert own == files.started(os.getpid()) < other and files.started(GONE) is None
+
+
 def test_process_that_has_ended_is_not_alive_though_nobody_has_asked_how():
     assert files.is_alive(os.getpid()) and files.is_alive(1) and not files.is_alive(GONE)
     ended = subprocess.Popen([sys.executable, "-c", ""])

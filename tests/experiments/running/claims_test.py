@@ -10,6 +10,7 @@ import time
 import pytest
 
 from experiments.running import claims
+from mlt_tf import files
 from mlt_tf.errors import InputError
 from tests.endings import GONE, PATIENCE
 
@@ -65,6 +66,22 @@ def test_claim_that_is_damaged_or_dated_ahead_does_not_hold_for_ever(tmp_path, t
     assert claims.take(tmp_path, "David") is None
     age(tmp_path / "David.claim", seconds)
     assert claims.take(tmp_path, "David")
+
+
+@pytest.mark.skipif(files.started(1) is None, reason="Linux alone tells when a process began")
+def test_claim_of_a_process_whose_number_another_has_by_now_is_taken_over(tmp_path):
+    for started, held in ((files.started(os.getpid()), True), (files.started(os.getpid()) - 1, False), (None, True)):
+        write_claim(tmp_path / "David.claim", started=started)
+        claim = claims.take(tmp_path, "David")
+        assert (claim is None) == held, started
+
+
+def test_holder_is_told_of(tmp_path):
+    claims.take(tmp_path, "David")
+    assert claims.holder(tmp_path, "David") == f"process {os.getpid()} on {socket.gethostname()}"
+    for text in ("", "7", "{}", "[" * 9999):
+        (tmp_path / "David.claim").write_text(text)
+        assert claims.holder(tmp_path, "David") == claims.holder(tmp_path, "nobody") == "some process"
 
 
 @pytest.mark.parametrize("pid", ["null", "10000000000000000000000", '"x"'])
