@@ -7,6 +7,7 @@ import math
 import os
 import re
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 
 import tensorflow as tf
@@ -14,7 +15,7 @@ from absl import logging
 
 from experiments.shared import progress, provenance
 from experiments.shared.options import option
-from experiments.training import distribution, run_record, watchers
+from experiments.training import distribution, run_claim, run_record, watchers
 from experiments.training.checkpoints import Checkpoints, reason
 from experiments.training.training_log import Meter, Opening, loss_curve
 from mlt_tf import files
@@ -48,6 +49,8 @@ class RunOptions:
 class Run:
     """A run's folder: its flags, checkpoints, weight files and TensorBoard scalars.
 
+    It is claimed from its opening to the end of the loop, or of the process (`run_claim.py`).
+
     Attributes:
       folder: The folder.
       flags: What this start was given, {name: value}.
@@ -75,8 +78,8 @@ class Run:
           **trackables: What a checkpoint holds, beside the step and the minutes.
 
         Raises:
-          InputError: The folder cannot be written, its checkpoint is damaged or of another network, or the flags would
-            make another run of it; or there is no such watcher.
+          InputError: The folder cannot be written, or another training writes there; its checkpoint is damaged or of
+            another network, or the flags would make another run of it; or there is no such watcher.
         """
         self.folder, self.flags, self._workers = folder, flags, workers
         self._opened = self._counted = time.monotonic()
@@ -85,19 +88,36 @@ class Run:
         held = {"step": self.step, "minutes": self._minutes, **trackables}
         self._checkpoints = Checkpoints(os.path.join(folder, "checkpoints"), **held)
         self._tensorboard = os.path.join(folder, "tensorboard")
+        with self._writable():
+            self._release = weakref.finalize(self, self._claim())
+        with contextlib.ExitStack() as failing:
+            failing.callback(self._release)
+            with self._writable():
+                self._open(flags, inputs or {})
+            workers.check_same(int(self.step), "the step that they go on from")
+            self.show = watchers.TensorBoard(self.events)
+            if watcher and workers.chief:
+                self.show = watchers.Several(self.show, watchers.make(watcher, folder, flags))
+            self.show.texts(int(self.step), {"command": provenance.command()})
+            failing.pop_all()
+
+    @contextlib.contextmanager
+    def _writable(self):
+        """Turns what the system says of the folder into an error that says what to do."""
         try:
-            self._open(flags, inputs or {})
+            yield
         except (OSError, tf.errors.OpError) as error:
-            raise InputError(f"cannot write to {folder}: {reason(error)}; choose another --run_dir") from error
-        workers.check_same(int(self.step), "the step that they go on from")
-        self.show = watchers.TensorBoard(self.events)
-        if watcher and workers.chief:
-            self.show = watchers.Several(self.show, watchers.make(watcher, folder, flags))
-        self.show.texts(int(self.step), {"command": provenance.command()})
+            raise InputError(f"cannot write to {self.folder}: {reason(error)}; choose another --run_dir") from error
+
+    def _claim(self):
+        """Claims the folder for the chief; returns what ends that."""
+        if not self._workers.chief:
+            return lambda: None
+        os.makedirs(self.folder, exist_ok=True)
+        return run_claim.take(self.folder)
 
     def _open(self, flags, inputs):
         if self._workers.chief:
-            os.makedirs(self.folder, exist_ok=True)
             self._checkpoints.clear()
             for place in (self.folder, os.path.join(self.folder, "weights")):
                 files.sweep(place)
@@ -169,6 +189,15 @@ class Run:
           FloatingPointError: A scalar is not finite; the last checkpoint stays.
           InputError: What is to be written cannot be; the last checkpoint stays.
         """
+        try:
+            reason = self._train(batches, train_step, steps, export, options, hooks, stop)
+        finally:
+            self._release()
+        on = f"; to go on: {provenance.command(whole=True)}" if reason else ""
+        logging.info("%s at step %d%s", f"stopped by {reason}" if reason else "done", int(self.step), on)
+
+    def _train(self, batches, train_step, steps, export, options, hooks, stop):
+        """Does the steps; returns why they stopped before the last, None if they did not."""
         meter, iterator, reason = Meter(), iter(batches), None
         opening = Opening(int(self.step), steps)
         while int(self.step) < steps and not reason:
@@ -192,8 +221,7 @@ class Run:
                 if step % options.save_every == 0 or step == steps or reason:
                     self._save(step, export)
         self._workers.wait()  # Nobody leaves while the chief writes.
-        on = f"; to go on: {provenance.command(whole=True)}" if reason else ""
-        logging.info("%s at step %d%s", f"stopped by {reason}" if reason else "done", int(self.step), on)
+        return reason
 
     def _require_finite(self, scalars):
         wrong = [f"{name} {value}" for name, value in scalars.items() if not math.isfinite(value)]
