@@ -31,7 +31,7 @@ class Asked:
     data_dir: str | None = option(None, "Folder of prepared crops (experiments.prepare_crops).")
     sets: tuple[str, ...] = option(("vid_validation",), "Prepared sets to measure on, each by itself.")
     batches: int = option(16, "Batches of 16 pairs of each set.", lower=1)
-    label_radius: float = option(config.LABEL_RADIUS, "Of the loss's labels, in cells.")
+    label_radius: float = option(config.LABEL_RADIUS, "Of the loss's labels, in cells.", lower=0.0)
     table: str | None = option(None, "Write the table to this Markdown file, too.")
 
 
