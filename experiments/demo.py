@@ -20,13 +20,13 @@ from experiments.app.demo_clip import CLIP, TRUTH
 from experiments.app.plan import Mark, Plan, Target
 from experiments.figures import moving_picture, update_figure
 from experiments.running import trackers
-from experiments.shared import command_line, drawing, options, progress, timing
+from experiments.shared import command_line, drawing, options, output, progress, timing
 from experiments.shared.options import option
 from mlt_tf import boxes
 
 REQUIRED_OVERLAP = 0.5
 REQUIRED_UPDATES = 2
-FPS = 25.0  # The clip's.
+FPS, FRAME_SIZE = 25.0, (480, 360)  # The clip's; its pictures' width and height.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,18 +94,21 @@ def run_in(folder: pathlib.Path, request: Request, touch: Callable[[], None]) ->
     with progress.waiting("mlt-demo", "loading the tracker"):
         tracker = trackers.load_single("mlt", request.weights)
     plan = Plan((Target("1", (Mark(0, tuple(truth_xywh[0])),)),))
-    writer = track_output.TrackWriter(folder, plan, {"input": str(CLIP), "variant": "mlt", "fps": FPS}, touch=touch)
+    meta = {"input": str(CLIP), "variant": "mlt", "frame_size": FRAME_SIZE, "fps": FPS}
+    writer = track_output.TrackWriter(folder, plan, meta, touch=touch)
     states, updates, pictures = track_clip(tracker, truth_xywh, writer)
     files, figure = writer.files(), folder / "updates.png"
     figure.unlink(missing_ok=True)  # An earlier run's.
     if updates:
         files.append(figure)
-        update_figure.write_figure(figure, updates)
+        with output.writing(figure, "--out"):
+            update_figure.write_figure(figure, updates)
     if updates and request.picture:
         every = len(pictures) // 4
-        update_figure.write_picture(
-            request.picture, pictures[every // 2 :: every][:4], max(updates, key=update_figure.movement)
-        )
+        with output.writing(request.picture, "--picture"):
+            update_figure.write_picture(
+                request.picture, pictures[every // 2 :: every][:4], max(updates, key=update_figure.movement)
+            )
         files.append(request.picture)
     if request.moving:
         scores, updated = zip(*((state.score, state.updated) for state in states))

@@ -75,7 +75,7 @@ MATCHING_ATTEMPTS = {
     "radius 1": {"label_radius": 1.0},
     "radius 3": {"label_radius": 3.0},
     "cut-outs .3": {"cutouts_share": 0.3},
-    "cut-outs .6": {"cutouts_share": 0.6},
+    "cut-outs .6": {"cutouts_share": 0.6, "stills_share": 0.3},
     "ranking": {"ranking": 0.5},
     "averaged": {"average": 0.99},
 }

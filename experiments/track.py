@@ -17,6 +17,7 @@ and keeps the rest.
 
 import contextlib
 import dataclasses
+import errno
 import itertools
 import os
 import pathlib
@@ -143,7 +144,8 @@ def save_frame(source: video.Source, text: str, folder: pathlib.Path) -> None:
     path = folder / f"frame_{number:06d}.png"
     try:
         with files.whole(path) as (partial,):
-            cv2.imwrite(partial, cv2.cvtColor(drawing.with_grid(frame.image), cv2.COLOR_RGB2BGR))
+            if not cv2.imwrite(partial, cv2.cvtColor(drawing.with_grid(frame.image), cv2.COLOR_RGB2BGR)):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
     except OSError as error:
         raise InputError(f"'{path}' cannot be written ({error.strerror}): give another --out") from error
     print(f"frame {number}, {frame.image.shape[1]}x{frame.image.shape[0]}\n  {path}")
@@ -182,7 +184,8 @@ def track(spec: str, request: Request, load: Callable) -> None:
         if before:
             planning.check_same(before, meta, folder)
             if before.complete and before.plan == plan:
-                return print(f"'{folder}' is complete: there is nothing to go on with")
+                print(f"'{folder}' is complete: there is nothing to go on with")
+                return write_exports(folder, request.export)
         found = session.follow(plan, itertools.chain([first], frames), tracker, before)
         writer = track_output.TrackWriter(
             folder,
@@ -231,6 +234,11 @@ def export(folder: pathlib.Path, formats: tuple[str, ...]) -> None:
     """Writes a complete run in other formats, and tells which files of them are an earlier run's."""
     for path in exports.stale(folder, formats):
         run_report.note(f"'{path}' is of an earlier run: mlt-export writes it anew")
+    write_exports(folder, formats)
+
+
+def write_exports(folder: pathlib.Path, formats: tuple[str, ...]) -> None:
+    """Writes a complete run in other formats, if any."""
     if formats:
         for path in exports.write(record.read(folder / "track.json"), folder / exports.FOLDER, formats):
             print(f"  {path}")

@@ -1,12 +1,14 @@
 """The whole tracker as a SavedModel that needs nothing but TensorFlow."""
 
 import os
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from mlt_tf import compact, config, crops, last_layer, ops, target_state
 from mlt_tf.compact import CompactSteps
 from mlt_tf.last_layer import LastLayer
+from mlt_tf.matching import MatchingNetwork
 from mlt_tf.memory import ContextMemory
 from mlt_tf.pretrained import Networks
 from mlt_tf.target_state import TargetState
@@ -53,30 +55,55 @@ def make_module(
       (module with the functions `init`, `track`, `init_compact`, `track_compact`, `embed`, `match`; the signatures of
       the same names). Boxes are x, y, w, h in 0-based pixels, images uint8 RGB.
     """
-    steps, network = TrackingSteps(settings, networks, updates=updates), networks.matching
-    base = last_layer.unadapted(network)
-    frame_spec = tf.TensorSpec([None, None, 3], tf.uint8, "frame")
-    box_spec = tf.TensorSpec([None, 4], tf.float32, "box")
-    state_spec = flatten_state(target_state.state_spec(settings))
-    state_spec = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in state_spec.items()}
-    image_spec = tf.TensorSpec([None, None, None, 3], tf.uint8, "images")
-    sides = {"x": config.EXEMPLAR_SIZE, "z": config.CONTEXT_SIZE}
-    pair_spec = [tf.TensorSpec([None, side, side, 3], tf.uint8, name) for name, side in sides.items()]
+    steps = TrackingSteps(settings, networks, updates=updates)
+    module, signatures = tf.Module(name="mlt"), {}
+    module.init, module.track, signatures["track"] = _tracking_functions(steps, settings)
+    compact_steps = CompactSteps(settings, networks, steps.trunk, updates)
+    module.init_compact, module.track_compact, signatures["track_compact"] = _compact_functions(compact_steps, settings)
+    module.embed, module.match, of_network = _network_functions(networks.matching, steps.trunk)
+    signatures |= {"init": module.init, "init_compact": module.init_compact, **of_network}
+    names = ("init", "track", "init_compact", "track_compact", "embed", "match")
+    graphs = [getattr(module, name).get_concrete_function().graph for name in names]
+    kept = {id(variable): variable for graph in graphs for variable in graph.variables}.values()
+    module.kept = sorted(kept, key=lambda v: (v.name, v.numpy().tobytes()))  # Graphs hold them in any order.
+    return module, signatures
 
-    @tf.function(input_signature=[frame_spec, box_spec])
+
+def _tracking_functions(steps: TrackingSteps, settings: config.TrackerConfig) -> tuple:
+    """Makes `init`, `track`, and the signature of the latter."""
+    frame_spec = tf.TensorSpec([None, None, 3], tf.uint8, "frame")
+    spec = flatten_state(target_state.state_spec(settings))
+    spec = {name: tf.TensorSpec(part.shape, part.dtype, name) for name, part in spec.items()}
+
+    @tf.function(input_signature=[frame_spec, tf.TensorSpec([None, 4], tf.float32, "box")])
     def init(frame, box):
         box_cxcywh = _checked_cxcywh(box)
         frame_of = tf.zeros_like(box[:, 0], tf.int32)
         return flatten_state(steps.start(frame[None], crops.size_wh(frame)[None], frame_of, box_cxcywh))
 
-    @tf.function(input_signature=[state_spec, frame_spec])
+    @tf.function(input_signature=[spec, frame_spec])
     def track(state, frame):
         _check_size(state, frame)
         new, found = track_and_update(steps, unflatten_state(state), frame)
         return flatten_state(new), _xywh(new.box_cxcywh), found.score
 
+    @tf.function(input_signature=[frame_spec, *spec.values()])
+    def track_flat(frame, *parts):
+        state, box, score = track(dict(zip(spec, parts)), frame)
+        return {**state, "box": box, "score": score}
+
+    return init, track, track_flat
+
+
+def _network_functions(network: MatchingNetwork, trunk: Callable[[tf.Tensor], tf.Tensor]) -> tuple:
+    """Makes `embed`, `match`, and the signatures of both."""
+    base = last_layer.unadapted(network)
+    image_spec = tf.TensorSpec([None, None, None, 3], tf.uint8, "images")
+    sides = {"x": config.EXEMPLAR_SIZE, "z": config.CONTEXT_SIZE}
+    pair_spec = [tf.TensorSpec([None, side, side, 3], tf.uint8, name) for name, side in sides.items()]
+
     def project(images):
-        return last_layer.project(base, steps.trunk(images)[None])[0]
+        return last_layer.project(base, trunk(images)[None])[0]
 
     @tf.function(input_signature=[image_spec])
     def embed(images):
@@ -89,23 +116,11 @@ def make_module(
         z = tf.ensure_shape(z, [None, config.CONTEXT_CELLS, config.CONTEXT_CELLS, None])
         return network.respond(ops.correlate(x, z[:, None])[:, 0])
 
-    @tf.function(input_signature=[frame_spec, *state_spec.values()])
-    def track_flat(frame, *parts):
-        state, box, score = track(dict(zip(state_spec, parts)), frame)
-        return {**state, "box": box, "score": score}
-
-    module = tf.Module(name="mlt")
-    module.init, module.track, module.embed, module.match = init, track, embed, match
-    signatures = {"init": init, "track": track_flat}
-    of_compact = _compact_functions(CompactSteps(settings, networks, steps.trunk, updates), settings)
-    module.init_compact, module.track_compact, signatures["track_compact"] = of_compact
-    signatures["init_compact"] = module.init_compact
-    signatures["embed"] = tf.function(lambda images: {"features": embed(images)}, [image_spec])
-    signatures["match"] = tf.function(lambda x, z: {"response": match(x, z)}, pair_spec)
-    graphs = [function.get_concrete_function().graph for function in (init, track, *of_compact[:2], embed, match)]
-    kept = {id(variable): variable for graph in graphs for variable in graph.variables}.values()
-    module.kept = sorted(kept, key=lambda v: (v.name, v.numpy().tobytes()))  # Graphs hold them in any order.
-    return module, signatures
+    signatures = {
+        "embed": tf.function(lambda images: {"features": embed(images)}, [image_spec]),
+        "match": tf.function(lambda x, z: {"response": match(x, z)}, pair_spec),
+    }
+    return embed, match, signatures
 
 
 def _compact_functions(steps: CompactSteps, settings: config.TrackerConfig) -> tuple:

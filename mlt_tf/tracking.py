@@ -62,7 +62,11 @@ class TrackingSteps(tf.Module):
         if settings.near:
             cells = (near_search.SIZE - config.EXEMPLAR_SIZE) // config.STRIDE + 1
             self._localise_near = Localiser(settings, cells)
-        state = state_spec(settings)
+        self._compile()
+
+    def _compile(self):
+        """Has each step compiled for any number of targets and frames of any size."""
+        state = state_spec(self._settings)
         frames = [
             tf.TensorSpec([None, None, None, 3], tf.uint8),
             tf.TensorSpec([None, 2]),
@@ -83,7 +87,7 @@ class TrackingSteps(tf.Module):
         self.learn = compiled(self.learn, [state.layer, phi_x, phi_z, tf.TensorSpec([None, self.samples]), known])
         some = tf.TensorSpec([None, None, *_CONTEXT_FEATURES])
         self.slope = compiled(self.slope, [phi_x, some, tf.TensorSpec([None, None])])
-        self.adapt = compiled(self.adapt, [state.layer, tf.TensorSpec([None, *networks.matching.w5.shape]), known])
+        self.adapt = compiled(self.adapt, [state.layer, tf.TensorSpec([None, *self._network.w5.shape]), known])
         self.maps = compiled(self.maps, [state.layer, phi_x, some])
 
     def start(self, images: tf.Tensor, sizes_wh: tf.Tensor, frame_of: tf.Tensor, box_cxcywh: tf.Tensor) -> TargetState:

@@ -77,7 +77,7 @@ def dataset(record: Record, name: str) -> Any:
     """Makes Datumaro's data set of a record, for a format."""
     import datumaro
 
-    width, height = record.meta["frame_size"]
+    width, height = _frame_size(record.meta)
     ids = [target.id for target in record.plan.targets]
     items = []
     for entry in record.entries:
@@ -92,6 +92,16 @@ def dataset(record: Record, name: str) -> Any:
             datumaro.DatasetItem(f"{number:06d}", media=picture, annotations=boxes, attributes={"frame": entry.frame})
         )
     return datumaro.Dataset.from_iterable(items, categories=ids)
+
+
+def _frame_size(meta):
+    size = meta.get("frame_size")
+    if not (isinstance(size, list) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
+        raise InputError(
+            f"the record has frame_size {str(size)[:60]}, not the frames' width and height in pixels: "
+            "track the input again"
+        )
+    return size
 
 
 def _box(datumaro, entry: Entry, seen: Seen | None, label: int, name: str, size_wh: tuple[int, int]):

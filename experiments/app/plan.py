@@ -57,10 +57,6 @@ class Target:
         if frames != sorted(frames):
             raise InputError(f"target {self.id} has a correction on a frame before it appears: give a later frame")
 
-    def mark_at(self, frame: int) -> Mark | None:
-        """Returns the last mark up to a frame, which decides what is found there; None where it is not there yet."""
-        return next((mark for mark in reversed(self.marks) if mark.frame <= frame), None)
-
     def kind(self, mark: Mark) -> str:
         """Says what a mark is: the target's "start", a "fix", or where an interrupted run is "resumed"."""
         return "start" if mark == self.marks[0] else "resumed" if mark.resumed else "fix"

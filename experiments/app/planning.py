@@ -180,7 +180,7 @@ def check_same(before: Record, meta: dict, folder: pathlib.Path) -> None:
         if old != new:
             raise InputError(
                 f"'{folder}' holds results of {name} {old}, and this run has {new}: give the same, or another --out, "
-                "or start over with --box and --overwrite"
+                "or start over: mlt-track has --box and --overwrite for that"
             )
 
 

@@ -14,7 +14,6 @@ from mlt_tf.errors import InputError
 _TARGETS = "What to follow"
 _FRAMES = "Which frames"
 _OUTPUT = "What to write"
-_PAGE = "The page in a browser"
 _TRACKER = "The tracker"
 _PAGE = "A page in the browser"
 

@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.scoring.protocols import OTB, THRESHOLDS_21, Protocol
+from experiments.scoring.protocols import OTB, Protocol
 from mlt_tf import boxes
 from mlt_tf.errors import InputError
 
-THRESHOLDS = np.array(THRESHOLDS_21)
 PRECISION_PIXELS = 20
 NORMALISED_THRESHOLDS = np.arange(51) / 100
 _NORMALISED_QUOTED = 20  # Index of 0.2.

@@ -88,7 +88,7 @@ def test_clip_has_a_line_of_ground_truth_for_every_frame(truth):
         shapes = [frame.image.shape for frame in source.frames()]
     assert truth.shape == (FRAMES, 4) and len(shapes) == FRAMES
     (height, width, channels) = shapes[0]
-    assert set(shapes) == {(height, width, 3)} and channels == 3
+    assert set(shapes) == {(height, width, 3)} and channels == 3 and (width, height) == demo.FRAME_SIZE
     centres = truth[:, :2] + truth[:, 2:] / 2
     assert (centres > 0).all() and (centres < [width, height]).all() and (truth[:, 2:] > 4).all()
 

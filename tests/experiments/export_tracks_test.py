@@ -22,7 +22,9 @@ def test_finished_folder_is_exported_by_both_commands(in_an_empty_folder, tmp_pa
     rows = (tmp_path / "o/export/mot/gt/gt.txt").read_text()
     assert rows == (tmp_path / "elsewhere/mot/gt/gt.txt").read_text() and rows.startswith("1,1,10.0,20.0,30.0,15.0,")
     assert len(rows.splitlines()) == 5  # Two of seven frames are lost.
-    capsys.readouterr()
+    assert run("clip.mp4", "--box=10,20,30,15", "--out=o", "--resume", "--export=coco") == 0  # It is complete.
+    assert (tmp_path / "o/export/coco/annotations").is_dir()
+    assert "of an earlier run" not in capsys.readouterr().err
     assert run("clip.mp4", "--box=10,20,30,15", "--out=o", "--overwrite") == 0
     assert "o/export/mot' is of an earlier run" in capsys.readouterr().err
 

@@ -1,5 +1,6 @@
 """Tests that the named recipes are what the records of the shipped weights say, and what the defaults are."""
 
+import dataclasses
 import shlex
 
 import pytest
@@ -36,3 +37,11 @@ def test_named_recipes_are_of_one_kind_and_the_papers_has_the_defaults(binary, m
     for name, recipe in named.items():
         words = ["--data_dir=d", "--run_dir=r", f"--recipe={name}", *more]
         assert recipe_in(binary, f"python -m {binary.__name__} {' '.join(words)}") == recipe
+
+
+@pytest.mark.parametrize("attempts", [recipes.MATCHING_ATTEMPTS, recipes.META_ATTEMPTS])
+def test_attempts_leave_room_for_videos(attempts):
+    base = recipes.ATTEMPTED_MATCHING if attempts is recipes.MATCHING_ATTEMPTS else recipes.ATTEMPTED_META
+    for name, changed in attempts.items():
+        tried = dataclasses.replace(base, **changed)
+        assert tried.stills_share + tried.cutouts_share < 1, name

@@ -181,7 +181,7 @@ def test_killed_run_ends_as_an_uninterrupted_one(options, tmp_path, run_binary, 
     words += ["--deterministic", "--validate_every=0", "--show_every=0"]
 
     process = processes.start(log, words)
-    processes.wait_until(process, (cache / "features.npy").exists)
+    processes.wait_until(process, lambda: list(cache.glob(".*.part.features.npy")))
     time.sleep(rng.uniform(0, 0.1))
     processes.kill(process)
     assert not (cache / "index.json").exists() and not run_dir.exists()

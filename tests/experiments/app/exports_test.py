@@ -1,5 +1,6 @@
 """Tests of exports: what is written is read back, by Datumaro and by hand."""
 
+import dataclasses
 import json
 import xml.etree.ElementTree
 from collections import defaultdict
@@ -97,6 +98,14 @@ def test_yolo_has_parts_of_the_picture(record, tmp_path):
     np.testing.assert_allclose([float(word) for word in lines[1].split()], [1, 57 / 64, 44 / 48, 14 / 64, 8 / 48], 1e-5)
     assert (tmp_path / "yolo/obj_train_data/000006.txt").read_text() == ""
     assert (tmp_path / "yolo/obj.names").read_text().split() == ["1", "cup"]
+
+
+@pytest.mark.parametrize("size", [None, 64, [64], [64, "48"], [0, 48]])
+def test_record_without_the_frames_size_is_told(record, tmp_path, size):
+    pytest.importorskip("datumaro")
+    with pytest.raises(InputError, match=r"the record has frame_size .*: track the input again"):
+        exports.write(dataclasses.replace(record, meta={"complete": True, "frame_size": size}), tmp_path, ["mot"])
+    assert not list(tmp_path.iterdir())
 
 
 def test_earlier_export_is_replaced_whole(record, tmp_path):

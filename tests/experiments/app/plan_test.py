@@ -18,11 +18,8 @@ def test_mark_has_a_files_decimals():
             Mark(7, bad)
 
 
-def test_last_mark_up_to_a_frame_decides():
+def test_marks_are_of_three_kinds():
     target = Target("a", MARKS)
-    first, second, third = MARKS
-    decide = [target.mark_at(frame) for frame in (4, 5, 8, 9, 12, 99)]
-    assert decide == [None, first, first, second, third, third]
     assert [target.kind(mark) for mark in MARKS] == ["start", "fix", "resumed"]
 
 

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from experiments.figures import curve_figures, figure_style
-from experiments.scoring import metrics
+from experiments.scoring import protocols
 
 
 def legend_of(axes):
@@ -44,7 +44,7 @@ def test_figure_4(compare):
     curves = [line for line in overall.lines if len(line.get_xdata()) == 21]
     assert len(curves) == 3
     np.testing.assert_allclose(curves[0].get_ydata(), compared.scores["mlt"].success_curve)
-    np.testing.assert_allclose(curves[0].get_xdata(), metrics.THRESHOLDS)
+    np.testing.assert_allclose(curves[0].get_xdata(), protocols.THRESHOLDS_21)
     assert to_hex(curves[0].get_color()) == "#ff0000" and curves[0].get_linewidth() > curves[1].get_linewidth()
 
 

@@ -40,7 +40,7 @@ def test_success_counts_overlaps_at_each_threshold_where_it_is_not_strict():
 
 
 def test_thresholds_are_those_of_linspace_to_the_last_bit():
-    np.testing.assert_array_equal(metrics.THRESHOLDS, np.linspace(0, 1, 21))
+    np.testing.assert_array_equal(protocols.THRESHOLDS_21, np.linspace(0, 1, 21))
     just_above = np.array([np.nextafter(3 / 20, 1)])
     assert metrics.success_curve(just_above)[3] == 0  # It is linspace's 0.15 ...
     assert metrics.success_curve(just_above, protocols.JWLIM)[3] == 1  # ... and above 3 / 20.
