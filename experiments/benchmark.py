@@ -39,12 +39,13 @@ from experiments.learning import matching_step, meta_step
 from experiments.running.trackers import parse_config
 from experiments.shared import command_line, help_text, output, progress, provenance, timing
 from experiments.training.recipe import MetaRecipe
-from mlt_tf import config, files, labels
-from mlt_tf.adaptation import Adaptation
+from mlt_tf import config, files
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
-from mlt_tf.meta_learner import MetaLearner
-from mlt_tf.pretrained import Networks
+from mlt_tf.learning import labels
+from mlt_tf.networks.adaptation import Adaptation
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.networks.meta_learner import MetaLearner
+from mlt_tf.storage.pretrained import Networks
 
 FLAGS = flags.FLAGS
 

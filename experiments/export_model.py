@@ -24,7 +24,8 @@ from absl import flags, logging
 
 from experiments.running import trackers
 from experiments.shared import command_line, help_text, progress, provenance
-from mlt_tf import config, files, sealed
+from mlt_tf import config, files
+from mlt_tf.deploy import sealed
 from mlt_tf.errors import InputError
 
 FORMATS = ("saved_model", "tflite", "openvino", "onnx", "hlo")
@@ -64,14 +65,14 @@ def _shown_contexts(data_dir, count):
 
 def write_saved_model(networks, settings: config.TrackerConfig, updates: str, folder: pathlib.Path) -> None:
     """Writes the complete tracker."""
-    from mlt_tf import export
+    from mlt_tf.deploy import export
 
     export.save(networks, settings, folder, updates)
 
 
 def write_lite(networks, contexts: list[np.ndarray] | None, folder: pathlib.Path) -> None:
     """Writes the network for TensorFlow Lite, in integers where there are contexts to take ranges from."""
-    from mlt_tf import lite
+    from mlt_tf.deploy import lite
 
     folder.mkdir()
     (folder / "trunk.tflite").write_bytes(lite.convert_trunk(networks, contexts))
@@ -80,7 +81,7 @@ def write_lite(networks, contexts: list[np.ndarray] | None, folder: pathlib.Path
 
 def write_openvino(networks, contexts: list[np.ndarray], folder: pathlib.Path) -> None:
     """Writes the trunk for OpenVINO, in integers with ranges from the contexts."""
-    from mlt_tf import openvino_trunk
+    from mlt_tf.deploy import openvino_trunk
 
     folder.mkdir()
     openvino_trunk.write_trunk(networks, contexts, folder)
@@ -88,7 +89,7 @@ def write_openvino(networks, contexts: list[np.ndarray], folder: pathlib.Path) -
 
 def write_onnx(networks, folder: pathlib.Path) -> None:
     """Writes the network as ONNX, if ONNX Runtime then computes what TensorFlow does."""
-    from mlt_tf import onnx_models
+    from mlt_tf.deploy import onnx_models
 
     folder.mkdir()
     onnx_models.write_models(networks, folder)
@@ -96,7 +97,7 @@ def write_onnx(networks, folder: pathlib.Path) -> None:
 
 def write_programs(networks, settings: config.TrackerConfig, batch: int, updates: str, folder: pathlib.Path) -> None:
     """Writes each compiled step as an XLA program, its weights, and what goes in and comes out."""
-    from mlt_tf import programs
+    from mlt_tf.deploy import programs
 
     folder.mkdir()
     for name, program in programs.make_programs(networks, settings, batch, updates).items():
@@ -131,7 +132,8 @@ def check(values: flags.FlagValues) -> config.TrackerConfig:
 def export_model(values: flags.FlagValues) -> None:
     """Writes what the flags ask for, whole or not at all."""
     settings = check(values)
-    from mlt_tf import pretrained, update_rules  # TensorFlow starts only after the cheap checks.
+    from mlt_tf import update_rules  # TensorFlow starts only after the cheap checks.
+    from mlt_tf.storage import pretrained
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow has much to say of what it writes.
     with progress.waiting("export_model", "loading the weights"):

@@ -21,9 +21,11 @@ from data_pipelines.crops.crop_store import CropStore
 from experiments.learning import alexnet_files
 from experiments.learning.alexnet_files import Layer
 from experiments.shared import command_line, output, progress, provenance
-from mlt_tf import config, extractor, weights
+from mlt_tf import config
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks import extractor
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import weights
 
 FLAGS = flags.FLAGS
 ALEXNET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # AlexNet reads (rgb / 255 - mean) / deviation.

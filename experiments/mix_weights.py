@@ -12,9 +12,9 @@ import numpy as np
 from absl import flags
 
 from experiments.shared import command_line, output, provenance
-from mlt_tf import pretrained, weights
 from mlt_tf.errors import InputError
-from mlt_tf.pretrained import Networks
+from mlt_tf.storage import pretrained, weights
+from mlt_tf.storage.pretrained import Networks
 
 FLAGS = flags.FLAGS
 

@@ -19,8 +19,8 @@ from experiments.shared.options import option
 from experiments.shared.plain_table import Table
 from experiments.training import training_input
 from experiments.training.recipe import MetaRecipe
-from mlt_tf import pretrained, weights
 from mlt_tf.errors import InputError
+from mlt_tf.storage import pretrained, weights
 
 FLAGS = flags.FLAGS
 HEAD = ["file", "sets", "figure", "un-adapted", "own delta", "another's", "mean delta", "fine-tuned"]

@@ -9,7 +9,8 @@ import os
 from absl import flags
 
 from experiments.shared import command_line, output
-from mlt_tf import config, pretrained, weights
+from mlt_tf import config
+from mlt_tf.storage import pretrained, weights
 
 FLAGS = flags.FLAGS
 LICENCE = "research use only; see LICENSE-WEIGHTS.md"

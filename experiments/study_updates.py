@@ -24,9 +24,10 @@ from experiments.shared import command_line, options, output, progress, provenan
 from experiments.shared.options import option
 from experiments.watching import update_effects
 from experiments.watching.update_effects import Followed, UpdateStudy
-from mlt_tf import files, pretrained
+from mlt_tf import files
 from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
+from mlt_tf.storage import pretrained
 
 FLAGS = flags.FLAGS
 LAYERS = ("unadapted", "previous", "own", "another", "mean")

@@ -22,9 +22,10 @@ from experiments.training import loop, run_record, stopping, training_input
 from experiments.training.loop import RunOptions
 from experiments.training.recipe import LightRecipe
 from experiments.watching.validation import Measuring
-from mlt_tf import light, light_file, pretrained, weights
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks import light
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import light_file, pretrained, weights
 
 FLAGS = flags.FLAGS
 HELD_OUT = 8  # Batches.

@@ -23,9 +23,9 @@ from experiments.training.loop import RunOptions
 from experiments.training.recipe import MatchingRecipe
 from experiments.watching import inspection, validation
 from experiments.watching.request import Subject, Watching
-from mlt_tf import pretrained, weights
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import pretrained, weights
 
 FLAGS = flags.FLAGS
 

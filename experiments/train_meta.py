@@ -25,11 +25,12 @@ from experiments.training.loop import RunOptions
 from experiments.training.recipe import MetaRecipe
 from experiments.watching import inspection, validation
 from experiments.watching.request import Subject, Watching
-from mlt_tf import config, pretrained, weights
-from mlt_tf.adaptation import Adaptation
+from mlt_tf import config
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
-from mlt_tf.meta_learner import MetaLearner
+from mlt_tf.networks.adaptation import Adaptation
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.networks.meta_learner import MetaLearner
+from mlt_tf.storage import pretrained, weights
 
 FLAGS = flags.FLAGS
 

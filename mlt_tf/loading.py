@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mlt_tf import config, lite, openvino_trunk, pretrained, turns
+from mlt_tf import config
+from mlt_tf.deploy import lite, openvino_trunk
 from mlt_tf.errors import InputError
+from mlt_tf.storage import pretrained
+from mlt_tf.tracking import turns
 
 
 def load(

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from mlt_tf import boxes, config, loading, pretrained, tracker_input, turns, update_parts, update_rules
-from mlt_tf.context_ring import ContextRing
+from mlt_tf import boxes, config, loading
 from mlt_tf.errors import InputError
-from mlt_tf.near_search import NearSearch
-from mlt_tf.outcomes import State, Update
-from mlt_tf.target_state import TargetState
-from mlt_tf.tracking import TrackingSteps
-from mlt_tf.turns import in_turn
+from mlt_tf.storage import pretrained
+from mlt_tf.tracking import tracker_input, turns, update_parts, update_rules
+from mlt_tf.tracking.context_ring import ContextRing
+from mlt_tf.tracking.near_search import NearSearch
+from mlt_tf.tracking.outcomes import State, Update
+from mlt_tf.tracking.steps import TrackingSteps
+from mlt_tf.tracking.target_state import TargetState
+from mlt_tf.tracking.turns import in_turn
 
 
 class MultiTracker:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from mlt_tf import config, loading, pretrained
+from mlt_tf import config, loading
 from mlt_tf.multi_tracker import MultiTracker, State, Update
+from mlt_tf.storage import pretrained
 
 __all__ = ["MultiTracker", "State", "Tracker", "Update"]
 

@@ -10,8 +10,9 @@ from data_pipelines.batches import backgrounds, patches
 from data_pipelines.batches.patches import Patches
 from data_pipelines.batches.sampling import Draw, Sampler
 from data_pipelines.batches.streams import Kind
-from mlt_tf import config, labels
+from mlt_tf import config
 from mlt_tf.errors import InputError
+from mlt_tf.learning import labels
 
 _GROUNDS = 2**40  # Added to the step, it draws the backgrounds.
 

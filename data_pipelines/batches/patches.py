@@ -5,7 +5,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from data_pipelines.batches.augment import View
-from mlt_tf import config, labels
+from mlt_tf import config
+from mlt_tf.learning import labels
 
 TEXTURE = 14.0  # Least standard deviation of a patch's pixels, in grey levels: flat ones look alike.
 

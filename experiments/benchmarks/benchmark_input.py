@@ -15,7 +15,7 @@ from data_pipelines.crops.crop_store import CropStore
 from experiments.learning import matching_step
 from experiments.training.recipe import MatchingRecipe
 from mlt_tf import config
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks.matching import MatchingNetwork
 
 PAIRS, VIDEOS, CONTEXTS = 8, 2, 16  # Pairs in a batch; targets in a batch of context sets, and M'.
 WITH = ", some of cut-outs"  # After the names of streams.

@@ -12,8 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from experiments.benchmarks import benchmark_track, benchmark_trunks, processor
-from mlt_tf import config, crops, inference, openvino_trunk, pretrained
+from mlt_tf import config, crops
+from mlt_tf.deploy import openvino_trunk
 from mlt_tf.errors import InputError
+from mlt_tf.networks import inference
+from mlt_tf.storage import pretrained
 
 THREADS = (1, 2)
 RANGES, SHOWN = 40, 20  # Contexts for the ranges of 8 bits, and for the cosines.

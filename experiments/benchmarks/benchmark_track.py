@@ -20,9 +20,9 @@ from experiments.benchmarks import processor
 from experiments.running import opencv_trackers
 from experiments.shared import timing
 from mlt_tf import boxes, config, crops
-from mlt_tf.context_ring import ContextRing
 from mlt_tf.tracker import MultiTracker
-from mlt_tf.tracking import TrackingSteps
+from mlt_tf.tracking.context_ring import ContextRing
+from mlt_tf.tracking.steps import TrackingSteps
 
 MODES = {
     "bfloat16": {"bfloat16": True},

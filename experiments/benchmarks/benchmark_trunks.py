@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from experiments.benchmarks import benchmark_track, processor
 from experiments.shared import timing
-from mlt_tf import config, pretrained
-from mlt_tf.tracking import TrackingSteps
+from mlt_tf import config
+from mlt_tf.storage import pretrained
+from mlt_tf.tracking.steps import TrackingSteps
 
 KINDS = {"full": {}, "full, bfloat16": {"bfloat16": True}, "light": {"trunk": "light"}}
 KINDS["light, bfloat16"] = {**KINDS["light"], "bfloat16": True}

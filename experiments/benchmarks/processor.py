@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from mlt_tf import openvino_trunk
+from mlt_tf.deploy import openvino_trunk
 
 INSTRUCTIONS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 LIMIT = "ONEDNN_MAX_CPU_ISA"  # The environment's: instructions that oneDNN is held to.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 from absl import logging
 
-from mlt_tf import weights
+from mlt_tf.storage import weights
 
 
 class Average:

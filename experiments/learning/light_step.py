@@ -6,10 +6,11 @@ import tensorflow as tf
 
 from experiments.learning import optimizers
 from experiments.training.recipe import LightRecipe
-from mlt_tf import config, ops
-from mlt_tf.inference import InferenceTrunk
-from mlt_tf.light import LightTrunk
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf import config
+from mlt_tf.networks import ops
+from mlt_tf.networks.inference import InferenceTrunk
+from mlt_tf.networks.light import LightTrunk
+from mlt_tf.networks.matching import MatchingNetwork
 
 
 class Differences(NamedTuple):

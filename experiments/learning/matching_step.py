@@ -10,8 +10,9 @@ from data_pipelines.batches.pairs import ContextBatch, PairBatch
 from experiments.learning import optimizers, trainables
 from experiments.learning.trainables import Plan, Trained
 from experiments.training.recipe import MatchingRecipe
-from mlt_tf import matching_loss, replicas
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.learning import matching_loss
+from mlt_tf.networks import replicas
+from mlt_tf.networks.matching import MatchingNetwork
 
 
 class Learner(NamedTuple):

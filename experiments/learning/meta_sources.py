@@ -12,10 +12,13 @@ from experiments.learning import simulated_tracks
 from experiments.shared import progress
 from experiments.training import training_input
 from experiments.training.recipe import MetaRecipe
-from mlt_tf import adaptation, config, finetuning, gradients, labels, last_layer, margins, meta_loss
+from mlt_tf import config
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
-from mlt_tf.pretrained import Networks
+from mlt_tf.learning import gradients, labels, margins, meta_loss
+from mlt_tf.networks import adaptation, last_layer
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage.pretrained import Networks
+from mlt_tf.tracking import finetuning
 
 VIEWS = {"meta": sampling.META, "strong": sampling.STRONG}
 HELD_OUT_EVERY = 8  # Every eighth target is held out of a cached source.

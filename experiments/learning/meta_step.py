@@ -8,9 +8,10 @@ import tensorflow as tf
 from data_pipelines.batches.context_sets import ContextSet
 from experiments.learning import optimizers
 from experiments.training.recipe import MetaRecipe
-from mlt_tf import gradients, labels, losses, meta_loss, replicas
-from mlt_tf.adaptation import adapted_layer
-from mlt_tf.pretrained import Networks
+from mlt_tf.learning import gradients, labels, losses, meta_loss
+from mlt_tf.networks import replicas
+from mlt_tf.networks.adaptation import adapted_layer
+from mlt_tf.storage.pretrained import Networks
 
 DISTRACTED = 4  # Contexts of each target in which others' are looked for.
 

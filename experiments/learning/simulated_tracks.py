@@ -12,8 +12,9 @@ import tensorflow as tf
 from data_pipelines.batches.context_sets import Tracks
 from data_pipelines.batches.feature_cache import FeatureCache, slice_cells
 from experiments.shared import progress
-from mlt_tf import config, last_layer
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf import config
+from mlt_tf.networks import last_layer
+from mlt_tf.networks.matching import MatchingNetwork
 
 MOTION = 2.0  # Cells: standard deviation of a target's motion between two frames.
 _REACH = (config.RESPONSE_CELLS - 1) // 2  # Cells that a tracker sees to each side.

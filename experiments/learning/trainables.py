@@ -6,7 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from experiments.training.recipe import BLOCKS
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks.matching import MatchingNetwork
 
 
 class Plan(NamedTuple):

@@ -6,7 +6,8 @@ from typing import Any
 import tensorflow as tf
 
 from experiments.running.trackers import UNADAPTED, TrackerSpec
-from mlt_tf import config, light_file, pretrained, tracker, weights
+from mlt_tf import config, tracker
+from mlt_tf.storage import light_file, pretrained, weights
 
 
 def make(spec: TrackerSpec) -> tracker.MultiTracker:

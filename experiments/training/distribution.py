@@ -1,8 +1,8 @@
 """Training on several devices or machines (tf.distribute): the same batches and the same updates as on one.
 
 A batch is planned as on one device; each replica makes its own rows of it alone. Batch normalisation has the whole
-batch's statistics (`mlt_tf/batch_norm.py`), and an update is made of the mean of all replicas' gradients. One process,
-the chief, writes checkpoints, weights and TensorBoard's files; all processes read the checkpoints.
+batch's statistics (`mlt_tf/networks/batch_norm.py`), and an update is made of the mean of all replicas' gradients. One
+process, the chief, writes checkpoints, weights and TensorBoard's files; all processes read the checkpoints.
 """
 
 import contextlib

@@ -7,7 +7,7 @@ import dataclasses
 
 from experiments.shared.options import option
 from mlt_tf import config
-from mlt_tf.meta_learner import LAYOUTS
+from mlt_tf.networks.meta_learner import LAYOUTS
 
 SPLITS = ("train", "validation")
 OPTIMIZERS = ("adam", "sgd")

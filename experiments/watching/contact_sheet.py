@@ -9,7 +9,8 @@ from data_pipelines.batches import pairs
 from data_pipelines.batches.sampling import Draw
 from data_pipelines.crops.crop_store import CropStore
 from experiments.shared.drawing import TEXT, draw_text
-from mlt_tf import config, labels
+from mlt_tf import config
+from mlt_tf.learning import labels
 
 TARGET = (0, 230, 0)
 POSITIVE = (255, 60, 200)

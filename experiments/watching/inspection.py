@@ -12,9 +12,9 @@ from experiments.training.loop import Run
 from experiments.training.watchers import Watcher
 from experiments.watching import probes, response_sheet
 from experiments.watching.request import Subject, Watching
-from mlt_tf import weights
 from mlt_tf.errors import InputError
-from mlt_tf.pretrained import Networks
+from mlt_tf.storage import weights
+from mlt_tf.storage.pretrained import Networks
 
 
 def make_hooks(watching: Watching, subject: Subject, run: Run) -> list:

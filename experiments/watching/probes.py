@@ -15,10 +15,13 @@ from data_pipelines.crops.crop_store import CropStore
 from experiments.training.recipe import SPLITS
 from experiments.watching import contact_sheet
 from experiments.watching.request import AUTO, Subject, Watching
-from mlt_tf import config, gradients, labels, last_layer, localisation, losses
-from mlt_tf.adaptation import adapted_layer
+from mlt_tf import config
 from mlt_tf.errors import InputError
-from mlt_tf.pretrained import Networks
+from mlt_tf.learning import gradients, labels, losses
+from mlt_tf.networks import last_layer
+from mlt_tf.networks.adaptation import adapted_layer
+from mlt_tf.storage.pretrained import Networks
+from mlt_tf.tracking import localisation
 
 PAIRS, SETS = 16, 4  # Of a batch.
 SHOWN = 6  # Pairs on a sheet; of the context sets all those of a batch.

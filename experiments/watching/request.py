@@ -6,7 +6,7 @@ from typing import NamedTuple
 from data_pipelines.datasets import sequences
 from experiments.shared.options import option
 from experiments.training.recipe import MatchingRecipe, MetaRecipe
-from mlt_tf.pretrained import Networks
+from mlt_tf.storage.pretrained import Networks
 
 AUTO = ("auto",)  # Of the validation sets: those of the split that is not trained on.
 

@@ -12,16 +12,19 @@ import tensorflow as tf
 from data_pipelines.datasets import sequences
 from data_pipelines.datasets.sequences import Sequence
 from experiments.scoring import metrics
-from mlt_tf import boxes, config, crops, gradients, labels, last_layer, losses, margins, tracker_input
-from mlt_tf.adaptation import adapted_layer
+from mlt_tf import boxes, config, crops
 from mlt_tf.config import TrackerConfig
 from mlt_tf.crops import Frames
-from mlt_tf.last_layer import LastLayer
-from mlt_tf.memory import EMPTY
-from mlt_tf.meta_learner import normalise_rms
-from mlt_tf.pretrained import Networks
-from mlt_tf.target_state import CHANNELS
+from mlt_tf.learning import gradients, labels, losses, margins
+from mlt_tf.networks import last_layer
+from mlt_tf.networks.adaptation import adapted_layer
+from mlt_tf.networks.last_layer import LastLayer
+from mlt_tf.networks.meta_learner import normalise_rms
+from mlt_tf.storage.pretrained import Networks
 from mlt_tf.tracker import MultiTracker
+from mlt_tf.tracking import tracker_input
+from mlt_tf.tracking.memory import EMPTY
+from mlt_tf.tracking.target_state import CHANNELS
 
 MAX_SHIFT = 4.0  # Cells.
 GROUPS = 4  # Of M contexts, from each half of a sequence, whose deltas the probe sees.

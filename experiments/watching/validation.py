@@ -11,8 +11,8 @@ from experiments.scoring import clip_scores
 from experiments.training.loop import Run
 from experiments.watching import probes, validation_tracking
 from experiments.watching.request import AUTO, Subject, Watching
-from mlt_tf import weights
 from mlt_tf.errors import InputError
+from mlt_tf.storage import weights
 
 BEST = "best.npz"
 

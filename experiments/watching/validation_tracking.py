@@ -11,10 +11,11 @@ from experiments.scoring import clip_scores
 from experiments.scoring.clip_scores import ONCE, OnClips, Score
 from experiments.shared import provenance
 from experiments.watching.request import Watching
-from mlt_tf import config, pretrained
+from mlt_tf import config
 from mlt_tf.errors import InputError
-from mlt_tf.inference import InferenceTrunk
-from mlt_tf.pretrained import Networks
+from mlt_tf.networks.inference import InferenceTrunk
+from mlt_tf.storage import pretrained
+from mlt_tf.storage.pretrained import Networks
 from mlt_tf.tracker import MultiTracker
 
 

@@ -11,9 +11,10 @@ from absl import flags
 from data_pipelines.datasets import annotations, video
 from experiments import demo
 from experiments.shared import command_line
-from mlt_tf import boxes, pretrained, weights
+from mlt_tf import boxes
 from mlt_tf.config import FAST, TrackerConfig
 from mlt_tf.errors import InputError
+from mlt_tf.storage import pretrained, weights
 from mlt_tf.tracker import State, Tracker, Update
 from tests.endings import exit_code
 

@@ -7,7 +7,7 @@ import pytest
 from absl import flags
 
 from experiments import export_model
-from mlt_tf import lite
+from mlt_tf.deploy import lite
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import Tracker
 
@@ -122,7 +122,7 @@ def test_trunk_in_8_bits_for_the_tracker(tmp_path, crops):
 
 def test_onnx_that_computes_something_else_is_not_written(tmp_path, monkeypatch):
     pytest.importorskip("tf2onnx")
-    from mlt_tf import onnx_models
+    from mlt_tf.deploy import onnx_models
 
     monkeypatch.setattr(onnx_models, "_convert", lambda function, signature, path: path.write_bytes(b"half"))
     monkeypatch.setattr(onnx_models, "_session", lambda path: lambda inputs: {"features": np.zeros([2, 8, 8, 256])})

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from experiments import import_alexnet
-from mlt_tf import weights
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import weights
 from tests.experiments.learning import alexnet_files_test
 
 SHARED = 64, 192, 384, 256

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from experiments import mix_weights
-from mlt_tf import pretrained, weights
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
-from mlt_tf.pretrained import Networks
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import pretrained, weights
+from mlt_tf.storage.pretrained import Networks
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from absl import flags
 
 from experiments import recipes, train_matching, train_meta
 from experiments.training.recipe import MatchingRecipe, MetaRecipe
-from mlt_tf import weights
+from mlt_tf.storage import weights
 from tests import processes
 
 SHIPPED = processes.ROOT / "mlt_tf" / "shipped" / "mlt.npz"

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from experiments import score_matching
-from mlt_tf import weights
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import weights
 
 
 @pytest.fixture

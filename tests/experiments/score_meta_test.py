@@ -5,10 +5,10 @@ import tensorflow as tf
 
 from experiments import score_meta
 from experiments.learning import meta_sources
-from mlt_tf import pretrained, weights
-from mlt_tf.adaptation import Adaptation
-from mlt_tf.matching import MatchingNetwork
-from mlt_tf.meta_learner import MetaLearner
+from mlt_tf.networks.adaptation import Adaptation
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.networks.meta_learner import MetaLearner
+from mlt_tf.storage import pretrained, weights
 
 
 @pytest.fixture

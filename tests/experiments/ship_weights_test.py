@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from experiments import ship_weights
-from mlt_tf import pretrained, weights
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import pretrained, weights
 
 
 def test_a_matching_run_becomes_a_baseline_with_its_record(tmp_path):

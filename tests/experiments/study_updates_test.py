@@ -13,10 +13,12 @@ from data_pipelines.datasets import sequences
 from experiments import study_updates
 from experiments.shared.options import read
 from experiments.watching import update_effects
-from mlt_tf import boxes, labels, meta_loss, pretrained
+from mlt_tf import boxes
 from mlt_tf.config import TrackerConfig
 from mlt_tf.crops import Frames
 from mlt_tf.errors import InputError
+from mlt_tf.learning import labels, meta_loss
+from mlt_tf.storage import pretrained
 from tests.scenes import moving_square
 
 FRAMES, GREY, HIDDEN = 8, 5, 7  # The 5th frame shows nothing; in "left" the 7th has no ground truth.

@@ -84,7 +84,8 @@ def test_several_targets_are_tracked_in_the_order_of_the_flags():
 def test_loaded_tracker_follows_several_targets(monkeypatch):
     import tensorflow as tf
 
-    from mlt_tf import pretrained, tracker
+    from mlt_tf import tracker
+    from mlt_tf.storage import pretrained
 
     def colours(images):  # In place of the trunk's features, which cost seconds.
         cells = tf.nn.avg_pool2d(tf.cast(images, tf.float32), 8, 8, "VALID")[:, 3:-4, 3:-4]

@@ -7,8 +7,9 @@ import pytest
 
 from experiments import train_light
 from experiments.learning import light_step
-from mlt_tf import light, light_file, pretrained, weights
 from mlt_tf.config import FAST
+from mlt_tf.networks import light
+from mlt_tf.storage import light_file, pretrained, weights
 from mlt_tf.tracker import MultiTracker
 
 SMALL = {"batch": 2, "context_size": 143, "save_every": 1}

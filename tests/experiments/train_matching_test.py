@@ -14,7 +14,8 @@ from absl import flags
 
 from experiments import recipes, train_matching
 from experiments.shared import provenance
-from mlt_tf import config, weights
+from mlt_tf import config
+from mlt_tf.storage import weights
 from tests import processes
 
 NORM_STATISTICS = ("moving_mean", "moving_variance")

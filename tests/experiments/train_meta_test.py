@@ -13,8 +13,9 @@ from absl import flags
 from experiments import recipes, train_meta
 from experiments.learning import meta_sources
 from experiments.training import run_record
-from mlt_tf import adaptation, pretrained, weights
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks import adaptation
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import pretrained, weights
 from tests import processes
 from tests.events import read_scalars
 

@@ -106,7 +106,7 @@ def make_data(data: pathlib.Path, run: Callable = subprocess.run) -> None:
     prepare = [sys.executable, "-m", "experiments.prepare_crops", f"--data_dir={data}/ilsvrc", f"--out={data}/crops"]
     run([*prepare, "--jobs=1"], cwd=ROOT, check=True, capture_output=True)
     networks = (
-        "from mlt_tf import pretrained; from mlt_tf.matching import MatchingNetwork as M\n"
+        "from mlt_tf import pretrained; from mlt_tf.networks.matching import MatchingNetwork as M\n"
         "for channels, name in ((192, 'matching'), (224, 'matching224')):\n"
         f"    pretrained.save('{data}/' + name + '.npz', pretrained.Networks(M(channels)), {{'step': 1, 'seed': 1}})"
     )

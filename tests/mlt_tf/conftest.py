@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mlt_tf import config, pretrained
+from mlt_tf import config
 from mlt_tf.config import TrackerConfig
-from mlt_tf.target_state import Found
+from mlt_tf.storage import pretrained
 from mlt_tf.tracker import Tracker
+from mlt_tf.tracking.target_state import Found
 
 
 class CheapTrunk(tf.keras.layers.Layer):

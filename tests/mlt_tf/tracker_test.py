@@ -9,7 +9,7 @@ from mlt_tf import tracker
 from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import MultiTracker, Tracker
-from mlt_tf.tracking import TrackingSteps
+from mlt_tf.tracking.steps import TrackingSteps
 from tests.scenes import assert_same_states, assert_same_update, moving_square
 
 FRAME = np.zeros([60, 80, 3], np.uint8)

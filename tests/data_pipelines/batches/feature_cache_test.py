@@ -15,7 +15,7 @@ import tensorflow as tf
 from data_pipelines.batches import feature_cache, sampling, streams
 from data_pipelines.crops.crop_store import CropStore
 from mlt_tf.errors import InputError
-from mlt_tf.extractor import Extractor
+from mlt_tf.networks.extractor import Extractor
 from tests.stores import Target, smooth_image, write_set
 
 KEY = {"matching": "abc", "views": [3, 2]}

@@ -10,7 +10,7 @@ from data_pipelines.batches import augment, pairs, patches, sampling
 from data_pipelines.batches.sampling import Augmentation, Sampler
 from data_pipelines.batches.streams import Stream
 from data_pipelines.crops.crop_store import CropStore
-from mlt_tf import labels
+from mlt_tf.learning import labels
 from tests.stores import Target, smooth_image, write_set
 
 

@@ -11,11 +11,11 @@ import tensorflow as tf
 from data_pipelines.crops import crop_jobs
 from data_pipelines.crops.crop_jobs import CropSettings, ShardJob
 from data_pipelines.datasets.trajectories import Trajectory
-from mlt_tf import pretrained
 from mlt_tf.boxes import xywh_to_cxcywh
 from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
-from mlt_tf.tracking import TrackingSteps
+from mlt_tf.storage import pretrained
+from mlt_tf.tracking.steps import TrackingSteps
 from tests.stores import smooth_image
 
 BOX = np.float32([70, 60, 60, 44])

@@ -7,7 +7,7 @@ import tensorflow as tf
 from experiments import train_matching
 from experiments.learning import averaging
 from experiments.watching import validation
-from mlt_tf import weights
+from mlt_tf.storage import weights
 from tests import processes
 
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"

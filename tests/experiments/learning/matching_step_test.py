@@ -7,8 +7,9 @@ import tensorflow as tf
 from data_pipelines.batches.pairs import ContextBatch, PairBatch
 from experiments.learning import matching_step
 from experiments.training.recipe import MatchingRecipe
-from mlt_tf import labels, matching_loss, weights
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.learning import labels, matching_loss
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import weights
 
 SHIFT = tf.constant([[1.0, 0.0], [0.0, -2.0], [0.0, 0.0], [2.0, 1.0]])
 

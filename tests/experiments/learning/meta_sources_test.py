@@ -12,7 +12,8 @@ from data_pipelines.crops.crop_store import CropStore
 from experiments.learning import meta_sources
 from experiments.shared import progress
 from experiments.training.recipe import MetaRecipe
-from mlt_tf import gradients, labels, pretrained
+from mlt_tf.learning import gradients, labels
+from mlt_tf.storage import pretrained
 from tests.stores import Target, smooth_image, write_set
 
 TARGETS, GROUPS = 12, 10  # Groups 0 and 1 hold two targets each.

@@ -9,7 +9,7 @@ import tensorflow as tf
 from data_pipelines.batches.context_sets import ContextSet
 from experiments.learning import meta_step
 from experiments.training.recipe import MetaRecipe
-from mlt_tf import pretrained, weights
+from mlt_tf.storage import pretrained, weights
 
 RECIPE = MetaRecipe(learning_rate=1e-2)
 

@@ -7,7 +7,7 @@ from data_pipelines.batches.feature_cache import FeatureCache
 from experiments.learning import simulated_tracks
 from experiments.shared import progress
 from mlt_tf.config import TrackerConfig
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks.matching import MatchingNetwork
 
 SIDE, MIDDLE = 33, 16  # Of the map of a 40 x 40 view.
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from experiments import train_matching
 from experiments.learning import trainables
-from mlt_tf import weights
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import weights
 from tests import processes
 from tests import two_devices as two
 

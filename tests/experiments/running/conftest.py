@@ -3,8 +3,8 @@
 import pytest
 import tensorflow as tf
 
-from mlt_tf import pretrained, weights
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import pretrained, weights
 
 
 @pytest.fixture

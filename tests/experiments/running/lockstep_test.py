@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from data_pipelines.datasets.sequences import Sequence
 from experiments.running import claims, lockstep, starting
-from mlt_tf import config, pretrained
+from mlt_tf import config
+from mlt_tf.storage import pretrained
 from mlt_tf.tracker import MultiTracker
 
 LENGTHS = (2, 4, 3, 2, 1)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from experiments.running import clip_trackers, network_trackers
-from mlt_tf import weights
 from mlt_tf.errors import InputError
+from mlt_tf.storage import weights
 
 
 def test_matching_network_of_either_file_is_never_updated(files):

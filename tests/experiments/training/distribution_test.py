@@ -14,9 +14,10 @@ import pytest
 import tensorflow as tf
 
 from experiments.training import distribution
-from mlt_tf import adaptation, weights
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks import adaptation
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import weights
 from tests import events, processes
 from tests import two_devices as two
 from tests.endings import PATIENCE

@@ -20,9 +20,9 @@ from experiments import train_matching, train_meta
 from experiments.training import run_record, watchers
 from experiments.watching import contact_sheet, inspection, probes
 from experiments.watching.request import Subject, Watching
-from mlt_tf import pretrained
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import pretrained
 from tests.endings import PATIENCE
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -8,8 +8,10 @@ from data_pipelines.crops.crop_store import CropStore
 from experiments.training.recipe import MetaRecipe
 from experiments.watching import probes
 from experiments.watching.request import Subject, Watching
-from mlt_tf import adaptation, last_layer, losses, meta_loss, pretrained
 from mlt_tf.errors import InputError
+from mlt_tf.learning import losses, meta_loss
+from mlt_tf.networks import adaptation, last_layer
+from mlt_tf.storage import pretrained
 from tests.scenes import peak
 
 RECIPE = MetaRecipe(splits=("train",), contexts=3, samples=2)

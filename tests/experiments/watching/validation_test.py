@@ -14,7 +14,7 @@ from experiments import train_matching
 from experiments.training.recipe import MetaRecipe
 from experiments.watching import probes, validation
 from experiments.watching.request import Subject, Watching
-from mlt_tf import pretrained, weights
+from mlt_tf.storage import pretrained, weights
 from tests.events import read_scalars
 
 

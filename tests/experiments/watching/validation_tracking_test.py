@@ -9,10 +9,10 @@ from data_pipelines.datasets import sequences
 from experiments.scoring import clip_scores, metrics
 from experiments.watching import validation_tracking
 from experiments.watching.request import Watching
-from mlt_tf import pretrained
 from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
-from mlt_tf.matching import MatchingNetwork
+from mlt_tf.networks.matching import MatchingNetwork
+from mlt_tf.storage import pretrained
 from mlt_tf.tracker import MultiTracker
 from tests.scenes import moving_square
 

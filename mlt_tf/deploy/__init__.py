@@ -1,0 +1,1 @@
+"""The tracker, its trunk and its network for what runs them elsewhere."""

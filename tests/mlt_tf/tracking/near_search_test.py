@@ -1,0 +1,86 @@
+"""Tests of when a smaller context will do, and of trackers that search in such."""
+
+import numpy as np
+import pytest
+
+from mlt_tf.config import TrackerConfig
+from mlt_tf.errors import InputError
+from mlt_tf.tracker import MultiTracker
+from mlt_tf.tracking import near_search
+from mlt_tf.tracking.near_search import NearSearch
+from mlt_tf.tracking.steps import TrackingSteps
+from tests.scenes import moving_square
+
+BOX = np.float32([[50, 40, 20, 20]])  # Its exemplar covers 40 px of the frame.
+NEAR, FAR = (near_search.MOTION + step for step in (-0.1, 0.1))
+
+
+def found(score=0.9, moved=0.0):
+    """Returns the box before and after a target moved by so many pixels of its context, and the score."""
+    return BOX, BOX + np.float32([moved * 40 / 127, 0, 3, 3]), np.float32([score])
+
+
+def searches(near, *outcomes):
+    """Returns which of the searches that found these outcomes were near by."""
+    was = []
+    for outcome in outcomes:
+        was.append(near.will_do())
+        near.note(was[-1], *outcome)
+    return was
+
+
+@pytest.fixture
+def near():
+    """Returns what knows one target."""
+    made = NearSearch()
+    made.add(1)
+    return made
+
+
+def test_calm_target_is_searched_for_in_the_whole_context_now_and_then(near):
+    assert searches(near, *[found(moved=NEAR)] * 9) == [False, True, True, True, False, True, True, True, False]
+
+
+@pytest.mark.parametrize("restless", [found(score=near_search.SIMILARITY - 0.01), found(moved=FAR), found(moved=-FAR)])
+def test_restless_target_is_searched_for_in_the_whole_context_next(near, restless):
+    assert searches(near, restless, restless, found(), restless, found(), found()) == [False] * 3 + [True, False, True]
+
+
+def test_one_restless_target_decides_for_all_and_its_removal_ends_that(near):
+    near.add(1)
+    both = [np.concatenate(parts) for parts in zip(found(), found(moved=FAR))]
+    near.note(False, *both)
+    assert not near.will_do()
+    near.keep([0])
+    assert near.will_do()
+    near.add(1)
+    assert not near.will_do()
+    near.keep([])
+    assert not near.will_do()
+
+
+def test_trackers_find_the_same_near_by_until_the_target_jumps(mlt, monkeypatch):
+    monkeypatch.setattr(near_search, "SIMILARITY", -1.0)  # The network is untrained.
+    trackers = [
+        MultiTracker(mlt, TrackerConfig(pyramid="exemplars", near=near), updates="none") for near in (False, True)
+    ]
+    steps, searched = trackers[1].steps, []
+    for name in ("find", "find_near"):
+        search = getattr(steps, name)
+        monkeypatch.setattr(steps, name, lambda *a, name=name, search=search: searched.append(name) or search(*a))
+    frames = list(moving_square(6, (2, -1)))
+    frames = [*frames[:3], frames[5]]  # By 6 px at the end, 9.5 of the context.
+    frames += [(np.roll(frames[-1][0], 15, 1), None)] * 2
+    for number, (frame, box) in enumerate(frames):
+        if number:
+            whole, near = (tracker.update(frame)[0].box_xywh for tracker in trackers)
+            np.testing.assert_allclose(near, whole, atol=0.5)
+        else:
+            for tracker in trackers:
+                tracker.add(frame, [box])
+    assert searched == ["find", "find_near", "find_near", "find_near", "find"]
+
+
+def test_what_cannot_search_near_by_is_refused(mlt, cheap_trunk):
+    with pytest.raises(InputError, match="near=True in the settings, and a trunk for whole contexts alone"):
+        TrackingSteps(TrackerConfig(near=True), mlt, cheap_trunk)
