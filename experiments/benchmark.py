@@ -15,6 +15,7 @@ and in OpenVINO (pip install 'mlt_tf[openvino]'), with one thread and with two. 
 """
 
 import dataclasses
+import functools
 import json
 import statistics
 from collections.abc import Callable
@@ -55,10 +56,11 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("repetitions", 5, "Timed steps of each kind.", 1, flag_values=values)
     flags.DEFINE_bool("bfloat16", False, "Compute the trunk in bfloat16.", flag_values=values)
     flags.DEFINE_string("data_dir", None, "Folder of prepared crops (input).", flag_values=values)
-    flags.DEFINE_float("stills_share", 0.0, "Share of still images among the targets (input).", flag_values=values)
-    flags.DEFINE_float(
-        "cutouts_share", 0.0, "Share of targets made of cut-outs; timed without, too (input).", flag_values=values
+    define_share = functools.partial(
+        flags.DEFINE_float, default=0.0, lower_bound=0.0, upper_bound=1.0, flag_values=values
     )
+    define_share("stills_share", help="Share of still images among the targets (input).")
+    define_share("cutouts_share", help="Share of targets made of cut-outs; timed without, too (input).")
     flags.DEFINE_list("batches", ["1", "4", "16"], "Numbers of targets (track).", flag_values=values)
     flags.DEFINE_integer(
         "threads", 0, "Threads; 0: as many as it likes (track, memory, evenness).", 0, flag_values=values
@@ -69,7 +71,7 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_string("json", None, "File to write the figures to (track).", flag_values=values)
     flags.DEFINE_float(
-        "seconds", 10.0, "Processor time that each way to make batches gets (input).", flag_values=values
+        "seconds", 10.0, "Processor time that each way to make batches gets (input).", 0.1, flag_values=values
     )
     flags.DEFINE_integer("steps", 10, "Training steps of one repetition (input).", 1, flag_values=values)
     help_text.need(values, data_dir="to time the input")

@@ -11,6 +11,7 @@ So a command alone knows flags: what it calls takes the dataclass.
 """
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Sequence
@@ -72,6 +73,7 @@ def define(kind: type, values: flags.FlagValues, **defaults) -> None:
             flags.DEFINE_enum(name, default, list(about["choices"]), about["text"], flag_values=values)
         elif of in (int, float):
             _PLAIN[of](name, default, about["text"], about["lower"], about["upper"], flag_values=values)
+            _allow_finite(name, values)
         else:
             _PLAIN[of](name, default, about["text"], flag_values=values)
         if about["required"]:
@@ -110,6 +112,13 @@ def _plain(hint):
     if typing.get_origin(hint) in (typing.Union, types.UnionType):  # X | None.
         (hint,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
     return typing.get_origin(hint) or hint
+
+
+def _allow_finite(name, values):
+    """Refuses NaN, which every bound lets pass, and infinities."""
+    flags.register_validator(
+        name, lambda given: given is None or math.isfinite(given), "give a finite number", flag_values=values
+    )
 
 
 def _allow_only(name, choices, values):

@@ -55,7 +55,7 @@ def test_what_is_given_counts_over_a_start_even_if_it_is_the_default():
     assert options.read(Toy, parsed("--steps=5"), start) == dataclasses.replace(start, steps=5)
 
 
-@pytest.mark.parametrize("word", ["--steps=0", "--rate=2", "--kind=none", "--parts=up", "--steps=x"])
+@pytest.mark.parametrize("word", ["--steps=0", "--rate=2", "--rate=nan", "--rate=-inf", "--kind=none", "--parts=up"])
 def test_what_cannot_be_is_refused(word):
     with pytest.raises(flags.IllegalFlagValueError):
         parsed(word)
