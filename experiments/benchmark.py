@@ -71,7 +71,7 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_string("json", None, "File to write the figures to (track).", flag_values=values)
     flags.DEFINE_float(
-        "seconds", 10.0, "Processor time that each way to make batches gets (input).", 0.1, flag_values=values
+        "seconds", 10.0, "Processor time that each way to make batches gets (input).", 1e-3, flag_values=values
     )
     flags.DEFINE_integer("steps", 10, "Training steps of one repetition (input).", 1, flag_values=values)
     help_text.need(values, data_dir="to time the input")
