@@ -34,6 +34,7 @@ WITHOUT_SOURCE = {
     "setup_cfg_test.py",
 }  # Tests of the whole project.
 BUILDERS = pathlib.PurePath("data_pipelines/builders")  # Where tests lie beside what they test, as TFDS has it.
+WITHOUT_TEST = {BUILDERS / "testing.py"}  # What tests share is tested by their use.
 
 
 def imported_names(source: str) -> Iterator[str]:
@@ -185,6 +186,39 @@ def test_every_test_file_mirrors_a_source_file():
     sources = {path for path, _ in read_files(*PACKAGES)}
     strays = [str(path) for path in tests if path.name not in WITHOUT_SOURCE and source_of(path) not in sources]
     assert not strays, f"no source file for {strays}"
+
+
+def without_test(sources: list[tuple[pathlib.PurePath, str]], tests: list[pathlib.PurePath]) -> list[str]:
+    """Lists source files that no test file mirrors; those that do nothing, as tables of names, need none."""
+    mirrored = {source_of(test) for test in tests}
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    working = [
+        path for path, source in sources if any(isinstance(node, functions) for node in ast.walk(ast.parse(source)))
+    ]
+    return [str(path) for path in working if path not in mirrored and not path.stem.endswith("_test")]
+
+
+def test_every_source_file_with_a_function_has_its_test_file():
+    files = read_files("tests", *PACKAGES)
+    sources = [(path, source) for path, source in files if path.parts[0] != "tests"]
+    lacking = without_test(sources, [path for path, _ in files if path.stem.endswith("_test")])
+    assert set(lacking) == set(map(str, WITHOUT_TEST)), f"no test file for {lacking}"
+
+
+@pytest.mark.parametrize(
+    ("source", "test", "lacking"),
+    [
+        ("def f(): pass", None, ["mlt_tf/a.py"]),
+        ("class C:\n  async def f(self): pass", "tests/mlt_tf/b_test.py", ["mlt_tf/a.py"]),
+        ("f = lambda: 1", "tests/mlt_tf/tracking/a_test.py", ["mlt_tf/a.py"]),
+        ("def f(): pass", "tests/mlt_tf/a_test.py", []),
+        ("NAMES = [name for name in 'ab']", None, []),
+        ("class C(NamedTuple):\n  x: int", None, []),
+    ],
+)
+def test_source_without_a_test_is_noticed(source, test, lacking):
+    tests = [pathlib.PurePath(test)] if test else []
+    assert without_test([(pathlib.PurePath("mlt_tf/a.py"), source)], tests) == lacking
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A tiny ILSVRC, the crops prepared of it, and a way to run the training binaries in this process."""
+"""A tiny ILSVRC, the crops prepared of it, a study of updates, and a way to run binaries in this process."""
 
 import pytest
 import tensorflow as tf
@@ -10,7 +10,10 @@ from data_pipelines.crops.crop_jobs import CropSettings
 from data_pipelines.datasets import trajectories
 from experiments.scoring import comparison
 from experiments.shared import command_line, options, progress
-from tests import made_data
+from experiments.watching.update_effects import UpdateStudy
+from mlt_tf.config import TrackerConfig
+from mlt_tf.storage import pretrained
+from tests import made_data, study_clips
 from tests.endings import PATIENCE
 
 
@@ -101,3 +104,28 @@ def compare(otb_runs):
         return comparison.read(options.read(comparison.Request, values))
 
     return read
+
+
+@pytest.fixture(scope="session", name="study_clips")
+def written_study_clips(tmp_path_factory):
+    """Returns a folder of the clips of `study_clips.write`."""
+    root = tmp_path_factory.mktemp("videos")
+    study_clips.write(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def study_weights(tmp_path_factory):
+    """Returns a weight file of untrained networks."""
+    tf.keras.utils.set_random_seed(3)
+    path = tmp_path_factory.mktemp("weights") / "mlt.npz"
+    networks = pretrained.build("mlt")
+    networks.adaptation.gain.assign(tf.fill([32], 0.3))  # So little adapted that the grey frame stays uncertain.
+    pretrained.save(str(path), networks, {})
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def update_study(study_weights):
+    """Returns the study of updates, compiled."""
+    return UpdateStudy(pretrained.load("mlt", study_weights), TrackerConfig(**study_clips.SETTINGS))

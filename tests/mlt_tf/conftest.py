@@ -8,6 +8,7 @@ from mlt_tf import config
 from mlt_tf.config import TrackerConfig
 from mlt_tf.storage import pretrained
 from mlt_tf.tracker import Tracker
+from mlt_tf.tracking.steps import TrackingSteps
 from mlt_tf.tracking.target_state import Found
 
 
@@ -125,5 +126,25 @@ def scripted(mlt, baseline):
             compiled[key] = Tracker(networks, TrackerConfig(**settings), _blind, config.UPDATES[variant])
             compiled[key]._targets.steps.locate = search
         return compiled[key]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real(cheap_trunk):
+    """Returns a function that makes a tracker of a kind, `Tracker` or `MultiTracker`, all compiled once.
+
+    The target's channels count little: at an untrained network's full gain the contexts' entropies agree to float32's
+    last digit, and rounding would decide which are chosen.
+    """
+    networks = _networks("mlt")
+    networks.adaptation.gain.assign(networks.adaptation.gain / 10)
+    settings = TrackerConfig(update_interval=4, samples=2, memory=4, keep_first=False, tau=-1.0)
+    steps = TrackingSteps(settings, networks, cheap_trunk)
+
+    def make(kind):
+        made = kind(networks, settings, cheap_trunk)
+        getattr(made, "_targets", made).steps = steps
+        return made
 
     return make

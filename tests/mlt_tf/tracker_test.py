@@ -1,4 +1,4 @@
-"""Tests of the trackers: on scripted searches for the order of events, and on real ones for the whole."""
+"""Tests of the tracker: on scripted searches for the order of events, and on real ones for the whole."""
 
 import os
 
@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from mlt_tf import tracker
-from mlt_tf.config import TrackerConfig
 from mlt_tf.errors import InputError
 from mlt_tf.tracker import MultiTracker, Tracker
-from mlt_tf.tracking.steps import TrackingSteps
-from tests.scenes import assert_same_states, assert_same_update, moving_square
+from tests.scenes import moving_square
 
 FRAME = np.zeros([60, 80, 3], np.uint8)
 BOX = (30, 20, 16, 12)
@@ -150,36 +148,6 @@ def test_memory_does_not_grow(scripted):
     assert resident_bytes() - before < 200 * 255**2 * 3 / 3  # A third of the contexts that went by.
 
 
-@pytest.fixture(scope="module")
-def real(mlt, cheap_trunk):
-    """Returns a function that makes a tracker of a kind, all compiled once.
-
-    The target's channels count little: at an untrained network's full gain the contexts' entropies agree to float32's
-    last digit, and rounding would decide which are chosen.
-    """
-    gain = mlt.adaptation.gain.numpy()
-    mlt.adaptation.gain.assign(gain / 10)
-    settings = TrackerConfig(update_interval=4, samples=2, memory=4, keep_first=False, tau=-1.0)
-    steps = TrackingSteps(settings, mlt, cheap_trunk)
-
-    def make(kind):
-        made = kind(mlt, settings, cheap_trunk)
-        getattr(made, "_targets", made).steps = steps
-        return made
-
-    yield make
-    mlt.adaptation.gain.assign(gain)
-
-
-def test_warming_up_compiles_all_and_starts_nothing(real):
-    made = real(MultiTracker)
-    made.warm_up()
-    assert len(made) == 0 and made.last_updates == []
-    steps = made.steps
-    used = (steps.start, steps.find, steps.embed, steps.learn, steps.maps)
-    assert [function.experimental_get_tracing_count() for function in used] == [1] * 5
-
-
 def test_target_is_followed_and_each_image_passes_the_trunk_once(real, cheap_trunk):
     made = real(Tracker)
     for t, (frame, box) in enumerate(moving_square(9, (3, -2)), 1):
@@ -197,82 +165,6 @@ def test_target_that_leaves_the_frame_crashes_nothing(real):
         centre = state.box_xywh[:2] + state.box_xywh[2:] / 2
         assert np.isfinite(state.box_xywh).all() and np.isfinite(state.score)
         assert np.all(centre >= 0) and np.all(centre <= [240, 180])
-
-
-@pytest.fixture(scope="module")
-def videos():
-    """Returns three videos of different sizes, each with 9 frames and the target's box in the first."""
-    made = []
-    for seed, (step_xy, size_wh) in enumerate([((3, -2), (240, 180)), ((-2, 3), (200, 190)), ((1, 2), (180, 240))]):
-        frames, boxes = zip(*moving_square(9, step_xy, size_wh, seed))
-        made.append((frames, boxes[0]))
-    return made
-
-
-@pytest.fixture(scope="module")
-def alone(real, videos):
-    """Returns each target's states, and its last update, when it is tracked alone."""
-    followed = []
-    for frames, box in videos:
-        made = real(Tracker)
-        followed.append(([made.init(frames[0], box), *map(made.update, frames[1:])], made.last_update))
-    return followed
-
-
-def test_targets_of_one_video_are_tracked_as_each_alone(real, videos, alone):
-    frames, box = videos[0]
-    other = np.float32([30, 60, 36, 44])
-    single, both = real(Tracker), real(MultiTracker)
-    expected = [single.init(frames[0], other), *map(single.update, frames[1:])]
-    states = [both.add(frames[0], [box, other]), *map(both.update, frames[1:])]
-    assert_same_states([state for state, _ in states], alone[0][0])
-    assert_same_states([state for _, state in states], expected)
-    assert_same_update(both.last_updates[0], alone[0][1])
-    assert_same_update(both.last_updates[1], single.last_update)
-
-
-def test_targets_come_and_go_and_each_is_tracked_as_alone_in_its_video(real, videos, alone):
-    """Targets 0, 1 and 2 start at times 0, 2 and 3, in frames of different sizes; target 1 leaves at time 7."""
-    made, states, starts, ends = real(MultiTracker), [[], [], []], (0, 2, 3), (9, 7, 9)
-    for time in range(9):
-        if 1 in (present := [k for k in range(3) if starts[k] < time]) and time >= ends[1]:
-            present.remove(1)
-            if len(made) == 3:
-                made.remove([1])
-        updated = made.update([videos[k][0][time - starts[k]] for k in present]) if present else []
-        for k, state in zip(present, updated, strict=True):
-            states[k].append(state)
-        for k in np.flatnonzero(np.equal(starts, time)):
-            states[k] += made.add(videos[k][0][0], [videos[k][1]])
-    for k in range(3):
-        assert_same_states(states[k], alone[k][0][: ends[k] - starts[k]])
-    assert [[t for t, state in enumerate(each, 1) if state.updated] for each in states] == [[4, 8], [4], [4]]
-    assert [update.frame for update in made.last_updates] == [8, 4] and len(made) == 2
-    assert_same_update(made.last_updates[0], alone[0][1])
-
-
-def test_what_does_not_fit_the_targets_is_refused_and_changes_nothing(real, videos):
-    made, frame = real(MultiTracker), videos[0][0][0]
-    with pytest.raises(InputError, match="no box: give at least one target"):
-        made.add(frame, [])
-    with pytest.raises(InputError, match="box 30,20,0,12 has no area"):
-        made.add(frame, [BOX, (30, 20, 0, 12)])
-    assert len(made) == 0 and made.last_updates == []
-    made.add(frame, [BOX])
-    made.update(frame)
-    made.add(FRAME, [BOX, BOX])
-    with pytest.raises(InputError, match="2 frames for 3 targets: give one that shows all, or one for each"):
-        made.update([frame, FRAME])
-    with pytest.raises(InputError, match="frame 2 is 240x180, the first was 80x60"):
-        made.update(frame)
-    with pytest.raises(InputError, match="frame 3 is 80x60, the first was 240x180"):
-        made.update([FRAME, FRAME, FRAME])
-    assert [state.box_xywh.shape for state in made.update([frame, FRAME, FRAME])] == [(4,)] * 3
-    with pytest.raises(InputError, match="there is no target 3 to remove"):
-        made.remove([0, 3])
-    made.remove([0, 1, 2])
-    with pytest.raises(InputError, match="update"):
-        made.update(frame)
 
 
 @pytest.mark.parametrize("kind", [Tracker, MultiTracker])
