@@ -132,8 +132,8 @@ def check(values: flags.FlagValues) -> config.TrackerConfig:
 def export_model(values: flags.FlagValues) -> None:
     """Writes what the flags ask for, whole or not at all."""
     settings = check(values)
-    from mlt_tf import update_rules  # TensorFlow starts only after the cheap checks.
-    from mlt_tf.storage import pretrained
+    from mlt_tf.storage import pretrained  # TensorFlow starts only after the cheap checks.
+    from mlt_tf.tracking import update_rules
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow has much to say of what it writes.
     with progress.waiting("export_model", "loading the weights"):
