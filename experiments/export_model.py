@@ -23,7 +23,7 @@ import numpy as np
 from absl import flags, logging
 
 from experiments.running import trackers
-from experiments.shared import command_line, help_text, progress, provenance
+from experiments.shared import command_line, help_text, output, progress, provenance
 from mlt_tf import config, files
 from mlt_tf.deploy import sealed
 from mlt_tf.errors import InputError
@@ -143,25 +143,26 @@ def export_model(values: flags.FlagValues) -> None:
     integers = values.int8 or values.format == "openvino"
     contexts = list(_shown_contexts(values.data_dir, values.samples)) if integers else None
     out = pathlib.Path(values.out)
-    try:
-        with files.whole(out) as (name,), progress.waiting("export_model", f"compiling and writing {out}"):
-            part = pathlib.Path(name)
-            if values.format == "saved_model":
-                write_saved_model(networks, settings, updates, part)
-            elif values.format == "tflite":
-                write_lite(networks, contexts, part)
-            elif values.format == "openvino":
-                write_openvino(networks, contexts, part)
-            elif values.format == "onnx":
-                write_onnx(networks, part)
-            else:
-                write_programs(networks, settings, values.batch, updates, part)
-            described = {"variant": update_rules.variant_of(updates), "weights_checksum": networks.checksum}
-            described |= {"settings": dataclasses.asdict(settings), sealed.CHECKSUMS: sealed.sums(part)}
-            record = {**described, **provenance.made_by()}
-            (part / sealed.RECORD).write_text(json.dumps(record, indent=1) + "\n")
-    except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror}; make room or choose another --out") from error
+    with (
+        output.writing(out, "--out"),
+        files.whole(out) as (name,),
+        progress.waiting("export_model", f"compiling and writing {out}"),
+    ):
+        part = pathlib.Path(name)
+        if values.format == "saved_model":
+            write_saved_model(networks, settings, updates, part)
+        elif values.format == "tflite":
+            write_lite(networks, contexts, part)
+        elif values.format == "openvino":
+            write_openvino(networks, contexts, part)
+        elif values.format == "onnx":
+            write_onnx(networks, part)
+        else:
+            write_programs(networks, settings, values.batch, updates, part)
+        described = {"variant": update_rules.variant_of(updates), "weights_checksum": networks.checksum}
+        described |= {"settings": dataclasses.asdict(settings), sealed.CHECKSUMS: sealed.sums(part)}
+        record = {**described, **provenance.made_by()}
+        (part / sealed.RECORD).write_text(json.dumps(record, indent=1) + "\n")
     for path in sorted(out.rglob("*")):
         if path.is_file():
             print(f"{path.stat().st_size / 1e6:8.2f} MB  {path}")

@@ -20,7 +20,7 @@ import tensorflow as tf
 from absl import flags
 
 from data_pipelines.batches import context_sets, pairs, sampling, streams
-from experiments.shared import command_line, options, progress
+from experiments.shared import command_line, options, output, progress
 from experiments.shared.options import option
 from experiments.training import run_record, training_input
 from experiments.training.recipe import LightRecipe, MatchingRecipe, Mixture
@@ -151,12 +151,9 @@ def write_sheet(path: str, picture: np.ndarray) -> None:
     Raises:
       InputError: It cannot be written.
     """
-    try:
-        with files.whole(path) as (partial,):
-            if not cv2.imwrite(partial, picture[..., ::-1]):
-                raise OSError
-    except OSError as error:
-        raise InputError(f"cannot write {path}; make room or choose another --out") from error
+    with output.writing(path, "--out"), files.whole(path) as (partial,):
+        if not cv2.imwrite(partial, picture[..., ::-1]):
+            raise OSError
 
 
 def draw(every: Iterable[Batches], steps: Iterable[int], out: str) -> None:

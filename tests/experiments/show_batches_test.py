@@ -119,7 +119,7 @@ def test_out_that_is_no_folder_is_refused(crops, tmp_path, run_binary):
 
 def test_picture_that_cannot_be_written_is_an_error(crops, tmp_path, run_binary, monkeypatch):
     monkeypatch.setattr(show_batches.cv2, "imwrite", lambda path, picture: False)
-    with pytest.raises(SystemExit, match=f"error: cannot write {tmp_path}/pairs-000000.png; make room or choose"):
+    with pytest.raises(SystemExit, match=f"error: cannot write {tmp_path}/pairs-000000.png: no room, .*; make room"):
         run_binary(show_batches, data_dir=crops, out=tmp_path, kind="pairs", **SMALL)
 
 
