@@ -139,6 +139,9 @@ def fit(request: Request) -> None:
         network = load_matching(inputs.matching, recipe.bfloat16)
     with workers.chief_first():  # Who comes later finds the features cached.
         cache = meta_sources.Cache(inputs.cache_dir, weights.checksum(inputs.matching))
+        beside = {"crops": store.fingerprint, "matching": cache.matching}
+        if workers.chief:
+            loop.look_first(folders.run_dir, run_record.own(*request), beside)
         source = meta_sources.make(network, store, recipe, cache, folders.seed)
     source.elements(0, 0, strategy.num_replicas_in_sync)  # Refuses a batch that they cannot share.
     with strategy.scope():
@@ -149,7 +152,6 @@ def fit(request: Request) -> None:
         compiled = distribution.compiler(strategy, folders.xla, average.update)
         train_step = meta_step.make_step(learner, source.finish, compiled)
     logging.info("flags: %s", run_record.unusual(*request))
-    beside = {"crops": store.fingerprint, "matching": cache.matching}
     held = dict(zip(("meta_learner", "adaptation"), models)) | {"optimizer": learner.optimizer, **average.held}
     run = loop.Run(folders.run_dir, run_record.own(*request), beside, workers, folders.watcher, **held)
     if int(run.step) == 0:

@@ -62,6 +62,12 @@ def take(folder: pathlib.Path, name: str) -> Claim | None:
         raise InputError(f"cannot write {path}: {error.strerror}; make room or choose another folder") from error
 
 
+def is_held(folder: pathlib.Path, name: str) -> bool:
+    """Tells whether some process works on it just now."""
+    path = folder / f"{name}.claim"
+    return path.exists() and not _is_abandoned(path)
+
+
 def holder(folder: pathlib.Path, name: str) -> str:
     """Says whose a claim is, for the one that does not get it."""
     try:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import tensorflow as tf
 from absl import logging
 
-from experiments.shared import progress, provenance
+from experiments.shared import output, progress, provenance
 from experiments.shared.options import option
 from experiments.training import distribution, run_claim, run_record, watchers
 from experiments.training.checkpoints import Checkpoints, reason
@@ -44,6 +44,18 @@ class RunOptions:
         None, "Show the run there, too: module:Class, such as experiments.training.mlflow_watcher:MLflow."
     )
     deterministic: bool = option(False, "Let every operation repeat to the bit, where that is slower too.")
+
+
+def look_first(folder: str, flags: dict, inputs: dict) -> None:
+    """Refuses before long work what `Run` refuses after it; writes nothing.
+
+    Raises:
+      InputError: The folder cannot be written, another training writes there, or the run in it is of other flags.
+    """
+    output.check(run_record.path_in(folder), "--run_dir")
+    run_claim.refuse(folder)
+    if Checkpoints(os.path.join(folder, "checkpoints")).paths:
+        run_record.check(folder, run_record.describe(flags, inputs), run_record.read(folder))
 
 
 class Run:

@@ -26,11 +26,7 @@ def take(folder: str) -> Callable[[], None]:
     """
     claim = claims.take(pathlib.Path(folder), NAME)
     if claim is None:
-        holder = claims.holder(pathlib.Path(folder), NAME)
-        raise InputError(
-            f"another training writes to {folder}: {holder} holds {NAME}.claim in it; wait for its end, ten minutes if "
-            "it was lost with its machine, or give another --run_dir"
-        )
+        raise _held(folder)
     over = threading.Event()
     threading.Thread(target=_keep, args=(claim, over), daemon=True).start()
 
@@ -39,6 +35,24 @@ def take(folder: str) -> Callable[[], None]:
         claim.release()
 
     return release
+
+
+def refuse(folder: str) -> None:
+    """Refuses a folder that another training holds; claims nothing.
+
+    Raises:
+      InputError: One holds it.
+    """
+    if claims.is_held(pathlib.Path(folder), NAME):
+        raise _held(folder)
+
+
+def _held(folder):
+    holder = claims.holder(pathlib.Path(folder), NAME)
+    return InputError(
+        f"another training writes to {folder}: {holder} holds {NAME}.claim in it; wait for its end, ten minutes if "
+        "it was lost with its machine, or give another --run_dir"
+    )
 
 
 def _keep(claim, over):

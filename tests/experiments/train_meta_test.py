@@ -12,7 +12,7 @@ from absl import flags
 
 from experiments import recipes, train_meta
 from experiments.learning import meta_sources
-from experiments.training import run_record
+from experiments.training import run_claim, run_record
 from mlt_tf.networks import adaptation
 from mlt_tf.networks.matching import MatchingNetwork
 from mlt_tf.storage import pretrained, weights
@@ -212,6 +212,17 @@ def test_cache_of_other_weights_is_refused(options, tmp_path, run_binary):
     with pytest.raises(SystemExit, match="train_meta: error: feature cache .* other weights") as caught:
         run_binary(train_meta, steps=1, **options)
     assert "\n" not in caught.value.code and not (tmp_path / "cache" / "features.npy").exists()
+
+
+def test_folder_that_is_anothers_is_refused_before_features_are_cached(options, tmp_path, run_binary):
+    release = run_claim.take(str(options["run_dir"]))
+    with pytest.raises(SystemExit, match="train_meta: error: another training writes to .*/run: process"):
+        run_binary(train_meta, steps=1, **options)
+    release()
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match="train_meta: error: cannot write .*: Not a directory; .* another --run_dir"):
+        run_binary(train_meta, steps=1, **{**options, "run_dir": tmp_path / "file" / "run"})
+    assert not list(tmp_path.rglob("features.npy")) and not list(options["run_dir"].iterdir())
 
 
 def test_images_pass_through_the_trunk_in_the_papers_way(options, matching, tmp_path, run_binary):

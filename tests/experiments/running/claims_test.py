@@ -27,13 +27,16 @@ def test_one_holds_a_claim_until_its_release(tmp_path):
     claim = claims.take(tmp_path / "new", "David")
     assert claim and claims.take(tmp_path / "new", "David") is None
     assert claims.take(tmp_path / "new", "Deer")
+    assert claims.is_held(tmp_path / "new", "David")
     claim.release()
+    assert not claims.is_held(tmp_path / "new", "David")
     assert claims.take(tmp_path / "new", "David")
     assert sorted(os.listdir(tmp_path / "new")) == ["David.claim", "Deer.claim"]
 
 
 def test_claim_of_a_dead_process_is_taken_over(tmp_path):
     write_claim(tmp_path / "David.claim", pid=GONE)
+    assert not claims.is_held(tmp_path, "David")
     assert claims.take(tmp_path, "David")
     assert claims.take(tmp_path, "David") is None
     assert os.listdir(tmp_path) == ["David.claim"]

@@ -276,8 +276,7 @@ def test_hook_that_cannot_read_says_what(tmp_path):
         return {"size": len((tmp_path / "frame.jpg").read_bytes())}
 
     look.every = 1
-    expected = f"cannot read {tmp_path}/frame.jpg: No such file or directory; the same command goes on from .*ckpt-2"
-    with pytest.raises(InputError, match=expected):
+    with pytest.raises(InputError, match="cannot read .*frame.jpg: No such file .* goes on from .*ckpt-2"):
         toy.train(4, hooks=[look])
 
 
@@ -295,6 +294,7 @@ def test_hook_whose_weights_no_file_can_hold_says_where_it_goes_on(tmp_path):
 def test_other_flags_are_refused_and_leave_the_folder_as_it_was(tmp_path):
     Toy(tmp_path).train(1)
     before = (tmp_path / "flags.json").read_bytes()
-    with pytest.raises(InputError, match=f"the run in {tmp_path} began with --rate=0.5, not --rate=0.7"):
-        loop.Run(str(tmp_path), {"rate": 0.7}, total=tf.Variable(0.0))
+    for start in (loop.look_first, loop.Run):
+        with pytest.raises(InputError, match=f"the run in {tmp_path} began with --rate=0.5, not --rate=0.7"):
+            start(str(tmp_path), {"rate": 0.7}, {"crops": ["c0ffee"]})
     assert (tmp_path / "flags.json").read_bytes() == before
