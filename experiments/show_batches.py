@@ -26,7 +26,6 @@ from experiments.training import run_record, training_input
 from experiments.training.recipe import LightRecipe, MatchingRecipe, Mixture
 from experiments.watching import contact_sheet
 from mlt_tf import config, files
-from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 KINDS = ("pairs", "context_sets")
@@ -162,10 +161,8 @@ def draw(every: Iterable[Batches], steps: Iterable[int], out: str) -> None:
     Raises:
       InputError: It cannot be written.
     """
-    try:
+    with output.writing(out, "--out"):
         os.makedirs(out, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write to {out}: {error.strerror}; choose another --out") from error
     writer = tf.summary.create_file_writer(out)
     for batches in every:
         for step in steps:

@@ -17,7 +17,6 @@ and keeps the rest.
 
 import contextlib
 import dataclasses
-import errno
 import itertools
 import os
 import pathlib
@@ -47,7 +46,7 @@ from experiments.app.planning import Asked
 from experiments.app.record import Entry
 from experiments.app.request import Request
 from experiments.running import trackers
-from experiments.shared import command_line, drawing, options, progress
+from experiments.shared import command_line, drawing, options, output, progress
 from experiments.web import door, places
 from mlt_tf import files
 from mlt_tf.errors import InputError
@@ -142,12 +141,9 @@ def save_frame(source: video.Source, text: str, folder: pathlib.Path) -> None:
     number = planning.frame_number(text, "--save_frame", source.fps or 0)
     frame = first_frame(source.frames(), number, source)
     path = folder / f"frame_{number:06d}.png"
-    try:
-        with files.whole(path) as (partial,):
-            if not cv2.imwrite(partial, cv2.cvtColor(drawing.with_grid(frame.image), cv2.COLOR_RGB2BGR)):
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
-    except OSError as error:
-        raise InputError(f"'{path}' cannot be written ({error.strerror}): give another --out") from error
+    with output.writing(path, "--out"), files.whole(path) as (partial,):
+        if not cv2.imwrite(partial, cv2.cvtColor(drawing.with_grid(frame.image), cv2.COLOR_RGB2BGR)):
+            raise OSError
     print(f"frame {number}, {frame.image.shape[1]}x{frame.image.shape[0]}\n  {path}")
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from experiments.app.record import Entry, Record, Seen
+from experiments.shared import output
 from mlt_tf.errors import InputError
 
 FORMATS = {"mot": "mot_seq_gt", "coco": "coco_instances", "cvat": "cvat", "yolo": "yolo"}  # Datumaro's names.
@@ -52,7 +53,7 @@ def write(record: Record, folder: pathlib.Path, formats: Sequence[str]) -> list[
       InputError: They cannot be written.
     """
     paths = [folder / name for name in formats]
-    try:
+    with output.writing(folder, "--out"):
         folder.mkdir(parents=True, exist_ok=True)
         for name, path in zip(formats, paths):
             with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=folder) as scratch:
@@ -61,10 +62,6 @@ def write(record: Record, folder: pathlib.Path, formats: Sequence[str]) -> list[
                 if path.exists():
                     os.replace(path, old)
                 os.replace(made, path)
-    except OSError as error:
-        raise InputError(
-            f"'{folder}' cannot be written to ({error.strerror}): make room or give another --out"
-        ) from error
     return paths
 
 

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from data_pipelines.datasets import names
 from experiments.app import record
 from experiments.running import claims
+from experiments.shared import output
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
@@ -44,24 +45,20 @@ def own(folder: pathlib.Path, overwrite: bool) -> Iterator[claims.Claim]:
     """
     if names.readable(str(folder)) != str(folder):
         raise InputError(f"output folder '{names.readable(str(folder))}' is no UTF-8 name: give another --out")
-    try:
+    with output.writing(folder, "--out"):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
     claim = claims.take(folder, "track")
     if claim is None:
         raise InputError(
             f"another mlt-track writes to '{folder}' (it holds track.claim): wait for its end, or give another --out"
         )
     try:
-        try:
+        with output.writing(folder, "--out"):
             files.sweep(folder, claims.PATIENCE)  # It may be a folder of many things.
             _recover(folder)
             found = [path.name for path in results(folder)]
-        except OSError as error:
-            raise _cannot_write(folder, error) from error
         if found and not overwrite:
             raise InputError(f"'{folder}' already holds {', '.join(found)}: give --overwrite or another --out")
         yield claim
@@ -155,7 +152,3 @@ def _recover(folder):
 
 def _previous(path):
     return path.with_name(f"{path.stem}{_PREVIOUS}{path.suffix}")
-
-
-def _cannot_write(folder, error):
-    return InputError(f"output folder '{folder}' cannot be written to ({error.strerror}): give another --out")

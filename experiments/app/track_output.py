@@ -14,7 +14,7 @@ import contextlib
 import math
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from experiments.app.plan import Plan
 from experiments.app.record import Entry, Seen
 from experiments.app.track_folder import INCOMPLETE
 from experiments.app.video_file import VideoFile
+from experiments.shared import output
 from mlt_tf import files
 from mlt_tf.errors import InputError
 
@@ -72,19 +73,18 @@ class TrackWriter:
 
     def __enter__(self) -> "TrackWriter":
         path = self._partial.json
-        with _writing(path):
+        with output.writing(path, "--out"):
             self._behind = track_folder.set_aside(self._folder, self._plan.start + len(self._entries))
         self._write_json(path, "the run was killed or is still going on", frames=None)
-        try:
+        with output.writing(path, "--out"):
             self._remove_partial(but=path)
             self._json = path.open("r+b", buffering=0)
             self._json_end = self._json.seek(-len(record.TAIL), os.SEEK_END)
-            for number, path in enumerate(self._partial.boxes):
+        for number, path in enumerate(self._partial.boxes):
+            with output.writing(path, "--out"):
                 self._boxes.append(path.open("w", encoding="utf-8", buffering=1))  # a crash loses no line
                 seen = [list(entry.targets.values())[number] for entry in self._entries]
                 self._boxes[-1].write("".join(map(_line, [None] * self._plan.start + seen)))
-        except OSError as error:
-            raise _cannot_write(path, error) from error
         return self
 
     def add(self, entry: Entry, picture: np.ndarray) -> None:
@@ -96,7 +96,7 @@ class TrackWriter:
         """
         if self._save_video:
             self._video = self._video or VideoFile(self._partial.video, self._meta["fps"])
-            with _writing(self._partial.video):
+            with output.writing(self._partial.video, "--out"):
                 self._video.write(picture, entry.time)
         self.frames_written += 1
         if self.frames_written > len(self._entries):  # Else it was known.
@@ -145,13 +145,13 @@ class TrackWriter:
                 path.unlink()
 
     def _forget(self) -> None:
-        with _writing(self._partial.json):
+        with output.writing(self._partial.json, "--out"):
             track_folder.forget(self._folder)
         self._behind = 0
 
     def _add_boxes(self, entry: Entry) -> None:
         for path, file, seen in zip(self._partial.boxes, self._boxes, entry.targets.values(), strict=True):
-            with _writing(path):
+            with output.writing(path, "--out"):
                 file.write(_line(seen))
 
     def _add_entry(self, entry: Entry) -> None:
@@ -159,7 +159,7 @@ class TrackWriter:
         self._entries.append(entry)
         self._texts.append(record.entry_text(entry))
         text = (",\n  " if len(self._texts) > 1 else "") + self._texts[-1]
-        with _writing(self._partial.json):
+        with output.writing(self._partial.json, "--out"):
             self._json.seek(self._json_end)
             self._json.write((text + record.TAIL).encode())
         self._json_end += len(text)  # In ASCII, as `json` writes it.
@@ -168,10 +168,10 @@ class TrackWriter:
         """Checks the files and gives them their final names; the JSON, which vouches for the others, comes last."""
         try:
             if self._video:
-                with _writing(self._partial.video):
+                with output.writing(self._partial.video, "--out"):
                     self._video.finish()
             if self._save_figure:
-                with _writing(self._partial.figure):
+                with output.writing(self._partial.figure, "--out"):
                     self._draw_scores(self._partial.figure)
         except BaseException as error:  # Ctrl-C too.
             self._write_json(self._partial.json, _describe(error), self.frames_written)
@@ -183,7 +183,7 @@ class TrackWriter:
         try:
             track_folder.publish(self._folder, moves)
         except BaseException as error:  # Ctrl-C too.
-            error = _cannot_write(self._final.json, error) if isinstance(error, OSError) else error
+            error = output.cannot_write(self._final.json, "--out", error) if isinstance(error, OSError) else error
             self._write_json(self._partial.json, _describe(error), self.frames_written)
             raise error
         self.complete = True
@@ -205,7 +205,7 @@ class TrackWriter:
         """Writes the record whole, complete where there is no error."""
         counts = {"frames": frames, "dropped": self.dropped()}
         meta = {**self._meta, **counts, "complete": error is None, "error": error}
-        with _writing(path):
+        with output.writing(path, "--out"):
             files.write_text(path, record.text(self._plan, meta, self._texts))
 
 
@@ -234,15 +234,3 @@ def _describe(error: BaseException) -> str:
     if isinstance(error, InputError):
         return str(error)
     return "stopped by the user" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
-
-
-@contextlib.contextmanager
-def _writing(path: pathlib.Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-
-
-def _cannot_write(path: pathlib.Path, error: OSError) -> InputError:
-    return InputError(f"'{path}' cannot be written ({error.strerror}): free some space or give another --out")

@@ -25,8 +25,13 @@ def writing(path: Path, flag: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error) or "no room, or no way to write such a file"
-        raise InputError(f"cannot write {os.fspath(path)}: {reason}; make room or choose another {flag}") from error
+        raise cannot_write(path, flag, error) from error
+
+
+def cannot_write(path: Path, flag: str, error: OSError) -> InputError:
+    """Returns the error that `writing` makes of one of the system's."""
+    reason = error.strerror or str(error) or "no room, or no way to write such a file"
+    return InputError(f"cannot write {os.fspath(path)}: {reason}; make room or choose another {flag}")
 
 
 def check(path: Path | None, flag: str) -> None:

@@ -113,7 +113,7 @@ def test_every_picture_is_outlined_by_its_own_draw(crops, tmp_path, run_binary, 
 
 def test_out_that_is_no_folder_is_refused(crops, tmp_path, run_binary):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SystemExit, match=f"show_batches: error: cannot write to {tmp_path}/file: .*another --out"):
+    with pytest.raises(SystemExit, match=f"show_batches: error: cannot write {tmp_path}/file: .*another --out"):
         run_binary(show_batches, data_dir=crops, out=tmp_path / "file", **SMALL)
 
 

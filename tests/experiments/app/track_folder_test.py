@@ -32,7 +32,7 @@ def test_folder_is_made_with_its_parents_and_left_empty(tmp_path):
 @pytest.mark.parametrize("below", ["", "inside"])
 def test_file_in_place_of_the_folder_is_named(tmp_path, below):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be written to .*give another --out"):
+    with pytest.raises(InputError, match="cannot write .*file.*: .*; make room or choose another --out$"):
         look_in(tmp_path / "file" / below, overwrite=False)
 
 

@@ -229,7 +229,7 @@ def test_video_that_came_out_short_is_not_passed_off_as_whole(tmp_path, monkeypa
 
 def test_full_disk_is_said_and_what_is_there_stays_incomplete(tmp_path):
     writer = track_output.TrackWriter(tmp_path, plan_of(), META)
-    full_disk = pytest.raises(InputError, match="cannot be written .*free some space")
+    full_disk = pytest.raises(InputError, match="cannot write .*: No space left on device; make room")
     with open("/dev/full", "w", buffering=1) as full, full_disk, writer:
         writer._boxes = [full]
         add(writer, 0, State(np.float32([1, 2, 3, 4])))
