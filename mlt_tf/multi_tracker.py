@@ -199,15 +199,19 @@ class MultiTracker:
 
     def _search(self, images, sizes_wh, frame_of):
         """Finds all targets in their next frame, and remembers what is certain: boxes [B, 4] and scores [B]."""
-        before, near = self._state.box_cxcywh.numpy(), self._may_be_near and self._near.will_do()
-        if near:
-            self._state, found = self.steps.find_near(self._state, images, sizes_wh, frame_of)
-        else:
-            self._state, found, contexts = self.steps.find(self._state, images, sizes_wh, frame_of)
+        before, near = self._state.box_cxcywh.numpy(), self._near.will_do() & self._may_be_near
+        boxes_cxcywh, scores = np.empty_like(before), np.empty(len(self), np.float32)
+        for places in filter(len, (np.flatnonzero(near), np.flatnonzero(~near))):
+            state = self._state if len(places) == len(self) else _take(self._state, places)
+            if near[places[0]]:
+                state, found = self.steps.find_near(state, images, sizes_wh, frame_of[places])
+            else:
+                state, found, contexts = self.steps.find(state, images, sizes_wh, frame_of[places])
+                certain = found.score.numpy() > np.float32(self.config.tau)
+                self._ring.store(places, contexts.numpy(), found.entropy.numpy(), certain)
+            boxes_cxcywh[places], scores[places] = state.box_cxcywh.numpy(), found.score.numpy()
+        self._state = self._state._replace(box_cxcywh=tf.constant(boxes_cxcywh), frames=self._state.frames + 1)
         self._frames = self._frames + 1
-        boxes_cxcywh, scores = self._state.box_cxcywh.numpy(), found.score.numpy()
-        if not near:
-            self._ring.store(contexts.numpy(), found.entropy.numpy(), scores > np.float32(self.config.tau))
         if self._may_be_near:
             self._near.note(near, before, boxes_cxcywh, scores)
         return boxes_cxcywh, scores

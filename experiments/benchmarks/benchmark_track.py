@@ -173,7 +173,7 @@ def _whole_frame(steps, state, ring, images, sizes_wh, frame_of):
     """Does what a frame needs but its decoding: cropping, network, post-processing, memory."""
     new, found, contexts = steps.find(state._replace(memory=()), images, sizes_wh, frame_of)
     scores = found.score.numpy()
-    ring.store(contexts.numpy(), found.entropy.numpy(), scores > -1)
+    ring.store(range(len(scores)), contexts.numpy(), found.entropy.numpy(), scores > -1)
     return new.box_cxcywh.numpy(), scores
 
 

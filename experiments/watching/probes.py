@@ -66,7 +66,7 @@ def validation_sets(watching: Watching, data_dir: str, splits: Sequence[str]) ->
       InputError: The run trains on one of them.
     """
     if watching.validation_sets != AUTO:
-        trained = {f"{kind}_{split}" for kind in ("vid", "det") for split in splits}
+        trained = {f"{kind}_{split}" for kind in ("vid", "det", "cutouts") for split in splits}
         if seen := sorted(trained & set(watching.validation_sets)):
             raise InputError(f"--validation_sets: {', '.join(seen)} is trained on (--splits); give sets that are not")
         return list(watching.validation_sets)

@@ -80,7 +80,7 @@ def _tracking_functions(steps: TrackingSteps, settings: config.TrackerConfig) ->
 
     @tf.function(input_signature=[frame_spec, tf.TensorSpec([None, 4], tf.float32, "box")])
     def init(frame, box):
-        box_cxcywh = _checked_cxcywh(box)
+        box_cxcywh = _checked_cxcywh(box, frame)
         frame_of = tf.zeros_like(box[:, 0], tf.int32)
         return flatten_state(steps.start(frame[None], crops.size_wh(frame)[None], frame_of, box_cxcywh))
 
@@ -136,7 +136,7 @@ def _compact_functions(steps: CompactSteps, settings: config.TrackerConfig) -> t
         input_signature=[tf.TensorSpec([None, None, 3], tf.uint8, "frame"), tf.TensorSpec([None, 4], name="box")]
     )
     def init_compact(frame, box):
-        return flatten_state(steps.start(frame, _checked_cxcywh(box)))
+        return flatten_state(steps.start(frame, _checked_cxcywh(box, frame)))
 
     @tf.function(input_signature=[spec, images_spec])
     def track_compact(state, images):
@@ -164,11 +164,15 @@ def _compact_functions(steps: CompactSteps, settings: config.TrackerConfig) -> t
     return init_compact, track_compact, track_flat
 
 
-def _checked_cxcywh(box):
-    """Turns boxes x, y, w, h into those of `TargetState`."""
+def _checked_cxcywh(box, frame):
+    """Turns boxes x, y, w, h into those of `TargetState`; refuses those that `Tracker` refuses."""
     in_pixels = "box: give x,y,w,h in pixels of the frame, w and h from 1 up"
-    tf.debugging.assert_greater_equal(box[:, 2:], config.SMALLEST_BOX, in_pixels)
-    return tf.concat([box[:, :2] + box[:, 2:] / 2, box[:, 2:]], 1)
+    checks = [tf.debugging.assert_greater_equal(box[:, 2:], config.SMALLEST_BOX, in_pixels)]
+    centre = box[:, :2] + box[:, 2:] / 2
+    inside = tf.reduce_all((centre >= 0) & (centre <= crops.size_wh(frame)))  # False of what is not finite.
+    checks += [tf.debugging.assert_equal(inside, True, "box: give one of finite numbers whose centre is in the frame")]
+    with tf.control_dependencies(checks):  # Else a graph may cut the crops first, and fail there.
+        return tf.concat([centre, box[:, 2:]], 1)
 
 
 def _check_size(state, frame):

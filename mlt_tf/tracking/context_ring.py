@@ -45,13 +45,14 @@ class ContextRing:
         lists = self._contexts, self._entropies, self._stored
         self._contexts, self._entropies, self._stored = ([each[place] for place in places] for each in lists)
 
-    def store(self, contexts: np.ndarray, entropies: np.ndarray, confident: np.ndarray) -> None:
-        """Does what `memory.store` does."""
-        for target in np.flatnonzero(confident):
-            place = 1 + self._stored[target] % (len(self._entropies[target]) - 1)
-            self._contexts[target][place] = contexts[target]
-            self._entropies[target][place] = entropies[target]
-            self._stored[target] += 1
+    def store(self, places: Sequence[int], contexts: np.ndarray, entropies: np.ndarray, confident: np.ndarray) -> None:
+        """Does what `memory.store` does, for the targets at these places."""
+        for target, context, entropy, certain in zip(places, contexts, entropies, confident):
+            if certain:
+                place = 1 + self._stored[target] % (len(self._entropies[target]) - 1)
+                self._contexts[target][place] = context
+                self._entropies[target][place] = entropy
+                self._stored[target] += 1
 
     def memory(self, places: Sequence[int]) -> ContextMemory:
         """Copies the memory of the targets at these places."""

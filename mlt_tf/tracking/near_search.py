@@ -32,15 +32,15 @@ class NearSearch:
         """Drops all targets but those at these places, in this order."""
         self._left = self._left[np.asarray(places, np.int64)]
 
-    def will_do(self) -> bool:
-        """Says whether the next search, which all targets share, may be near by."""
-        return bool(len(self._left)) and bool(np.all(self._left > 0))
+    def will_do(self) -> np.ndarray:
+        """Says of which targets the next search may be near by: [B] bool. No target decides for another."""
+        return self._left > 0
 
-    def note(self, near: bool, before_cxcywh: np.ndarray, after_cxcywh: np.ndarray, scores: np.ndarray) -> None:
+    def note(self, near: np.ndarray, before_cxcywh: np.ndarray, after_cxcywh: np.ndarray, scores: np.ndarray) -> None:
         """Learns what a search has found.
 
         Args:
-          near: Whether it was near by.
+          near: [B] bool, of which targets it was near by.
           before_cxcywh: [B, 4], boxes before it, in pixels of the frame.
           after_cxcywh: [B, 4], boxes after it.
           scores: [B], similarities at the new places.
@@ -48,4 +48,4 @@ class NearSearch:
         sides = crops.context_side(before_cxcywh[:, 2:]).numpy()
         moved = np.abs(after_cxcywh[:, :2] - before_cxcywh[:, :2]).max(1) * config.CONTEXT_SIZE / sides
         calm = (scores > SIMILARITY) & (moved < MOTION)
-        self._left = np.where(calm, self._left - 1 if near else TIMES, 0)
+        self._left = np.where(calm, np.where(near, self._left - 1, TIMES), 0)

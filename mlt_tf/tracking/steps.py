@@ -180,12 +180,15 @@ class TrackingSteps(tf.Module):
         return state._replace(box_cxcywh=self._moved(state, 0.0, size))
 
     def _moved(self, state, offset, size):
-        """Moves and damps the states; centres stay in the frame, sides between 4 px and the frame's."""
+        """Moves and damps the states; centres stay in the frame, sides between 4 px and the frame's, in their ratio."""
         centre, old_size = state.box_cxcywh[:, :2], state.box_cxcywh[:, 2:]
         damping, limits = self._settings.scale_damping, state.frame_wh
         centre = tf.clip_by_value(centre + offset, 0.0, limits)
-        new_size = old_size * ((1 - damping) + damping * size)
-        return tf.concat([centre, tf.clip_by_value(new_size, tf.minimum(MIN_SIDE, limits), limits)], 1)
+        least = tf.minimum(MIN_SIDE, limits)
+        factor = (1 - damping) + damping * size  # [B, 1]
+        factor = tf.maximum(factor, tf.reduce_max(tf.minimum(least / old_size, 1.0), 1, keepdims=True))
+        factor = tf.minimum(factor, tf.reduce_min(tf.maximum(limits / old_size, 1.0), 1, keepdims=True))
+        return tf.concat([centre, tf.clip_by_value(factor * old_size, least, limits)], 1)
 
     def update(self, state: TargetState) -> tuple[TargetState, Updated]:
         """Does the second half of Algorithm 1, for all targets that have a context to learn from."""

@@ -67,7 +67,7 @@ def test_no_set_is_chosen_where_it_was_not_prepared(tmp_path, mlt):
     assert probes.make_probe(Watching(), Subject(str(tmp_path), RECIPE, mlt)) is None
 
 
-@pytest.mark.parametrize("name", ["vid_train", "det_train"])
+@pytest.mark.parametrize("name", ["vid_train", "det_train", "cutouts_train"])
 def test_set_that_is_trained_on_is_refused(crops, name):
     with pytest.raises(InputError, match=f"--validation_sets: {name} is trained on"):
         probes.validation_sets(Watching(validation_sets=("vid_validation", name)), str(crops), ["train"])

@@ -131,6 +131,9 @@ def test_bad_boxes_and_frames_of_another_size_are_refused(model):
     for box in ([10, 10, 0, 5], [0.4, 0.5, 0.1, 0.2]):
         with pytest.raises(tf.errors.InvalidArgumentError, match="in pixels of the frame, w and h from 1 up"):
             model.init(frame, np.float32([box]))
+    for box in ([75, 10, 20, 20], [10, -20, 20, 20], [np.nan, 10, 20, 20], [10, 10, np.inf, 20]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="finite numbers whose centre is in the frame"):
+            model.init(frame, np.float32([box]))
     state = model.init(frame, np.float32([[10, 10, 20, 20]]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="size of the first"):
         model.track(state, frame[:50])

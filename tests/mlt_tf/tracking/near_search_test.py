@@ -24,8 +24,8 @@ def searches(near, *outcomes):
     """Returns which of the searches that found these outcomes were near by."""
     was = []
     for outcome in outcomes:
-        was.append(near.will_do())
-        near.note(was[-1], *outcome)
+        was.append(bool(near.will_do()[0]))
+        near.note(np.array(was[-1:]), *outcome)
     return was
 
 
@@ -46,17 +46,44 @@ def test_restless_target_is_searched_for_in_the_whole_context_next(near, restles
     assert searches(near, restless, restless, found(), restless, found(), found()) == [False] * 3 + [True, False, True]
 
 
-def test_one_restless_target_decides_for_all_and_its_removal_ends_that(near):
+def test_no_target_decides_for_another(near):
     near.add(1)
     both = [np.concatenate(parts) for parts in zip(found(), found(moved=FAR))]
-    near.note(False, *both)
-    assert not near.will_do()
+    near.note(np.array([False, False]), *both)
+    assert near.will_do().tolist() == [True, False]
+    for _ in range(near_search.TIMES - 1):
+        near.note(near.will_do(), *both)
+    assert near.will_do().tolist() == [True, False]
+    near.note(near.will_do(), *both)
+    assert near.will_do().tolist() == [False, False]
+    near.note(near.will_do(), *both)
     near.keep([0])
-    assert near.will_do()
     near.add(1)
-    assert not near.will_do()
+    assert near.will_do().tolist() == [True, False]
     near.keep([])
-    assert not near.will_do()
+    assert near.will_do().tolist() == []
+
+
+def test_calm_target_has_its_own_box_beside_a_restless_one(mlt, monkeypatch):
+    monkeypatch.setattr(near_search, "SIMILARITY", -1.0)  # The network is untrained.
+    settings = TrackerConfig(pyramid="patches", near=True)
+    calm = list(moving_square(8, (2, -1)))
+    restless = [np.roll(frame, 8 * (number % 2), 1) for number, (frame, _) in enumerate(calm)]
+    alone, both = (MultiTracker(mlt, settings, updates="none") for _ in range(2))
+    searched = []
+    search = both.steps.find_near
+    monkeypatch.setattr(
+        both.steps, "find_near", lambda state, *a: searched.append(len(state.frames)) or search(state, *a)
+    )
+    alone.add(calm[0][0], [calm[0][1]])
+    for frame in (restless[0], calm[0][0]):
+        both.add(frame, [calm[0][1]])
+    for (frame, _), other in zip(calm[1:], restless[1:]):
+        (one,), (_, beside) = alone.update(frame), both.update([other, frame])
+        np.testing.assert_allclose(beside.box_xywh, one.box_xywh, atol=1e-3)
+        np.testing.assert_allclose(beside.score, one.score, atol=1e-5)
+    assert 1 in searched  # Near by for the calm target alone.
+    assert both.state.frames.numpy().tolist() == [8, 8]
 
 
 def test_trackers_find_the_same_near_by_until_the_target_jumps(mlt, monkeypatch):

@@ -107,12 +107,14 @@ def test_target_that_leaves_the_frame_stays_at_its_border(find, dx, dy, corner):
     assert np.isfinite(found.score)
 
 
-def test_sides_stay_between_four_pixels_and_the_frames(find):
+def test_sides_stay_between_four_pixels_and_the_frames_in_their_ratio(find):
     shrinking, growing = (scales(peak(height=0.2), **{name: peak(height=0.9)}) for name in ("smaller", "larger"))
-    state, _ = find(shrinking, box=np.float32([50, 50, 4.02, 4]))
-    np.testing.assert_allclose(state.box_cxcywh[0, 2:], [4, 4])
-    state, _ = find(growing, box=np.float32([200, 120, 399, 240]))
-    np.testing.assert_allclose(state.box_cxcywh[0, 2:], [400, 240])
+    state, _ = find(shrinking, box=np.float32([50, 50, 8.04, 4.02]))
+    np.testing.assert_allclose(state.box_cxcywh[0, 2:], [8, 4], rtol=1e-5)
+    state, _ = find(growing, box=np.float32([200, 120, 119.5, 239]))
+    np.testing.assert_allclose(state.box_cxcywh[0, 2:], [120, 240], rtol=1e-5)
+    state, _ = find(growing, box=np.float32([200, 120, 2, 8]))
+    np.testing.assert_allclose(state.box_cxcywh[0, 2:], [4, 8.165], rtol=1e-3)
 
 
 def test_frame_of_a_few_pixels_and_huge_box(find):
