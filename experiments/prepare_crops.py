@@ -2,9 +2,10 @@
 
     python -m experiments.prepare_crops --data_dir ILSVRC2015 --out crops
     python -m experiments.prepare_crops --sets cutouts_train --cutouts CUTOUTS --out crops
+    python -m experiments.prepare_crops --fill_from crops --out filled
 
 The second makes trajectories of objects that were cut out by their masks, before backgrounds of the sets of the same
-split that --out holds already.
+split that --out holds already. The third copies sets, with other crops' grounds where a crop reaches beyond its frame.
 An interrupted run goes on where it stopped when the same command is given again.
 """
 
@@ -15,7 +16,7 @@ import shutil
 
 from absl import flags
 
-from data_pipelines.crops import crop_jobs, cutouts, made_trajectories, preparation
+from data_pipelines.crops import crop_jobs, crop_store, cutouts, filling, made_trajectories, preparation
 from data_pipelines.datasets import trajectories
 from experiments.shared import command_line, help_text, output, progress, provenance
 from mlt_tf.errors import InputError
@@ -39,8 +40,12 @@ def define_flags(values: flags.FlagValues) -> None:
         "cutouts", None, "Folder of objects cut out by their masks: PNG files with alpha, a sub-folder each class, in "
         "train and val, or the same for all splits. Adds the sets cutouts_... of the splits of --sets."
     )  # fmt: skip
+    define_string(
+        "fill_from", None, "Instead of --data_dir: a folder of prepared sets, to copy with the grounds of other crops "
+        "where a crop reaches beyond its frame."
+    )  # fmt: skip
     define_integer("cutout_frames", made_trajectories.FRAMES, "Frames to make of each of them.", lower_bound=2)
-    define_integer("seed", 0, "Seed of the made frames.")
+    define_integer("seed", 0, "Seed of the made frames, and of what crops are filled with.")
     define_integer("every", 1, "Keep every n-th frame of a trajectory.", lower_bound=1)
     define_integer("size", crop_jobs.SIZE, "Side of the crops in pixels; 255 of them are the context.")
     define_integer("quality", crop_jobs.QUALITY, "JPEG quality of the crops.", lower_bound=1, upper_bound=100)
@@ -52,7 +57,9 @@ def define_flags(values: flags.FlagValues) -> None:
         ["--runner=DirectRunner", "--direct_running_mode=multi_processing", f"--direct_num_workers={os.cpu_count()}"],
         "Options of the Beam pipeline (--engine=beam).",
     )
-    help_text.need(values, data_dir="unless --sets names those of cut-outs alone", cutouts="for such sets")
+    help_text.need(
+        values, data_dir="unless --sets names those of cut-outs alone, or with --fill_from", cutouts="for such sets"
+    )
 
 
 def read_trajectories(name: str, skipped: trajectories.Skipped) -> list:
@@ -87,6 +94,11 @@ def prepare_set(name: str) -> dict:
             FLAGS.size, FLAGS.quality, seed=FLAGS.seed, crops=FLAGS.out, grounds=grounds
         )
         how = {"job": made_trajectories.MadeJob, "fingerprint": made_trajectories.fingerprint(found, settings)}
+    elif FLAGS.fill_from:
+        sources = made_trajectories.ground_sets(FLAGS.fill_from, name.split("_")[1])
+        settings = filling.settings_of(FLAGS.fill_from, name, sources, FLAGS.seed)
+        found = crop_store.CropStore(FLAGS.fill_from, [name]).trajectories
+        how = {"job": filling.FillJob, "fingerprint": filling.fingerprint(settings)}
     else:
         with progress.waiting("prepare_crops", f"reading the annotations of {name}"):
             found = read_trajectories(name, skipped)
@@ -115,7 +127,11 @@ def choose_sets() -> list[str]:
     others = [name for name in FLAGS.sets if name not in made]
     if made and not FLAGS.cutouts:
         raise InputError(f"--sets={made[0]} needs --cutouts: give the folder of the objects")
-    if others and not FLAGS.data_dir:
+    if FLAGS.fill_from and FLAGS.data_dir:
+        raise InputError("--fill_from and --data_dir are both given: the crops come from one of them")
+    if FLAGS.fill_from and os.path.realpath(FLAGS.fill_from) == os.path.realpath(FLAGS.out):
+        raise InputError(f"--fill_from={FLAGS.fill_from} is --out too: choose another --out")
+    if others and not (FLAGS.data_dir or FLAGS.fill_from):
         raise InputError(f"--sets={others[0]} needs --data_dir: give the folder that holds Annotations and Data")
     if FLAGS.cutouts and not made:
         made = [f"cutouts_{split}" for split in dict.fromkeys(name.split("_")[1] for name in others)]

@@ -64,7 +64,7 @@ def compose(
       (crop [size, size, 3] uint8 RGB with the target in its middle, target_wh [2] the sides of its box in pixels).
     """
     size = ground.shape[0]
-    canvas = _moved_ground(ground, rng)
+    canvas = moved_ground(ground, rng)
     centre = np.full(2, (size - 1) / 2)
     matrix, target_wh = _posed(target, rng, 1.0)
     for other in others[: look.neighbours]:
@@ -181,8 +181,8 @@ def shown(ground: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(ground[top + rows[0] : top + rows[-1] + 1, left + columns[0] : left + columns[-1] + 1])
 
 
-def _moved_ground(ground, rng):
-    """Mirrors, enlarges and moves a background, so that its own object is not in the middle any more."""
+def moved_ground(ground: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Mirrors, enlarges and moves a background [size, size, 3] uint8, so that its own object leaves the middle."""
     size = ground.shape[0]
     inner = shown(ground)
     inner = np.ascontiguousarray(inner[:, ::-1]) if rng.random() < 0.5 else inner

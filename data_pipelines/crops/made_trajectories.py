@@ -10,14 +10,14 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 
-from data_pipelines.crops import composition, crop_store, cutouts
+from data_pipelines.crops import composition, crop_store, cutouts, grounds
 from data_pipelines.crops.composition import Look
 from data_pipelines.crops.crop_jobs import CropSettings, ShardJob
 from data_pipelines.crops.crop_store import CropStore
 from data_pipelines.crops.cutouts import Cutout
+from data_pipelines.crops.grounds import Grounds
 from mlt_tf.errors import InputError
 
 FRAMES = 17  # x and the paper's M' = 16 contexts.
@@ -69,18 +69,16 @@ class MadeJob(ShardJob):
 
     def crops(self, made: list, skipped: list) -> Iterator[bytes]:
         """Yields the JPEGs of all frames; adds what the index says of each trajectory to `made`."""
-        grounds = _Grounds(CropStore(self.settings.crops, self.settings.grounds))
+        of_others = Grounds(CropStore(self.settings.crops, self.settings.grounds))
         for trajectory in self.trajectories:
             pictures = [cutouts.load(cutout.path) for cutout in (trajectory.target, *trajectory.others)]
             sides = []
             for frame in range(len(trajectory)):
                 rng = _generator(self.settings.seed, trajectory.target.name, 1 + frame)
-                ground = grounds.draw(rng)
+                ground, _ = of_others.draw(rng)
                 crop, target_wh = composition.compose(pictures[0], pictures[1:], ground, trajectory.look, rng)
                 sides.append(np.round(target_wh.astype(float), 2).tolist())
-                yield cv2.imencode(".jpg", crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, self.settings.quality])[
-                    1
-                ].tobytes()
+                yield grounds.encode(crop, self.settings.quality)
             made.append(
                 {
                     "name": trajectory.name,
@@ -90,26 +88,6 @@ class MadeJob(ShardJob):
                     "target_wh": sides,
                 }
             )
-
-
-class _Grounds:
-    """Draws backgrounds out of prepared crops: every scene, and every kind of set, as often as any other."""
-
-    def __init__(self, store):
-        self._store = store
-        groups = [collections.defaultdict(list), collections.defaultdict(list)]
-        for trajectory in store.trajectories:
-            groups[trajectory.still][trajectory.group].append(trajectory)
-        self._kinds = [[kind[name] for name in sorted(kind)] for kind in groups if kind]
-
-    def draw(self, rng):
-        """Returns a crop, [size, size, 3] uint8 RGB."""
-        groups = self._kinds[rng.integers(len(self._kinds))]
-        group = groups[rng.integers(len(groups))]
-        trajectory = group[rng.integers(len(group))]
-        record = trajectory.first + rng.integers(len(trajectory))
-        jpeg = np.frombuffer(self._store.read([record])[0], np.uint8)
-        return np.ascontiguousarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1])
 
 
 def plan(found: list[Cutout], frames: int, seed: int) -> list[MadeTrajectory]:

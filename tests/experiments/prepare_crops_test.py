@@ -26,7 +26,8 @@ def prepare(ilsvrc, tmp_path, run_binary, capsys):
     """Returns a function that prepares into `tmp_path / "crops"` and returns the lines that were printed."""
 
     def run(**options):
-        run_binary(prepare_crops, **{"data_dir": ilsvrc, "out": tmp_path / "crops", "jobs": 1} | options)
+        source = {} if "fill_from" in options else {"data_dir": ilsvrc}
+        run_binary(prepare_crops, **source | {"out": tmp_path / "crops", "jobs": 1} | options)
         return capsys.readouterr().out.splitlines()
 
     return run
@@ -271,3 +272,15 @@ def test_cutouts_need_their_folder_and_backgrounds(prepare, objects):
         match="no prepared crops vid_train or det_train .*experiments.prepare_crops .* --sets vid_train --out",
     ):
         prepare(sets=["cutouts_train"], cutouts=objects)
+
+
+def test_filled_sets_come_from_prepared_ones(prepare, tmp_path):
+    prepare(sets=["vid_train"])
+    crops = tmp_path / "crops"
+    assert "filled/vid_train: " in prepare(sets=["vid_train"], fill_from=crops, out=tmp_path / "filled")[0]
+    stores = [CropStore(str(folder), ["vid_train"]) for folder in (crops, tmp_path / "filled")]
+    assert [t.name for t in stores[1].trajectories] == [t.name for t in stores[0].trajectories]
+    with pytest.raises(SystemExit, match="--fill_from and --data_dir are both given"):
+        prepare(sets=["vid_train"], fill_from=crops, data_dir=tmp_path, out=tmp_path / "filled")
+    with pytest.raises(SystemExit, match=f"--fill_from={crops} is --out too: choose another --out"):
+        prepare(sets=["vid_train"], fill_from=crops)
