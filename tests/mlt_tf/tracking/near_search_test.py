@@ -66,24 +66,26 @@ def test_no_target_decides_for_another(near):
 
 def test_calm_target_has_its_own_box_beside_a_restless_one(mlt, monkeypatch):
     monkeypatch.setattr(near_search, "SIMILARITY", -1.0)  # The network is untrained.
-    settings = TrackerConfig(pyramid="patches", near=True)
-    calm = list(moving_square(8, (2, -1)))
+    tracker = MultiTracker(mlt, TrackerConfig(pyramid="patches", near=True), updates="none")
+    calm = list(moving_square(5, (2, -1)))
     restless = [np.roll(frame, 8 * (number % 2), 1) for number, (frame, _) in enumerate(calm)]
-    alone, both = (MultiTracker(mlt, settings, updates="none") for _ in range(2))
-    searched = []
-    search = both.steps.find_near
-    monkeypatch.setattr(
-        both.steps, "find_near", lambda state, *a: searched.append(len(state.frames)) or search(state, *a)
-    )
-    alone.add(calm[0][0], [calm[0][1]])
-    for frame in (restless[0], calm[0][0]):
-        both.add(frame, [calm[0][1]])
-    for (frame, _), other in zip(calm[1:], restless[1:]):
-        (one,), (_, beside) = alone.update(frame), both.update([other, frame])
-        np.testing.assert_allclose(beside.box_xywh, one.box_xywh, atol=1e-3)
-        np.testing.assert_allclose(beside.score, one.score, atol=1e-5)
-    assert 1 in searched  # Near by for the calm target alone.
-    assert both.state.frames.numpy().tolist() == [8, 8]
+    searched, search = [], tracker.steps.find_near
+    counting = lambda state, *images: searched.append(len(state.frames)) or search(state, *images)  # noqa: E731
+    monkeypatch.setattr(tracker.steps, "find_near", counting)
+
+    def track(*videos):
+        tracker.remove(range(len(tracker)))
+        for video in videos:
+            tracker.add(video[0], [calm[0][1]])
+        return [tracker.update(list(frames))[-1] for frames in zip(*(video[1:] for video in videos))]
+
+    alone = track([frame for frame, _ in calm])
+    assert searched == [1, 1, 1]
+    beside = track(restless, [frame for frame, _ in calm])
+    assert searched[3:] == [1, 1, 1] and tracker.state.frames.numpy().tolist() == [5, 5]
+    for one, other in zip(alone, beside):
+        np.testing.assert_allclose(other.box_xywh, one.box_xywh, atol=1e-3)
+        np.testing.assert_allclose(other.score, one.score, atol=1e-5)
 
 
 def test_trackers_find_the_same_near_by_until_the_target_jumps(mlt, monkeypatch):
