@@ -22,6 +22,7 @@ from experiments.shared import command_line, help_text, output, progress, proven
 from mlt_tf.errors import InputError
 
 FLAGS = flags.FLAGS
+CUTTING = ("data_dir", "scenes", "every", "size", "quality", "skip_faulty")  # Flags of how frames are cut.
 SETS = ("vid_train", "vid_validation", "det_train", "det_validation", "cutouts_train", "cutouts_validation")
 
 
@@ -83,7 +84,7 @@ def every_nth(trajectory: trajectories.Trajectory, n: int) -> trajectories.Traje
 
 def prepare_set(name: str) -> dict:
     """Prepares one of SETS and returns its index."""
-    skipped = trajectories.Skipped()
+    skipped, every = trajectories.Skipped(), FLAGS.every
     if name.startswith("cutouts"):
         split = name.split("_")[1]
         found = made_trajectories.plan(
@@ -97,6 +98,7 @@ def prepare_set(name: str) -> dict:
     elif FLAGS.fill_from:
         sources = made_trajectories.ground_sets(FLAGS.fill_from, name.split("_")[1])
         settings = filling.settings_of(FLAGS.fill_from, name, sources, FLAGS.seed)
+        every = crop_store.read_index(f"{FLAGS.fill_from}/{name}").get("every", every)
         found = crop_store.CropStore(FLAGS.fill_from, [name]).trajectories
         how = {"job": filling.FillJob, "fingerprint": filling.fingerprint(settings)}
     else:
@@ -104,7 +106,7 @@ def prepare_set(name: str) -> dict:
             found = read_trajectories(name, skipped)
         settings = crop_jobs.CropSettings(FLAGS.size, FLAGS.quality, name.startswith("det"), FLAGS.skip_faulty)
         how = {}
-    made_by = {"set": name, "command": provenance.command(), "commit": provenance.commit(), "every": FLAGS.every}
+    made_by = {"set": name, "command": provenance.command(), "commit": provenance.commit(), "every": every}
     made_by["objects_left_out"] = skipped.summary()
     with progress.Bar(sum(map(len, found)), "prepare_crops", f"crops of {name}") as bar:
 
@@ -127,8 +129,9 @@ def choose_sets() -> list[str]:
     others = [name for name in FLAGS.sets if name not in made]
     if made and not FLAGS.cutouts:
         raise InputError(f"--sets={made[0]} needs --cutouts: give the folder of the objects")
-    if FLAGS.fill_from and FLAGS.data_dir:
-        raise InputError("--fill_from and --data_dir are both given: the crops come from one of them")
+    given = [name for name in CUTTING if FLAGS[name].present]
+    if FLAGS.fill_from and given:
+        raise InputError(f"--fill_from and --{given[0]} are both given: it takes crops as they are")
     if FLAGS.fill_from and os.path.realpath(FLAGS.fill_from) == os.path.realpath(FLAGS.out):
         raise InputError(f"--fill_from={FLAGS.fill_from} is --out too: choose another --out")
     if others and not (FLAGS.data_dir or FLAGS.fill_from):

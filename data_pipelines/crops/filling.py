@@ -7,13 +7,12 @@ around their targets, half of what a network sees is that colour: it has few pla
 import dataclasses
 import hashlib
 import itertools
-import zlib
 from collections.abc import Iterator
 
 import cv2
 import numpy as np
 
-from data_pipelines.crops import composition, crop_store, grounds
+from data_pipelines.crops import composition, crop_store, grounds, made_trajectories
 from data_pipelines.crops.crop_jobs import CropSettings, ShardJob
 from data_pipelines.crops.crop_store import CropStore
 from data_pipelines.crops.grounds import Grounds
@@ -55,7 +54,7 @@ class FillJob(ShardJob):
             records = range(trajectory.first, trajectory.first + len(trajectory))
             target_wh = store.target_wh[records.start : records.stop]
             for row, jpeg in enumerate(store.read(records)):
-                rng = np.random.default_rng([settings.seed, zlib.crc32(trajectory.name.encode()), row])
+                rng = made_trajectories.generator(settings.seed, trajectory.name, row)
                 crop = grounds.decode(jpeg)
                 seen = visible(crop, target_wh[row])
                 if _share(crop, seen) < _FULL:

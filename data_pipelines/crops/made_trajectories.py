@@ -74,7 +74,7 @@ class MadeJob(ShardJob):
             pictures = [cutouts.load(cutout.path) for cutout in (trajectory.target, *trajectory.others)]
             sides = []
             for frame in range(len(trajectory)):
-                rng = _generator(self.settings.seed, trajectory.target.name, 1 + frame)
+                rng = generator(self.settings.seed, trajectory.target.name, 1 + frame)
                 ground, _ = of_others.draw(rng)
                 crop, target_wh = composition.compose(pictures[0], pictures[1:], ground, trajectory.look, rng)
                 sides.append(np.round(target_wh.astype(float), 2).tolist())
@@ -97,7 +97,7 @@ def plan(found: list[Cutout], frames: int, seed: int) -> list[MadeTrajectory]:
         by_class[cutout.label].append(cutout)
     planned = []
     for cutout in found:
-        rng = _generator(seed, cutout.name, 0)
+        rng = generator(seed, cutout.name, 0)
         look = composition.draw_look(rng)
         others = [_other(rng, cutout, found, by_class[cutout.label]) for _ in range(look.neighbours + 1)]
         kept = tuple(other for other in others if other is not None)
@@ -142,5 +142,6 @@ def _other(rng, cutout, found, of_class):
     return None
 
 
-def _generator(seed, name, part):
+def generator(seed: int, name: str, part: int) -> np.random.Generator:
+    """Returns what decides a part of something that is made, such as a frame, by its name."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), part])

@@ -275,12 +275,14 @@ def test_cutouts_need_their_folder_and_backgrounds(prepare, objects):
 
 
 def test_filled_sets_come_from_prepared_ones(prepare, tmp_path):
-    prepare(sets=["vid_train"])
+    prepare(sets=["vid_train"], every=2)
     crops = tmp_path / "crops"
     assert "filled/vid_train: " in prepare(sets=["vid_train"], fill_from=crops, out=tmp_path / "filled")[0]
+    assert json.loads((tmp_path / "filled" / "vid_train" / "index.json").read_text())["every"] == 2
     stores = [CropStore(str(folder), ["vid_train"]) for folder in (crops, tmp_path / "filled")]
     assert [t.name for t in stores[1].trajectories] == [t.name for t in stores[0].trajectories]
-    with pytest.raises(SystemExit, match="--fill_from and --data_dir are both given"):
-        prepare(sets=["vid_train"], fill_from=crops, data_dir=tmp_path, out=tmp_path / "filled")
+    for name, value in (("data_dir", tmp_path), ("size", 255)):
+        with pytest.raises(SystemExit, match=f"--fill_from and --{name} are both given: it takes crops as they are"):
+            prepare(sets=["vid_train"], fill_from=crops, out=tmp_path / "filled", **{name: value})
     with pytest.raises(SystemExit, match=f"--fill_from={crops} is --out too: choose another --out"):
         prepare(sets=["vid_train"], fill_from=crops)

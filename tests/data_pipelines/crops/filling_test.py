@@ -33,15 +33,17 @@ def crops(tmp_path):
     return str(tmp_path / "crops")
 
 
-def prepare(crops, out, seed=0, name="vid_train", workers=1):
-    settings = filling.settings_of(crops, name, ("vid_train", "det_train"), seed)
-    found = CropStore(crops, [name]).trajectories
-    run = lambda jobs: preparation.run_local(jobs, workers)  # noqa: E731
-    return preparation.prepare(str(out / name), found, run, settings, {}, FillJob, filling.fingerprint(settings))
+def prepare(crops, out, seed=0):
+    def run(jobs):
+        preparation.run_local(jobs, 1)
+
+    settings = filling.settings_of(crops, "vid_train", ("vid_train", "det_train"), seed)
+    found = CropStore(crops, ["vid_train"]).trajectories
+    return preparation.prepare(str(out / "vid_train"), found, run, settings, {}, FillJob, filling.fingerprint(settings))
 
 
-def pictures(folder, name="vid_train"):
-    store = CropStore(str(folder), [name])
+def pictures(folder):
+    store = CropStore(str(folder), ["vid_train"])
     return np.stack([grounds.decode(jpeg) for jpeg in store.read(range(len(store)))]).astype(int), store
 
 

@@ -70,8 +70,12 @@ def test_calm_target_has_its_own_box_beside_a_restless_one(mlt, monkeypatch):
     calm = list(moving_square(5, (2, -1)))
     restless = [np.roll(frame, 8 * (number % 2), 1) for number, (frame, _) in enumerate(calm)]
     searched, search = [], tracker.steps.find_near
-    counting = lambda state, *images: searched.append(len(state.frames)) or search(state, *images)  # noqa: E731
-    monkeypatch.setattr(tracker.steps, "find_near", counting)
+
+    def counted(state, *frames):
+        searched.append(len(state.frames))
+        return search(state, *frames)
+
+    monkeypatch.setattr(tracker.steps, "find_near", counted)
 
     def track(*videos):
         tracker.remove(range(len(tracker)))
