@@ -34,11 +34,10 @@ from experiments.benchmarks import (
     benchmark_start,
     benchmark_track,
     benchmark_trunks,
-    processor,
 )
 from experiments.learning import matching_step, meta_step
 from experiments.running.trackers import parse_config
-from experiments.shared import command_line, help_text, output, progress, provenance, timing
+from experiments.shared import command_line, help_text, output, processor, progress, provenance, timing
 from experiments.training.recipe import MetaRecipe
 from mlt_tf import config, files
 from mlt_tf.errors import InputError

@@ -16,7 +16,7 @@ from absl import flags, logging
 from data_pipelines.batches import streams
 from experiments import recipes
 from experiments.learning import averaging, matching_step
-from experiments.shared import command_line, options
+from experiments.shared import command_line, options, processor
 from experiments.shared.options import option
 from experiments.training import distribution, loop, run_record, stopping, training_input
 from experiments.training.loop import RunOptions
@@ -80,6 +80,8 @@ def fit(request: Request) -> None:
     """Trains the matching network, or goes on."""
     folders, recipe, start, watching = request
     strategy = distribution.make_strategy(folders.distribute)
+    if recipe.bfloat16:
+        processor.warn_of_bfloat16()
     training_input.make_repeatable(folders.seed, folders.deterministic)
     stream = training_input.matching_stream(folders.data_dir, recipe, folders.seed)
     elements, finish = training_input.split_input(stream, start.input, strategy, folders.xla)

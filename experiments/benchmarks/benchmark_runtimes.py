@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from experiments.benchmarks import benchmark_track, benchmark_trunks, processor
+from experiments.benchmarks import benchmark_track, benchmark_trunks
+from experiments.shared import processor
 from mlt_tf import config, crops
 from mlt_tf.deploy import openvino_trunk
 from mlt_tf.errors import InputError

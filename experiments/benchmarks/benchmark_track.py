@@ -16,9 +16,8 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from data_pipelines.datasets import video
-from experiments.benchmarks import processor
 from experiments.running import opencv_trackers
-from experiments.shared import timing
+from experiments.shared import processor, timing
 from mlt_tf import boxes, config, crops
 from mlt_tf.tracker import MultiTracker
 from mlt_tf.tracking.context_ring import ContextRing

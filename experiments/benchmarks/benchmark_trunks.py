@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from experiments.benchmarks import benchmark_track, processor
-from experiments.shared import timing
+from experiments.benchmarks import benchmark_track
+from experiments.shared import processor, timing
 from mlt_tf import config
 from mlt_tf.storage import pretrained
 from mlt_tf.tracking.steps import TrackingSteps

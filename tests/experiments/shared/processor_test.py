@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 
 from experiments import benchmark
-from experiments.benchmarks import benchmark_track, processor
+from experiments.benchmarks import benchmark_track
+from experiments.shared import processor
+from mlt_tf.deploy import openvino_trunk
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,20 @@ def test_a_benchmark_that_is_all_of_bfloat16_ends_in_one_line_without_it(run_bin
     monkeypatch.setattr(benchmark_track, "in_a_process", lambda refusal, settings: f"none for {settings}")
     with pytest.raises(SystemExit, match="^benchmark: error: bfloat16 is asked for, and there is none for .*True"):
         run_binary(benchmark, words, **given)
+
+
+@pytest.mark.parametrize(
+    ("found", "gpus", "warned"),
+    [
+        (["avx2"], [], True),
+        (["avx2", "avx512f", "avx512_bf16"], [], False),
+        (["avx2", "amx_bf16"], [], False),
+        (["avx2"], ["GPU:0"], False),
+        (None, [], False),  # Not known, as where there is no /proc/cpuinfo.
+    ],
+)
+def test_training_in_bfloat16_without_instructions_for_it_is_warned_of(monkeypatch, caplog, found, gpus, warned):
+    monkeypatch.setattr(openvino_trunk, "instructions", lambda: found)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    processor.warn_of_bfloat16()
+    assert ("no instructions for bfloat16" in caplog.text) == warned
