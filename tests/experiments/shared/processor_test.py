@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import tensorflow as tf
 
-from experiments import benchmark
+from experiments import benchmark, train_matching
 from experiments.benchmarks import benchmark_track
 from experiments.shared import processor
 from mlt_tf.deploy import openvino_trunk
@@ -64,3 +64,12 @@ def test_training_in_bfloat16_without_instructions_for_it_is_warned_of(monkeypat
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
     processor.warn_of_bfloat16()
     assert ("no instructions for bfloat16" in caplog.text) == warned
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_train_matching_warns_where_it_is_to_compute_in_bfloat16(run_binary, monkeypatch, tmp_path, asked):
+    warned = []
+    monkeypatch.setattr(processor, "warn_of_bfloat16", lambda: warned.append(True))
+    with pytest.raises(SystemExit, match="none"):  # There are no crops.
+        run_binary(train_matching, data_dir=str(tmp_path / "none"), run_dir=str(tmp_path / "run"), bfloat16=asked)
+    assert bool(warned) == asked
